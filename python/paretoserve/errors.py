@@ -1,0 +1,39 @@
+"""Exceptions of paretoserve.
+
+Every class derives from `ParetoserveError` and from the built-in exception that callers would catch anyway. A value out of
+range is a plain `ValueError`. Messages say what came, what was expected and what to do.
+"""
+
+__all__ = ["CapacityError", "DataError", "DeviceError", "DtypeError", "ParetoserveError", "ShapeError", "UnknownNameError"]
+
+
+class ParetoserveError(Exception):
+    """Base of all exceptions of this package."""
+
+
+class ShapeError(ParetoserveError, ValueError):
+    """An array has the wrong shape."""
+
+
+class DtypeError(ParetoserveError, TypeError):
+    """An array has the wrong dtype."""
+
+
+class DeviceError(ParetoserveError, RuntimeError):
+    """A device is missing or is the wrong one."""
+
+
+class CapacityError(ParetoserveError, ValueError):
+    """A model does not fit the memory of a layout; the message says what is missing and what would fit."""
+
+
+class DataError(ParetoserveError, ValueError):
+    """Input data is missing or broken; the message names file, row and column."""
+
+
+class UnknownNameError(ParetoserveError, KeyError):
+    """A model, system, profile or metric of that name is not known; close names are suggested."""
+
+    def __str__(self) -> str:
+        """Return the message itself; KeyError would show its repr."""
+        return str(self.args[0]) if self.args else ""

@@ -1,0 +1,7 @@
+//! How large a model is and how long an engine step takes on given hardware.
+
+pub mod model;
+pub mod step;
+
+pub use model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+pub use step::{StepShape, StepTime, Work};

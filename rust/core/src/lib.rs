@@ -1,0 +1,9 @@
+//! Algorithms of paretoserve. Pure Rust: no Python, no CUDA; slices in, slices out.
+//!
+//! Each module is one part of the package and has the same name at every level
+//! (`rust/core/src/pareto`, `rust/py/src/pareto.rs`, `python/paretoserve/pareto`).
+
+pub mod cost;
+pub mod error;
+
+pub use error::{Error, Result};

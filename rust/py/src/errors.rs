@@ -1,0 +1,30 @@
+//! Core error to Python exception: the only such place. The classes live in `paretoserve/errors.py`.
+
+use paretoserve_core::Error;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// The exception that tells Python about `error`.
+pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
+    match error {
+        Error::Shape { .. } => raise(py, "ShapeError", error.to_string()),
+        Error::Value { .. } => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// An exception of the class `name` in `paretoserve.errors`.
+pub(crate) fn raise(py: Python<'_>, name: &str, message: String) -> PyErr {
+    let class = py.import("paretoserve.errors").and_then(|module| module.getattr(name));
+    match class.and_then(|class| class.call1((message,))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(failed) => failed,
+    }
+}
+
+/// Run `work` without the interpreter lock and map its error: every binding does its work through here.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> paretoserve_core::Result<T> + Send,
+) -> PyResult<T> {
+    py.detach(work).map_err(|error| to_python(py, &error))
+}
