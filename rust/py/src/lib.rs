@@ -3,8 +3,11 @@
 use pyo3::prelude::*;
 
 mod arrays;
+mod cuda;
 mod errors;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::cuda::{cuda_devices, cuda_is_available};
 }
