@@ -1,0 +1,56 @@
+# Every command that we use. `make` lists them.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-python test-rust exhaustive lint bench wheel check-wheel clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+setup: $(BIN)/python  ## make .venv with everything that tests need and the package built in place
+	$(BIN)/pip install --quiet --editable '.[test]'
+
+build: $(BIN)/python  ## rebuild the native module in place (PROFILE=dev, fast or release)
+	. $(BIN)/activate && maturin develop --quiet --profile $(or $(PROFILE),dev)
+
+test: setup test-python test-rust  ## set up, then run every test that needs no GPU
+
+test-python:
+	$(BIN)/python -m pytest
+
+test-rust:
+	cargo test --workspace --quiet
+
+exhaustive: setup  ## tests that take minutes
+	$(BIN)/python -m pytest -m exhaustive
+
+lint: setup  ## formatting, clippy, ruff, types, stubs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest paretoserve._native
+
+bench: setup  ## run the benchmarks on a release build; prints the machine
+	$(MAKE) build PROFILE=release
+	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
+
+wheel: $(BIN)/python  ## release wheel (manylinux_2_28, abi3) and sdist in dist/
+	$(BIN)/pip install --quiet 'maturin>=1.14,<2' ziglang abi3audit
+	rm -rf dist
+	. $(BIN)/activate && maturin build --release --zig --compatibility manylinux_2_28 --out dist
+	. $(BIN)/activate && maturin sdist --out dist
+	$(BIN)/abi3audit --strict dist/*.whl
+
+check-wheel: wheel  ## install the wheel where there is no Rust and run it
+	sh tests/wheel/check.sh dist/*.whl
+
+clean:  ## remove what was built
+	rm -rf target dist $(VENV) python/paretoserve/_native*.so
