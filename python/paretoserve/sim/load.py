@@ -1,7 +1,7 @@
 """Load a trace from a file of any known format.
 
-The format is recognized by the content, the compression too. Base install: numpy only; Parquet and zstd import pyarrow when
-used.
+The format is recognized by the content, the compression too. Base install: numpy only; Parquet and zstd import pyarrow
+when used.
 """
 
 import os

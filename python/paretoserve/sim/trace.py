@@ -1,4 +1,4 @@
-"""A request trace: when each request arrives, how long its prompt and its answer are, and which prefix blocks it shares.
+"""A request trace: when each request arrives, how long its prompt and answer are, and which prefix blocks it shares.
 
 A trace is plain data and never changes: arrays are checked once, copied and made read-only, so that simulations on many
 threads may share one. Times are integer nanoseconds. Its digest names the content, whatever file it came from.
@@ -30,10 +30,11 @@ class Trace:
     prompt_tokens, output_tokens : array_like of int, shape (n,)
         Lengths from 1 to 2147483647. Kept as int32.
     hash_offsets : array_like of int, shape (n + 1,), optional
-        Request `i` has the block hashes ``hash_ids[hash_offsets[i]:hash_offsets[i + 1]]``. Starts at 0, does not decrease.
+        Request `i` has the block hashes ``hash_ids[hash_offsets[i]:hash_offsets[i + 1]]``. Starts at 0, does not
+        decrease.
     hash_ids : array_like of int, shape (hash_offsets[-1],), optional
-        One id per block of `hash_block_tokens` prompt tokens, from the start of the prompt; equal ids mean an equal prefix.
-        The last block may be partly filled; a prompt may have fewer ids than blocks, never more.
+        One id per block of `hash_block_tokens` prompt tokens, from the start of the prompt; equal ids mean an equal
+        prefix. The last block may be partly filled; a prompt may have fewer ids than blocks, never more.
     hash_block_tokens : int, default 512
         Prompt tokens per id.
     name : str
@@ -101,7 +102,8 @@ class Trace:
         _refuse_decrease("hash_offsets", offsets)
         if offsets[0] != 0 or offsets[-1] != ids.size:
             raise ValueError(
-                f"`hash_offsets` must go from 0 to the length of `hash_ids`, {ids.size}, got {offsets[0]} to {offsets[-1]}"
+                f"`hash_offsets` must go from 0 to the length of `hash_ids`, {ids.size}, "
+                f"got {offsets[0]} to {offsets[-1]}"
             )
         num_blocks = -(-self.prompt_tokens.astype(np.int64) // self.hash_block_tokens)
         excess = np.flatnonzero(np.diff(offsets) > num_blocks)
@@ -156,7 +158,8 @@ class Trace:
 
         Examples
         --------
-        >>> Trace(arrival_ns=[0, 10**9, 4 * 10**9], prompt_tokens=[1, 1, 1], output_tokens=[1, 1, 1]).scaled(1.0).duration_s
+        >>> trace = Trace(arrival_ns=[0, 10**9, 4 * 10**9], prompt_tokens=[1, 1, 1], output_tokens=[1, 1, 1])
+        >>> trace.scaled(1.0).duration_s
         2.0
         """
         if not (np.isfinite(rate) and rate > 0):

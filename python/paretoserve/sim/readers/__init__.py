@@ -1,1 +1,1 @@
-"""Readers of trace files, one file per format. Each turns bytes into a `Trace` and names file, row and column on error."""
+"""Readers of trace files, one file per format. They name file, row and column on error."""

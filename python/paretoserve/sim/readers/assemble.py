@@ -1,7 +1,7 @@
 """The rules that all trace formats share: ranges, order and zero lengths, and how a reader says what is wrong.
 
-Readers deliver columns; the checks that need neither text nor format live here, so that every format refuses the same things
-in the same words: file, row and column, what came and what was expected.
+Readers deliver columns; the checks that need neither text nor format live here, so that every format refuses the same
+things in the same words: file, row and column, what came and what was expected.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Hashes:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a file before the shared checks: int64 arrays of shape (n,), and how the file calls and counts them."""
+    """The columns of a file before the shared checks, int64 of shape (n,), and how the file calls and counts them."""
 
     file: str
     arrival_ns: NDArray[np.int64]
@@ -94,8 +94,8 @@ def assemble(columns: Columns, rules: Rules, name: str) -> Trace:
         hashes = hashes.take(keep)
     return Trace(
         arrival_ns=arrival - arrival[0],
-        prompt_tokens=columns.prompt_tokens[keep],
-        output_tokens=columns.output_tokens[keep],
+        prompt_tokens=columns.prompt_tokens[keep].astype(np.int32),
+        output_tokens=columns.output_tokens[keep].astype(np.int32),
         hash_offsets=None if hashes is None else hashes.offsets,
         hash_ids=None if hashes is None else hashes.ids,
         hash_block_tokens=512 if hashes is None else hashes.block_tokens,

@@ -1,8 +1,8 @@
 """Reader of the Azure LLM inference traces (CSV): TIMESTAMP, ContextTokens, GeneratedTokens.
 
-Times have 100 ns digits and are kept exactly. Other columns are ignored. The file is cut into cells at once and each column
-is checked and converted as a whole; cells are looked at one by one only to name the first bad one.
-Source: Patel et al., Splitwise, ISCA 2024 (2023 traces); the 2024 traces have the same columns and times with a zone.
+Times have 100 ns digits and are kept exactly. Other columns are ignored. The file is cut into cells at once and each
+column is checked and converted as a whole; cells are looked at one by one only to name the first bad one. Source: Patel
+et al., Splitwise, ISCA 2024 (2023 traces); the 2024 traces have the same columns and times with a zone.
 """
 
 import re

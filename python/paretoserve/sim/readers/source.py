@@ -1,7 +1,7 @@
 """Bytes of a trace file, plain or compressed with gzip, xz or zstd.
 
-The compression is recognized by the first bytes, not by the name; a name that promises another one is refused, because such a
-file was usually cut or downloaded as an error page.
+The compression is recognized by the first bytes, not by the name; a name that promises another one is refused, because
+such a file was usually cut or downloaded as an error page.
 """
 
 import gzip
@@ -19,7 +19,7 @@ _NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the decompressed content of `path`; DataError if it is missing, unreadable, empty, cut or not what it says."""
+    """Return the decompressed content of `path`; DataError if it is missing, empty, cut or not what it says."""
     file = path.name
     try:
         content = path.read_bytes()
