@@ -1,6 +1,8 @@
 """What happens to a request trace on a serving configuration: traces, workload profiles and the simulator."""
 
 from paretoserve.sim.load import load_trace
+from paretoserve.sim.profile import PROFILES
+from paretoserve.sim.readers.parquet import write_trace
 from paretoserve.sim.trace import Trace
 
-__all__ = ["Trace", "load_trace"]
+__all__ = ["PROFILES", "Trace", "load_trace", "write_trace"]

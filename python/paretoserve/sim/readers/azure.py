@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoserve.sim.readers.assemble import Columns, Rules, problem
+from paretoserve.sim.trace import MAX_TOKENS
 
 __all__ = ["COLUMNS", "read_azure"]
 
@@ -79,6 +80,6 @@ def _is_date(text: str) -> bool:
 def _counts(file: str, column: str, cells: Sequence[bytes]) -> NDArray[np.int64]:
     if not (all(cells) and b"".join(cells).isdigit() and max(map(len, cells)) <= _MAX_DIGITS):
         bad = next(i for i, cell in enumerate(cells) if not (cell.isdigit() and len(cell) <= _MAX_DIGITS))
-        what = f"must be a whole number of tokens, got `{_shown(cells[bad])}`"
+        what = f"must be a whole number from 1 to {MAX_TOKENS}, got `{_shown(cells[bad])}`"
         raise problem(file, what, at=f"line {bad + 2}", column=column)
     return np.array(list(map(int, cells)), dtype=np.int64)
