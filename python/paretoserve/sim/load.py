@@ -88,7 +88,7 @@ def load_trace(
             raise ValueError(f"`format` is for files, got `{format}` with the profile `{source}`")
         return generate(source, seed=seed, limit=limit, duration_s=duration_s)
     path = Path(source)
-    if isinstance(source, str) and not path.exists():
+    if isinstance(source, str) and not os.path.exists(source):
         _refuse_unknown_name(source)
     trace = _read(path, format, Rules(limit=limit, sort=sort, zero=zero))
     if duration_s is not None:
@@ -118,7 +118,7 @@ def _refuse_unknown_name(source: str) -> None:
 
 
 def _read(path: Path, format: str | None, rules: Rules) -> Trace:
-    file = path.name
+    file = str(path)
     content = read_bytes(path)
     format = format or _recognize(file, content)
     name: str | None = None

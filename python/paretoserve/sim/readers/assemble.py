@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from paretoserve.errors import DataError
 from paretoserve.sim.trace import MAX_TOKENS, Trace
 
-__all__ = ["Columns", "Hashes", "Rules", "assemble", "problem"]
+__all__ = ["Columns", "Hashes", "Rules", "assemble", "problem", "shown"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,15 @@ def problem(file: str, what: str, *, at: str | None = None, column: str | None =
     """Return the error of a broken file; `at` is the place in it, such as ``line 4``."""
     place = f"`{file}`" + (f" {at}" if at else "") + (f", column `{column}`" if column else "")
     return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
+
+
+def shown(text: bytes) -> str:
+    """Return what stands in a file as it can be shown in a message: in backticks, cut, without control characters."""
+    if not text.strip():
+        return "nothing"
+    letters = text[:80].decode("utf-8", "replace")
+    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in letters)
+    return f"`{printable}`"
 
 
 def assemble(columns: Columns, rules: Rules, name: str) -> Trace:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.sim.readers.assemble import Columns, Hashes, Rules, problem
+from paretoserve.sim.readers.assemble import Columns, Hashes, Rules, problem, shown
 from paretoserve.sim.trace import MAX_TOKENS
 
 __all__ = ["BLOCK_TOKENS", "read_mooncake"]
@@ -54,15 +54,10 @@ def _parse(file: str, lines: list[bytes]) -> list[dict[str, Any]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", None) or str(error)
-            raise problem(file, f"must be one JSON object per line, got {_shown(line)} ({reason})", at=at) from None
+            raise problem(file, f"must be one JSON object per line, got {shown(line)} ({reason})", at=at) from None
         if type(row) is not dict:
-            raise problem(file, f"must be one JSON object per line, got {_shown(line)}", at=at)
+            raise problem(file, f"must be one JSON object per line, got {shown(line)}", at=at)
     raise problem(file, "must be one JSON object per line, got lines that only parse when they are joined")
-
-
-def _shown(value: object) -> str:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else json.dumps(value)
-    return f"`{text[:80]}`" if text.strip() else "an empty line"
 
 
 def _column(file: str, rows: list[dict[str, Any]], column: str) -> list[Any]:
@@ -80,7 +75,7 @@ def _times(file: str, rows: list[dict[str, Any]]) -> NDArray[np.int64]:
     # NaN compares false, so that it fails the range as well.
     if not (kinds <= {int, float} and all(0 <= value <= _LAST_MS for value in values)):
         index = next(i for i, v in enumerate(values) if type(v) not in (int, float) or not 0 <= v <= _LAST_MS)
-        what = f"must be milliseconds from 0 to {_LAST_MS}, got {_shown(values[index])}"
+        what = f"must be milliseconds from 0 to {_LAST_MS}, got {_json(values[index])}"
         raise problem(file, what, at=f"line {index + 1}", column=_TIME)
     return np.array([round(value * _NS_PER_MS) for value in values], dtype=np.int64)
 
@@ -89,7 +84,7 @@ def _lengths(file: str, rows: list[dict[str, Any]], column: str) -> NDArray[np.i
     values = _column(file, rows, column)
     if set(map(type, values)) != {int} or not all(0 <= value <= MAX_TOKENS for value in values):
         index = next(i for i, value in enumerate(values) if type(value) is not int or not 0 <= value <= MAX_TOKENS)
-        what = f"must be a whole number from 1 to {MAX_TOKENS}, got {_shown(values[index])}"
+        what = f"must be a whole number from 1 to {MAX_TOKENS}, got {_json(values[index])}"
         raise problem(file, what, at=f"line {index + 1}", column=column)
     return np.array(values, dtype=np.int64)
 
@@ -106,8 +101,12 @@ def _hashes(file: str, rows: list[dict[str, Any]]) -> Hashes | None:
         except OverflowError:
             pass
     index = next(i for i, ids in enumerate(lists) if not _are_ids(ids))
-    what = f"must be a list of 64-bit integers, got {_shown(lists[index])}"
+    what = f"must be a list of 64-bit integers, got {_json(lists[index])}"
     raise problem(file, what, at=f"line {index + 1}", column=_HASHES)
+
+
+def _json(value: object) -> str:
+    return shown(json.dumps(value).encode())
 
 
 def _are_ids(ids: object) -> bool:

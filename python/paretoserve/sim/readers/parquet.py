@@ -78,7 +78,7 @@ def write_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
     table = pa.table(arrays).replace_schema_metadata({_METADATA: json.dumps(about)})
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        pa.parquet.write_table(table, partial, compression="zstd")
+        pa.parquet.write_table(table, partial, compression="zstd", write_page_checksum=True)
         partial.replace(target)
     finally:
         with suppress(FileNotFoundError):
@@ -89,7 +89,9 @@ def read_parquet(file: str, content: bytes, rules: Rules) -> tuple[Columns, str 
     """Read the columns from the bytes of a Parquet file, and the name of the trace if the file has one."""
     pa = _import_pyarrow()
     try:
-        table = pa.parquet.read_table(pa.BufferReader(content))
+        table = pa.parquet.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        # Names are decoded here; those of a broken file may not be text.
+        with_hashes = _HASHES in table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         hint = "the file may have been cut while it was copied; fetch it again"
         raise problem(file, f"cannot be read as Parquet: {str(error).splitlines()[0]}", hint=hint) from None
@@ -102,7 +104,7 @@ def read_parquet(file: str, content: bytes, rules: Rules) -> tuple[Columns, str 
     if early.size:
         at = f"row {early[0] + 1}"
         raise problem(file, f"must not be negative, got {time[early[0]]}", at=at, column=COLUMNS[0])
-    hashes = _hashes(pa, file, table, about["hash_block_tokens"]) if _HASHES in table.column_names else None
+    hashes = _hashes(pa, file, table, about["hash_block_tokens"]) if with_hashes else None
     columns = Columns(file, time, prompt, output, COLUMNS, first_line=1, counted="row", hashes=hashes)
     return columns, about["name"]
 

@@ -20,15 +20,15 @@ _NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
 
 def read_bytes(path: Path) -> bytes:
     """Return the decompressed content of `path`; DataError if it is missing, empty, cut or not what it says."""
-    file = path.name
+    file = str(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise problem(str(path), "no such file", hint=_similar_files(path)) from None
+        raise problem(file, "no such file", hint=_similar_files(path)) from None
     except IsADirectoryError:
-        raise problem(str(path), "is a folder, expected a trace file") from None
+        raise problem(file, "is a folder, expected a trace file") from None
     except OSError as error:
-        raise problem(str(path), f"cannot be read: {error.strerror or error}") from None
+        raise problem(file, f"cannot be read: {error.strerror or error}") from None
     found = next((kind for kind, magic in _MAGIC.items() if content.startswith(magic)), None)
     promised = _NAMES.get(path.suffix.lower())
     if content and promised is not None and found != promised:
