@@ -5,8 +5,9 @@
 //! until slots or tokens run out or the first one does not fit.
 
 use super::job::State;
+use super::log::{self, Recorder};
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
-use super::scheduler::{Scheduler, takes_slots};
+use super::scheduler::{Scheduler, check_time, takes_slots};
 use crate::{Error, Result};
 
 /// Why nobody else was admitted.
@@ -26,7 +27,20 @@ impl Scheduler {
         if now_ns < self.now_ns {
             return Err(Error::value("now_ns", format!("at least {}, the time of the last call", self.now_ns), now_ns));
         }
+        check_time("now_ns", now_ns)?;
         self.now_ns = now_ns;
+        if let Some(mut rows) = self.log.take() {
+            rows.push(log::batch_row(now_ns, limits));
+            self.form(limits, &mut Recorder { kv, rows: &mut rows }, batch);
+            log::answer_rows(&mut rows, batch);
+            self.log = Some(rows);
+        } else {
+            self.form(limits, kv, batch);
+        }
+        Ok(())
+    }
+
+    fn form(&mut self, limits: &Limits, kv: &mut impl KvCache, batch: &mut Batch) {
         self.drop_stale();
         if takes_slots(&self.options) {
             self.take_slots(limits, kv, batch);
@@ -40,7 +54,6 @@ impl Scheduler {
         let num_continued = batch.scheduled.len();
         let stop = if lost_blocks { Stop::NoRoom } else { self.admit(budget, limits, kv, batch) };
         self.note_steadiness(stop, num_continued, batch);
-        Ok(())
     }
 
     /// The running request that gives way when blocks run out: the largest key, looked for first among those that were

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn outlived_estimates_double_and_never_reach_zero() {
-        let remaining = |estimate, num_sampled| Job { estimate, num_sampled, ..Job::default() }.expected_remaining();
+        let remaining = |estimate, num_sampled| Job { num_sampled, estimate, ..Job::default() }.expected_remaining();
         assert_eq!(remaining(10, 3), 7);
         assert_eq!(remaining(10, 10), 10);
         assert_eq!(remaining(10, 19), 1);

@@ -9,6 +9,7 @@
 
 mod batch;
 pub mod job;
+pub mod log;
 pub mod options;
 pub mod policy;
 pub mod queue;

@@ -1,6 +1,7 @@
 //! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
 
 use super::job::{Job, State};
+use super::log::{self, Row};
 use super::options::{MICRO, Options, Preempt, micro};
 use super::policy::{self, Key, Policy};
 use super::queue::Queue;
@@ -55,6 +56,7 @@ pub struct Scheduler {
     pub(super) steady_steps: u32,
     pub(super) steady_for_arrivals: bool,
     pub(super) scratch: Vec<RequestIndex>,
+    pub(super) log: Option<Vec<Row>>,
     last_arrival_ns: u64,
     next_sequence: u64,
 }
@@ -80,6 +82,7 @@ impl Scheduler {
             steady_steps: 0,
             steady_for_arrivals: false,
             scratch: Vec::new(),
+            log: None,
             last_arrival_ns: 0,
             next_sequence: 0,
         })
@@ -119,6 +122,9 @@ impl Scheduler {
             self.steady_steps = 0;
         }
         self.enqueue(index);
+        if let Some(log) = &mut self.log {
+            log::submit_rows(log, index, &request, cached_tokens);
+        }
         Ok(index)
     }
 
@@ -141,6 +147,9 @@ impl Scheduler {
         if job.state == State::Waiting {
             self.enqueue(request);
         }
+        let (given, priority) = (i64::from(priority.is_some()), i64::from(priority.unwrap_or(0)));
+        let [expected, cached] = [expected_output_tokens, cached_tokens].map(|value| value.map_or(-1, i64::from));
+        self.write([log::UPDATE, i64::from(request), expected, cached, given, priority]);
         Ok(())
     }
 
@@ -171,6 +180,7 @@ impl Scheduler {
         let job = &mut self.jobs[request as usize];
         job.num_computed += num_computed;
         job.num_sampled += num_sampled;
+        self.write([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
         Ok(())
     }
 
@@ -180,6 +190,7 @@ impl Scheduler {
         self.forget(request);
         self.stats.num_finished += 1;
         self.stats.num_output_tokens += u64::from(sampled);
+        self.write([log::FINISH, i64::from(request), 0, 0, 0, 0]);
         Ok(())
     }
 
@@ -188,6 +199,7 @@ impl Scheduler {
         self.job(request)?;
         self.forget(request);
         self.stats.num_cancelled += 1;
+        self.write([log::CANCEL, i64::from(request), 0, 0, 0, 0]);
         Ok(())
     }
 
@@ -202,6 +214,16 @@ impl Scheduler {
     /// Where a live request stands in the order: smaller keys run earlier.
     pub fn key(&self, request: RequestIndex) -> Result<Key> {
         self.job(request).map(|job| (self.policy.rank(job), job.sequence))
+    }
+
+    /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted before.
+    pub fn record(&mut self, on: bool) {
+        self.log = on.then(|| log::options_rows(&self.options).to_vec());
+    }
+
+    /// What was written down since [`Scheduler::record`]; [`log::replay`] repeats it.
+    pub fn log(&self) -> &[Row] {
+        self.log.as_deref().unwrap_or(&[])
     }
 
     /// The options it was made with.
@@ -251,6 +273,12 @@ impl Scheduler {
         }
     }
 
+    fn write(&mut self, row: Row) {
+        if let Some(log) = &mut self.log {
+            log.push(row);
+        }
+    }
+
     fn forget(&mut self, request: RequestIndex) {
         if self.jobs[request as usize].state == State::Waiting {
             self.dequeue(request);
@@ -274,8 +302,17 @@ impl Scheduler {
             let expected = format!("at least {}, the arrival before it", self.last_arrival_ns);
             return Err(Error::value("arrival_ns", expected, request.arrival_ns));
         }
+        check_time("arrival_ns", request.arrival_ns)?;
         check_sizes(request, cached_tokens)
     }
+}
+
+/// Times fit a signed 64-bit number everywhere: 292 years.
+pub(super) fn check_time(argument: &'static str, time_ns: u64) -> Result<()> {
+    if i64::try_from(time_ns).is_err() {
+        return Err(Error::value(argument, "below 2**63 nanoseconds", time_ns));
+    }
+    Ok(())
 }
 
 fn check_sizes(request: &Request, cached_tokens: u32) -> Result<()> {
