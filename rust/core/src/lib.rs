@@ -6,5 +6,6 @@
 pub mod cost;
 pub mod error;
 pub mod sched;
+pub mod sim;
 
 pub use error::{Error, Result};
