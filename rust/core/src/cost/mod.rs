@@ -1,7 +1,15 @@
 //! How large a model is and how long an engine step takes on given hardware.
 
+pub mod formats;
+mod layout;
+pub mod matrices;
+pub mod memory;
 pub mod model;
+pub mod sizes;
 pub mod step;
 
+pub use formats::KvFormat;
+pub use memory::{MemoryOptions, StageMemory};
 pub use model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+pub use sizes::{RankSizes, Sizes};
 pub use step::{StepShape, StepTime, Work};

@@ -1,0 +1,3 @@
+//! Bindings of `paretoserve_core::cost`.
+
+pub(crate) mod model;
