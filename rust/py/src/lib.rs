@@ -12,5 +12,7 @@ mod _native {
     #[pymodule_export]
     use super::cost::model::Model;
     #[pymodule_export]
+    use super::cost::step::StepTime;
+    #[pymodule_export]
     use super::cuda::{cuda_devices, cuda_is_available};
 }
