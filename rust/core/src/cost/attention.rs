@@ -5,7 +5,7 @@
 //! (`planner.md` 4.3), so a four-dimensional grid holds the ratio of the mixed time to the sum.
 
 use super::decode::Decode;
-use super::grid::Grid;
+use super::lattice::Lattice;
 use super::step::Load;
 use crate::Result;
 
@@ -14,7 +14,7 @@ use crate::Result;
 pub struct Prefill {
     launch_ns: f64,
     per_pair_ns: f64,
-    ratio: Grid<2>,
+    ratio: Lattice<2>,
 }
 
 impl Prefill {
@@ -23,7 +23,7 @@ impl Prefill {
     /// The analytic part is the fastest launch and the best rate per pair of the grid itself, so that the ratio stays near
     /// one where either dominates.
     pub fn sample(chunks: &[f64], pasts: &[f64], mut time: impl FnMut(f64, f64) -> f64) -> Result<Self> {
-        let times = Grid::sample([chunks.to_vec(), pasts.to_vec()], |[chunk, past]| time(chunk, past))?;
+        let times = Lattice::sample([chunks.to_vec(), pasts.to_vec()], |[chunk, past]| time(chunk, past))?;
         let (mut launch_ns, mut per_pair_ns) = (f64::INFINITY, f64::INFINITY);
         for &chunk in chunks {
             for &past in pasts {
@@ -32,7 +32,7 @@ impl Prefill {
                 per_pair_ns = per_pair_ns.min(ns / chunk_pairs(chunk, past));
             }
         }
-        let ratio = Grid::sample([chunks.to_vec(), pasts.to_vec()], |[chunk, past]| {
+        let ratio = Lattice::sample([chunks.to_vec(), pasts.to_vec()], |[chunk, past]| {
             times.at([chunk, past]) / (launch_ns + per_pair_ns * chunk_pairs(chunk, past))
         })?;
         Ok(Self { launch_ns, per_pair_ns, ratio })
@@ -64,7 +64,7 @@ pub struct AttentionTime {
     /// Decode of one layer.
     pub decode: Decode,
     /// Time of the mixed batch over the sum of both, by (chunk, past, decodes, mean context); without one they add up.
-    pub mixed: Option<Grid<4>>,
+    pub mixed: Option<Lattice<4>>,
 }
 
 impl AttentionTime {

@@ -4,7 +4,7 @@
 //! many what the products cost. Under uniform routing `T` tokens touch `E (1 - (1 - k/E)^T)` of `E` experts.
 
 use super::curve::Curve;
-use super::grid::Grid;
+use super::lattice::Lattice;
 use crate::{Error, Result};
 
 /// Routed experts and how they are spread.
@@ -57,7 +57,7 @@ pub fn from_rows(count: f64, rows: &[(f64, f64, f64)], routing: &Routing) -> Res
     }
     let last = tokens.last().copied().unwrap_or(0.0);
     // Few tokens cannot activate many experts; there the time is that of the fewest tokens that do.
-    let by_experts = Grid::from_rows([activated, tokens.clone()], rows.iter().map(|row| ([row.1, row.0], row.2)))?;
+    let by_experts = Lattice::from_rows([activated, tokens.clone()], rows.iter().map(|row| ([row.1, row.0], row.2)))?;
     let ranks = f64::from(routing.ranks);
     let knots: Vec<f64> = tokens.iter().map(|t| t * ranks).filter(|t| *t >= 1.0).collect();
     let knots: Vec<f64> = (0..8).map(|i| 2f64.powi(i)).filter(|x| *x < knots[0]).chain(knots.iter().copied()).collect();

@@ -1,11 +1,12 @@
 //! How large a model is and how long an engine step takes on given hardware.
 
 pub mod attention;
+pub mod collective;
 pub mod curve;
 pub mod decode;
 pub mod experts;
 pub mod formats;
-pub mod grid;
+pub mod lattice;
 mod layout;
 pub mod matrices;
 pub mod memory;

@@ -6,7 +6,7 @@
 
 use super::attention::{AttentionTime, Prefill, chunk_pairs};
 use super::decode::Decode;
-use super::grid::Grid;
+use super::lattice::Lattice;
 use crate::{Error, Result};
 
 /// One row of an attention table.
@@ -50,7 +50,7 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
 
 /// The largest grid that `rows` nearly fill. A table is often a union of grids, and only a full one interpolates: the axis
 /// value with the fewest rows for its slice leaves until nine points of ten are there.
-fn regular_grid<const D: usize>(rows: impl Iterator<Item = ([f64; D], f64)>) -> Result<([Vec<f64>; D], Grid<D>)> {
+fn regular_grid<const D: usize>(rows: impl Iterator<Item = ([f64; D], f64)>) -> Result<([Vec<f64>; D], Lattice<D>)> {
     let mut rows: Vec<([f64; D], f64)> = rows.collect();
     if rows.is_empty() {
         return Err(Error::value("attention", "a table with rows of pure prefill and of pure decode", "one without"));
@@ -59,7 +59,7 @@ fn regular_grid<const D: usize>(rows: impl Iterator<Item = ([f64; D], f64)>) -> 
         let axes: [Vec<f64>; D] = std::array::from_fn(|d| axis(rows.iter().map(|(x, _)| x[d])));
         let size: usize = axes.iter().map(Vec::len).product();
         if rows.len() * 10 >= size * 9 {
-            let grid = Grid::from_rows(axes.clone(), rows.into_iter())?;
+            let grid = Lattice::from_rows(axes.clone(), rows.into_iter())?;
             return Ok((axes, grid));
         }
         let (mut worst, mut fill) = ((0, 0.0), f64::INFINITY);

@@ -8,12 +8,12 @@ use crate::{Error, Result};
 
 /// Values on a rectangular grid, the last axis fastest.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grid<const D: usize> {
+pub struct Lattice<const D: usize> {
     axes: [Vec<f64>; D],
     values: Vec<f64>,
 }
 
-impl<const D: usize> Grid<D> {
+impl<const D: usize> Lattice<D> {
     /// A grid of finite `values` in C order over strictly increasing `axes`.
     pub fn new(axes: [Vec<f64>; D], values: Vec<f64>) -> Result<Self> {
         for axis in &axes {
@@ -133,7 +133,7 @@ mod tests {
     fn multilinear_functions_are_exact_inside_and_clamped_outside() {
         let axes = [vec![0.0, 1.0, 4.0], vec![1.0, 2.0], vec![5.0]];
         let f = |x: [f64; 3]| 1.0 + 2.0 * x[0] + 3.0 * x[1] + x[0] * x[1];
-        let grid = Grid::sample(axes, f).unwrap();
+        let grid = Lattice::sample(axes, f).unwrap();
         assert!((grid.at([2.5, 1.25, 5.0]) - f([2.5, 1.25, 5.0])).abs() < 1e-12);
         assert!((grid.at([9.0, 0.0, 7.0]) - f([4.0, 1.0, 5.0])).abs() < 1e-12);
     }
@@ -142,10 +142,10 @@ mod tests {
     fn missing_points_take_their_nearest_neighbor() {
         let axes = [vec![1.0, 2.0, 3.0], vec![1.0, 2.0]];
         let rows = [([1.0, 1.0], 10.0), ([2.0, 1.0], 20.0), ([2.0, 2.0], 21.0), ([2.5, 1.0], 99.0)];
-        let grid = Grid::from_rows(axes, rows.into_iter()).unwrap();
+        let grid = Lattice::from_rows(axes, rows.into_iter()).unwrap();
         for (x, y) in [([1.0, 2.0], 10.0), ([3.0, 1.0], 20.0), ([3.0, 2.0], 21.0)] {
             assert!((grid.at(x) - y).abs() < 1e-12);
         }
-        assert!(Grid::from_rows([vec![1.0], vec![1.0]], std::iter::empty()).is_err());
+        assert!(Lattice::from_rows([vec![1.0], vec![1.0]], std::iter::empty()).is_err());
     }
 }
