@@ -6,6 +6,7 @@ mod arrays;
 mod cost;
 mod cuda;
 mod errors;
+mod sim;
 
 #[pymodule]
 mod _native {
@@ -15,4 +16,6 @@ mod _native {
     use super::cost::step::StepTime;
     #[pymodule_export]
     use super::cuda::{cuda_devices, cuda_is_available};
+    #[pymodule_export]
+    use super::sim::simulate;
 }
