@@ -5,5 +5,7 @@
 
 pub mod cost;
 pub mod error;
+pub mod sched;
+pub mod sim;
 
 pub use error::{Error, Result};

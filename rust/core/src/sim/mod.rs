@@ -1,0 +1,3 @@
+//! What happens to a workload on a configuration.
+
+pub mod jobs;
