@@ -5,5 +5,6 @@
 
 pub mod cost;
 pub mod error;
+pub mod pareto;
 
 pub use error::{Error, Result};
