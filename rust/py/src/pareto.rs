@@ -11,7 +11,11 @@ use crate::errors::{detached, raise};
 
 /// Fill `out` with 1 for the rows of `points` (C order, one of the dtypes below) that no other row dominates.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "one parameter per argument of the Python function")]
+#[expect(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "one parameter per argument of the Python function, owned as pyo3 extracts it"
+)]
 pub(crate) fn pareto_mask(
     py: Python<'_>,
     out: Output<u8>,

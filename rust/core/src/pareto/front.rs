@@ -35,7 +35,8 @@ pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) 
         in_parts(rows, threads.min(rows.len() / ROWS_PER_THREAD), &|part| prefilter::survivors(table, part, &strong));
     let mut left = join(parts);
     let threads = threads.min(left.rows.len() / ROWS_PER_THREAD);
-    if threads > 1 {
+    // A sweep is mostly one sort, which fronts of the parts would only add to.
+    if threads > 1 && d > 3 {
         // Equal rows may lie in two parts, so only the last round may choose among them.
         let rows = std::mem::take(&mut left.rows);
         left = join(in_parts(&rows, threads, &|part| {
