@@ -1,5 +1,10 @@
 """Types of the native module; checked against it by the meta tests."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
 def cuda_is_available() -> bool: ...
 def simulate(
@@ -10,3 +15,16 @@ def simulate(
     config: object,
     extras: object,
 ) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
+def pareto_mask(
+    out: NDArray[np.uint8],
+    points: NDArray[Any],
+    dtype: str,
+    maximize: list[bool],
+    keep: str,
+    nan: str,
+    eps: list[float] | None,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...

@@ -7,6 +7,7 @@ mod cost;
 mod cuda;
 mod errors;
 mod sim;
+mod pareto;
 
 #[pymodule]
 mod _native {
@@ -18,4 +19,5 @@ mod _native {
     use super::cuda::{cuda_devices, cuda_is_available};
     #[pymodule_export]
     use super::sim::simulate;
+    use super::pareto::pareto_mask;
 }
