@@ -4,7 +4,15 @@ Every class derives from `ParetoserveError` and from the built-in exception that
 range is a plain `ValueError`. Messages say what came, what was expected and what to do.
 """
 
-__all__ = ["CapacityError", "DataError", "DeviceError", "DtypeError", "ParetoserveError", "ShapeError", "UnknownNameError"]
+__all__ = [
+    "CapacityError",
+    "DataError",
+    "DeviceError",
+    "DtypeError",
+    "ParetoserveError",
+    "ShapeError",
+    "UnknownNameError",
+]
 
 
 class ParetoserveError(Exception):
