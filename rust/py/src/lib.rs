@@ -6,8 +6,8 @@ mod arrays;
 mod cost;
 mod cuda;
 mod errors;
-mod sim;
 mod pareto;
+mod sim;
 
 #[pymodule]
 mod _native {
@@ -16,8 +16,11 @@ mod _native {
     #[pymodule_export]
     use super::cost::step::StepTime;
     #[pymodule_export]
+    use super::cost::{Operators, fit_grid, operator_features};
+    #[pymodule_export]
     use super::cuda::{cuda_devices, cuda_is_available};
     #[pymodule_export]
-    use super::sim::simulate;
     use super::pareto::pareto_mask;
+    #[pymodule_export]
+    use super::sim::simulate;
 }
