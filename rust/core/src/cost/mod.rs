@@ -11,15 +11,18 @@ mod layout;
 pub mod matrices;
 pub mod memory;
 pub mod model;
+pub mod provenance;
 pub mod sizes;
 pub mod step;
 pub mod tables;
+pub mod terms;
 pub mod work;
 
 pub use curve::Curve;
 pub use formats::KvFormat;
 pub use memory::{MemoryOptions, StageMemory};
 pub use model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+pub use provenance::Provenance;
 pub use sizes::{RankSizes, Sizes};
 pub use step::{StepShape, StepTime};
 pub use work::Work;
