@@ -1,11 +1,10 @@
 """Types of the native module; checked against it by the meta tests."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from collections.abc import Sequence
-from typing import final
 
 @final
 class Model:
@@ -25,31 +24,6 @@ class Model:
         context_tokens: int | None,
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
-
-def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
-def cuda_is_available() -> bool: ...
-def simulate(
-    arrays: object,
-    trace: object,
-    expected_output_tokens: NDArray[np.int32] | None,
-    step_time: StepTime,
-    config: object,
-    extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
-def pareto_mask(
-    out: NDArray[np.uint8],
-    points: NDArray[Any],
-    dtype: str,
-    maximize: list[bool],
-    keep: str,
-    nan: str,
-    eps: list[float] | None,
-    groups: NDArray[np.uint32] | None,
-    num_groups: int,
-    allowed: NDArray[np.uint8] | None,
-    threads: int | None,
-import numpy as np
-from numpy.typing import NDArray
 
 class Operators:
     def __new__(
@@ -83,3 +57,23 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_mask(
+    out: NDArray[np.uint8],
+    points: NDArray[Any],
+    dtype: str,
+    maximize: list[bool],
+    keep: str,
+    nan: str,
+    eps: list[float] | None,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+def simulate(
+    arrays: object,
+    trace: object,
+    expected_output_tokens: NDArray[np.int32] | None,
+    step_time: StepTime,
+    config: object,
+    extras: object,
+) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
