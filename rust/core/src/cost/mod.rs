@@ -1,7 +1,33 @@
 //! How large a model is and how long an engine step takes on given hardware.
 
+pub mod attention;
+pub mod collective;
+pub mod curve;
+pub mod decode;
+pub mod experts;
+pub mod formats;
+pub mod lattice;
+mod layout;
+pub mod matrices;
+pub mod memory;
 pub mod model;
+pub mod provenance;
+pub mod sizes;
+pub mod grid;
+pub mod hardware;
+pub mod model;
+pub mod operators;
 pub mod step;
+pub mod tables;
+pub mod terms;
+pub mod work;
 
+pub use curve::Curve;
+pub use formats::KvFormat;
+pub use memory::{MemoryOptions, StageMemory};
+pub use hardware::Peak;
 pub use model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
-pub use step::{StepShape, StepTime, Work};
+pub use provenance::Provenance;
+pub use sizes::{RankSizes, Sizes};
+pub use step::{StepShape, StepTime};
+pub use work::Work;

@@ -1,4 +1,17 @@
 //! How long one engine step takes and what it reads and computes.
+//!
+//! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step of a
+//! simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in the tokens
+//! of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from sums over the requests,
+//! and host time. Pipeline stages work on micro-batches of an even share of the requests: with as many in flight as there are
+//! stages, a token of each costs one pass through all stages.
+
+use super::attention::AttentionTime;
+use super::curve::Curve;
+use super::provenance::Provenance;
+use super::terms::{self, By, Share, Term};
+use super::work::{Work, WorkModel};
+use crate::Result;
 
 /// What one engine step contains, summed over its requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,53 +32,238 @@ pub struct StepShape {
     pub num_sampled: u32,
 }
 
-/// What a step computes and moves on all GPUs of the engine, for energy.
+/// A step, or the share of it that one micro-batch holds, as the compiled functions see it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Work {
-    /// Floating-point operations.
-    pub flops: f64,
-    /// Bytes read from or written to device memory.
-    pub bytes: f64,
+pub struct Load {
+    /// Prompt tokens.
+    pub prefill_tokens: f64,
+    /// Requests that compute prompt tokens.
+    pub num_prefills: f64,
+    /// Query-key pairs of the prompt tokens.
+    pub prefill_pairs: f64,
+    /// Decoding requests.
+    pub num_decodes: f64,
+    /// Mean context of a decoding request.
+    pub decode_mean: f64,
+    /// Sequences that sample.
+    pub num_sampled: f64,
+}
+
+impl Load {
+    fn new(shape: &StepShape, share: f64) -> Self {
+        let decodes = f64::from(shape.num_decodes);
+        Self {
+            prefill_tokens: shape.prefill_tokens as f64 * share,
+            num_prefills: (f64::from(shape.num_prefills) * share).max(1.0),
+            prefill_pairs: shape.prefill_pairs as f64 * share,
+            num_decodes: decodes * share,
+            decode_mean: if decodes > 0.0 { shape.decode_context as f64 / decodes } else { 0.0 },
+            num_sampled: f64::from(shape.num_sampled) * share,
+        }
+    }
+
+    /// Tokens of the step.
+    pub fn tokens(&self) -> f64 {
+        self.prefill_tokens + self.num_decodes
+    }
+
+    /// Mean tokens before a chunk, weighted by chunk length; chunks count as equally long.
+    pub fn prefill_past(&self) -> f64 {
+        let chunk = self.prefill_tokens / self.num_prefills;
+        (self.prefill_pairs / self.prefill_tokens - f64::midpoint(chunk, 1.0)).max(0.0)
+    }
+}
+
+/// Time proportional to counts of the step: all of a linear model, and the host's share of any other.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Linear {
+    /// Every step.
+    pub base_ns: f64,
+    /// Each prompt token.
+    pub per_prefill_token_ns: f64,
+    /// Each decoding request.
+    pub per_decode_ns: f64,
+    /// Each token of context that is read.
+    pub per_context_token_ns: f64,
+}
+
+/// Pipeline stages of the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pipeline {
+    /// How many.
+    pub stages: u32,
+    /// Share of the layers that the longest stage holds.
+    pub longest_share: f64,
+    /// Nanoseconds of all hops between stages by tokens of the micro-batch.
+    pub hops: Curve,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self { stages: 1, longest_share: 1.0, hops: Curve::default() }
+    }
+}
+
+/// What a step consists of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parts {
+    /// Host time.
+    pub host: Linear,
+    /// Operators that depend on one count: products, norms, collectives, experts and their dispatch, sampling.
+    pub terms: Vec<Term>,
+    /// Each kind of attention layer.
+    pub attention: Vec<AttentionTime>,
+    /// Stages.
+    pub pipeline: Pipeline,
+    /// Operations and bytes.
+    pub work: WorkModel,
 }
 
 /// Step time of one model on one layout and system.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepTime {
-    base_ns: f64,
-    per_prefill_token_ns: f64,
-    per_decode_ns: f64,
-    per_context_token_ns: f64,
+    parts: Parts,
+    /// Sums of the terms by what they depend on.
+    tokens: Curve,
+    shared: Curve,
+    sampled: Curve,
 }
 
 impl StepTime {
     /// `base + a * prefill tokens + b * decodes + c * context tokens read`: for tests, theory and black-box endpoints.
     pub fn linear(base_ns: f64, per_prefill_token_ns: f64, per_decode_ns: f64, per_context_token_ns: f64) -> Self {
-        Self { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns }
+        let host = Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns };
+        let parts = Parts { host, ..Parts::default() };
+        Self { parts, tokens: Curve::default(), shared: Curve::default(), sampled: Curve::default() }
     }
 
-    /// Nanoseconds of one step of one engine.
+    /// Compile a step from its parts.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let [tokens, shared, sampled] =
+            [By::Tokens, By::SharedTokens, By::Sampled].map(|by| terms::sum(&parts.terms, by));
+        Ok(Self { tokens: tokens?, shared: shared?, sampled: sampled?, parts })
+    }
+
+    /// What the step consists of.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Nanoseconds of one step of one engine; of one data-parallel rank while the others are idle.
     pub fn step_ns(&self, shape: &StepShape) -> f64 {
-        self.base_ns
-            + self.per_prefill_token_ns * shape.prefill_tokens as f64
-            + self.per_decode_ns * f64::from(shape.num_decodes)
-            + self.per_context_token_ns * (shape.decode_context + shape.prefill_context) as f64
+        let share = self.share(shape);
+        let load = Load::new(shape, share);
+        let tokens = load.tokens();
+        self.cycle(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens), share)
     }
 
-    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank).
+    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest rank's
+    /// own work, then the experts on the tokens of all.
     pub fn lockstep_ns(&self, shapes: &[StepShape]) -> f64 {
-        shapes.iter().map(|shape| self.step_ns(shape)).fold(0.0, f64::max)
+        let share = shapes.iter().map(|shape| self.share(shape)).fold(1.0, f64::min);
+        let (mut slowest, mut most, mut tokens) = (0.0f64, 0.0f64, 0.0);
+        for shape in shapes {
+            let load = Load::new(shape, share);
+            slowest = slowest.max(self.rank(shape, &load));
+            most = most.max(load.tokens());
+            tokens += load.tokens();
+        }
+        self.cycle(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most), share)
     }
 
     /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to each of
     /// `num_decodes` requests; `decode_context` is the sum before the first.
     pub fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
-        let (n, steps) = (f64::from(num_decodes), num_steps as f64);
-        let context = steps * decode_context as f64 + n * steps * (steps - 1.0) / 2.0;
-        steps * (self.base_ns + self.per_decode_ns * n) + self.per_context_token_ns * context
+        let (shape, steps) = (decode_shape(num_decodes, decode_context), num_steps as f64);
+        let share = self.share(&shape);
+        let load = Load::new(&shape, share);
+        let grown = self.parts.host.per_context_token_ns * f64::from(num_decodes) * steps * (steps - 1.0) / 2.0;
+        let mut pass = steps * (self.fixed(&shape, &load) + self.shared.at(load.tokens())) + grown;
+        for kind in &self.parts.attention {
+            pass += kind.run(load.num_decodes, load.decode_mean, num_steps);
+        }
+        let hops = steps * self.parts.pipeline.hops.at(load.tokens());
+        self.cycle(pass, hops, share)
+    }
+
+    /// The most of `max_steps` pure decode steps in a row that take at most `budget_ns` together.
+    pub fn decode_steps_within(&self, num_decodes: u32, decode_context: u64, budget_ns: f64, max_steps: u64) -> u64 {
+        let fits = |steps| self.decode_run_ns(num_decodes, decode_context, steps) <= budget_ns;
+        if fits(max_steps) {
+            return max_steps;
+        }
+        let (mut low, mut high) = (0, max_steps);
+        // Steps rarely get cheaper as contexts grow, so the cost of the first bounds the answer from above, most of the time.
+        let first = self.decode_run_ns(num_decodes, decode_context, 1);
+        let guess = (budget_ns / first).max(0.0) as u64 + 1;
+        if guess < high && !fits(guess) {
+            high = guess;
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        low
     }
 
     /// What a step computes and moves.
-    pub fn work(&self, _shape: &StepShape) -> Work {
-        Work::default()
+    pub fn work(&self, shape: &StepShape) -> Work {
+        self.parts.work.of(shape)
     }
+
+    /// The parts of [`Self::step_ns`]; their times add up to it.
+    pub fn explain(&self, shape: &StepShape) -> Vec<Share> {
+        let share = self.share(shape);
+        let load = Load::new(shape, share);
+        let host = self.host(shape);
+        let mut shares = vec![Share { name: "host".into(), ns: host, provenance: Provenance::Fitted }];
+        for term in &self.parts.terms {
+            let x = if term.by == By::Sampled { load.num_sampled } else { load.tokens() };
+            let (ns, provenance) = (term.curve.at(x), term.provenance_at(x));
+            shares.push(Share { name: term.name.clone(), ns, provenance });
+        }
+        shares.extend(self.parts.attention.iter().flat_map(|kind| kind.explain(&load)));
+        let pass: f64 = shares.iter().map(|part| part.ns).sum();
+        let wait = self.cycle(pass, 0.0, share) - pass;
+        let hops = self.parts.pipeline.hops.at(load.tokens());
+        for (name, ns) in [("waiting for the longest stage", wait), ("hops between stages", hops)] {
+            shares.push(Share { name: name.into(), ns, provenance: Provenance::Fitted });
+        }
+        shares.retain(|part| part.ns != 0.0);
+        shares
+    }
+
+    /// Share of the requests that one micro-batch holds.
+    fn share(&self, shape: &StepShape) -> f64 {
+        let requests = u64::from(shape.num_prefills) + u64::from(shape.num_decodes);
+        1.0 / (u64::from(self.parts.pipeline.stages).min(requests).max(1)) as f64
+    }
+
+    /// What a rank does by itself, without the experts.
+    fn rank(&self, shape: &StepShape, load: &Load) -> f64 {
+        self.fixed(shape, load) + self.parts.attention.iter().map(|kind| kind.at(load)).sum::<f64>()
+    }
+
+    /// The rank's own work without attention.
+    fn fixed(&self, shape: &StepShape, load: &Load) -> f64 {
+        self.host(shape) + self.tokens.at(load.tokens()) + self.sampled.at(load.num_sampled)
+    }
+
+    fn host(&self, shape: &StepShape) -> f64 {
+        let host = &self.parts.host;
+        host.base_ns
+            + host.per_prefill_token_ns * shape.prefill_tokens as f64
+            + host.per_decode_ns * f64::from(shape.num_decodes)
+            + host.per_context_token_ns * (shape.decode_context + shape.prefill_context) as f64
+    }
+
+    /// From a pass of one micro-batch through all layers to the time until its next one: it waits for the longest stage, which
+    /// serves every micro-batch.
+    fn cycle(&self, pass: f64, hops: f64, share: f64) -> f64 {
+        pass * (self.parts.pipeline.longest_share / share).max(1.0) + hops
+    }
+}
+
+fn decode_shape(num_decodes: u32, decode_context: u64) -> StepShape {
+    StepShape { num_decodes, decode_context, num_sampled: num_decodes, ..StepShape::default() }
 }

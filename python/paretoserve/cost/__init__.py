@@ -1,0 +1,30 @@
+"""How large a model is, how long a step takes on given hardware, what it costs and draws."""
+
+from paretoserve.cost.bundled import load_model, model_names
+from paretoserve.cost.hardware import Hardware, Power
+from paretoserve.cost.memory import RankMemory, rank_memory
+from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
+from paretoserve.cost.operators import OperatorEstimate, Operators
+from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.systems import hardware, hardware_names
+
+__all__ = [
+    "Dense",
+    "Gqa",
+    "Hardware",
+    "Layers",
+    "Mla",
+    "Model",
+    "ModelSizes",
+    "Moe",
+    "OperatorEstimate",
+    "Operators",
+    "Power",
+    "RankMemory",
+    "hardware",
+    "hardware_names",
+    "load_model",
+    "model_names",
+    "model_sizes",
+    "rank_memory",
+]

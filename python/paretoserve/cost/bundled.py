@@ -1,0 +1,94 @@
+"""Models by name, folder or file.
+
+`data/models.json` holds architecture numbers of published models under the field names of a config.json, so that one parser
+reads both. They are facts written down by us, without anything that sizes do not need.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from paretoserve.cost.config import model_from_config, parse_config
+from paretoserve.cost.config_fields import read_json
+from paretoserve.cost.model import Model
+from paretoserve.errors import DataError, UnknownNameError
+
+__all__ = ["load_model", "model_names", "unknown_name"]
+
+DATA = Path(__file__).parent / "data"
+
+
+def load_model(name_or_path: str | Path | Model) -> Model:
+    """Find a model.
+
+    Parameters
+    ----------
+    name_or_path : str, Path or Model
+        A bundled name such as "qwen3-32b" or its Hugging Face id "Qwen/Qwen3-32B" (case does not matter), a folder that
+        holds a config.json, or such a file. A bundled name wins over a folder of that name; write ./name for the folder.
+        A Model is returned as it is.
+
+    Returns
+    -------
+    model : Model
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a bundled name nor an existing path; close names are suggested.
+    DataError
+        If the file is missing, broken or describes an unknown architecture; names file and field.
+
+    Examples
+    --------
+    >>> from paretoserve.cost import load_model
+    >>> load_model("qwen3-32b").num_layers
+    64
+    """
+    if isinstance(name_or_path, Model):
+        return name_or_path
+    name = str(name_or_path)
+    key = name.lower() if isinstance(name_or_path, str) else ""
+    key = _ids().get(key, key)
+    if key in _catalog():
+        return _bundled(key)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        path = path / "config.json"
+    if path.exists() or path.suffix == ".json":
+        return model_from_config(path)
+    if isinstance(name_or_path, Path) or name.startswith((".", "/", "~")):
+        raise DataError(f"{name}: file not found")
+    raise unknown_name("model", name, model_names(), "or give the path of its config.json")
+
+
+def model_names() -> list[str]:
+    """Return the bundled names in alphabetical order."""
+    return sorted(_catalog())
+
+
+def unknown_name(kind: str, name: str, known: list[str], way_out: str) -> UnknownNameError:
+    """Make the exception for a name that is not known, with close names."""
+    close = get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    offer = f"did you mean {' or '.join(f'`{other}`' for other in close)}?" if close else f"known: {', '.join(known)}"
+    shown = name if len(name) <= 80 else f"{name[:77]}..."
+    return UnknownNameError(f"`{shown}` is not a known {kind}\nhint: {offer}, {way_out}")
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> dict[str, dict[str, Any]]:
+    models: dict[str, dict[str, Any]] = read_json(DATA / "models.json")
+    return models
+
+
+@lru_cache(maxsize=1)
+def _ids() -> dict[str, str]:
+    return {str(fields["id"]).lower(): key for key, fields in _catalog().items()}
+
+
+@lru_cache(maxsize=None)
+def _bundled(key: str) -> Model:
+    return parse_config(_catalog()[key], source=f"bundled model {key}", name=key)

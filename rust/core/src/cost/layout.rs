@@ -1,0 +1,83 @@
+//! Which layouts an engine accepts for a model.
+
+use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+use crate::{Error, Result};
+
+impl Layout {
+    /// GPUs of one engine.
+    pub fn num_gpus(&self) -> u64 {
+        u64::from(self.tensor) * u64::from(self.pipeline) * u64::from(self.data)
+    }
+
+    /// Refuse what vLLM would refuse: heads, widths, experts or scale blocks that the ranks cannot share, more stages than
+    /// layers, expert parallelism without experts.
+    pub fn check(&self, model: &Model, weights: WeightFormat) -> Result<()> {
+        model.check()?;
+        for (argument, value) in
+            [("tensor_parallel", self.tensor), ("pipeline_parallel", self.pipeline), ("data_parallel", self.data)]
+        {
+            if value == 0 || value > MAX_RANKS {
+                return Err(Error::value(argument, format!("1 to {MAX_RANKS}"), value));
+            }
+        }
+        if u64::from(self.pipeline) > model.num_layers() {
+            let expected = format!("at most the number of layers, {}", model.num_layers());
+            return Err(Error::value("pipeline_parallel", expected, self.pipeline));
+        }
+        let has_experts = model.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }));
+        if self.expert && !has_experts {
+            return Err(Error::value("expert_parallel", "false for a model without experts", true));
+        }
+        model.layers.iter().try_for_each(|run| self.check_run(run, weights))
+    }
+
+    fn check_run(&self, run: &Layers, weights: WeightFormat) -> Result<()> {
+        let (Attention::Gqa { num_heads, .. } | Attention::Mla { num_heads, .. }) = run.attention;
+        divides("tensor_parallel", self.tensor, "attention heads", num_heads)?;
+        if let Attention::Gqa { num_kv_heads, .. } = run.attention {
+            // Fewer heads than ranks: each head lives on several ranks.
+            let (few, many) = (num_kv_heads.min(self.tensor), num_kv_heads.max(self.tensor));
+            if many % few != 0 {
+                let expected = format!("a divisor or a multiple of the {num_kv_heads} KV heads");
+                return Err(Error::value("tensor_parallel", expected, self.tensor));
+            }
+        }
+        match run.ffn {
+            Ffn::Dense { width } => self.check_width("tensor_parallel", self.tensor, width, weights),
+            Ffn::Moe { num_experts, width, shared_width, .. } => {
+                let ranks = self.tensor.saturating_mul(self.data);
+                if shared_width > 0 {
+                    self.check_width("tensor_parallel", self.tensor, shared_width, weights)?;
+                }
+                if !self.expert {
+                    return self.check_width("tensor_parallel * data_parallel", ranks, width, weights);
+                }
+                if ranks > num_experts {
+                    let expected = format!("at most the {num_experts} experts with `expert_parallel`");
+                    return Err(Error::value("tensor_parallel * data_parallel", expected, ranks));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn check_width(&self, argument: &'static str, ranks: u32, width: u32, weights: WeightFormat) -> Result<()> {
+        divides(argument, ranks, "feed-forward columns", width)?;
+        let block = weights.block();
+        if ranks > 1 && (width / ranks) % block != 0 {
+            let expected = format!("such that {width} columns are cut into whole blocks of {block}");
+            return Err(Error::value(argument, expected, ranks));
+        }
+        Ok(())
+    }
+}
+
+/// More than any engine spans.
+const MAX_RANKS: u32 = 65_536;
+
+fn divides(argument: &'static str, ranks: u32, what: &str, count: u32) -> Result<()> {
+    if count % ranks == 0 {
+        return Ok(());
+    }
+    Err(Error::value(argument, format!("a divisor of the {count} {what}"), ranks))
+}
