@@ -3,11 +3,11 @@
 use pyo3::prelude::*;
 
 mod arrays;
-mod cost;
 mod cuda;
 mod errors;
 mod pareto;
 mod sim;
+mod operators;
 
 #[pymodule]
 mod _native {
@@ -23,4 +23,7 @@ mod _native {
     use super::pareto::pareto_mask;
     #[pymodule_export]
     use super::sim::simulate;
+    use super::cuda::{cuda_devices, cuda_is_available};
+    #[pymodule_export]
+    use super::operators::{Operators, fit_grid, operator_features};
 }
