@@ -272,6 +272,6 @@ mod tests {
         assert!(MixedTable::fit(&[]).is_err());
         assert!(MixedTable::fit(&[decode]).is_err());
         assert!(MixedTable::fit(&[decode, (call(16.0, 0.0, 0.0, 0.0), f64::NAN)]).is_err());
-        assert!(MixedTable::fit(&[decode, (call(16.0, -1.0, 0.0, 0.0), 1.0)]).is_err());
+        assert!(MixedTable::fit(&[decode, (call(16.0, -100.0, 0.0, 0.0), 1.0)]).is_err());
     }
 }
