@@ -8,6 +8,8 @@ mod cuda;
 mod errors;
 mod pareto;
 mod sim;
+mod sched;
+mod sim_jobs;
 
 #[pymodule]
 mod _native {
@@ -23,4 +25,7 @@ mod _native {
     use super::pareto::pareto_mask;
     #[pymodule_export]
     use super::sim::simulate;
+    use super::sched::{Scheduler, sched_replay};
+    #[pymodule_export]
+    use super::sim_jobs::sim_jobs;
 }
