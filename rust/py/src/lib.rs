@@ -7,8 +7,8 @@ mod cost;
 mod cuda;
 mod errors;
 mod pareto;
-mod sim;
 mod sched;
+mod sim;
 mod sim_jobs;
 
 #[pymodule]
@@ -24,8 +24,9 @@ mod _native {
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
-    use super::sim::simulate;
     use super::sched::{Scheduler, sched_replay};
+    #[pymodule_export]
+    use super::sim::simulate;
     #[pymodule_export]
     use super::sim_jobs::sim_jobs;
 }
