@@ -1,13 +1,13 @@
 """Models by name, folder or file.
 
-`data/models.json` holds architecture numbers of published models under the field names of a config.json, so that one parser
-reads both. They are facts written down by us, without anything that sizes do not need.
+`data/models.json` holds architecture numbers of published models under the field names of a config.json, so that one
+parser reads both. They are facts written down by us, without anything that sizes do not need.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ def load_model(name_or_path: str | Path | Model) -> Model:
     Parameters
     ----------
     name_or_path : str, Path or Model
-        A bundled name such as "qwen3-32b" or its Hugging Face id "Qwen/Qwen3-32B" (case does not matter), a folder that
-        holds a config.json, or such a file. A bundled name wins over a folder of that name; write ./name for the folder.
-        A Model is returned as it is.
+        A bundled name such as "qwen3-32b" or its Hugging Face id "Qwen/Qwen3-32B" (case does not matter), a folder
+        that holds a config.json, or such a file. A bundled name wins over a folder of that name; write ./name for the
+        folder. A Model is returned as it is.
 
     Returns
     -------
@@ -55,14 +55,23 @@ def load_model(name_or_path: str | Path | Model) -> Model:
     key = _ids().get(key, key)
     if key in _catalog():
         return _bundled(key)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        path = path / "config.json"
-    if path.exists() or path.suffix == ".json":
+    path = _config_path(name)
+    if path is not None:
         return model_from_config(path)
     if isinstance(name_or_path, Path) or name.startswith((".", "/", "~")):
         raise DataError(f"{name}: file not found")
     raise unknown_name("model", name, model_names(), "or give the path of its config.json")
+
+
+def _config_path(name: str) -> Path | None:
+    """Return the file that `name` means if it means one: an existing file or folder, or anything that ends in .json."""
+    try:
+        path = Path(name).expanduser()
+        if name and path.is_dir():
+            return path / "config.json"
+        return path if path.suffix == ".json" or (name and path.exists()) else None
+    except (OSError, RuntimeError):  # too long for a file name, or a home folder of nobody
+        return None
 
 
 def model_names() -> list[str]:
@@ -89,6 +98,6 @@ def _ids() -> dict[str, str]:
     return {str(fields["id"]).lower(): key for key, fields in _catalog().items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bundled(key: str) -> Model:
     return parse_config(_catalog()[key], source=f"bundled model {key}", name=key)

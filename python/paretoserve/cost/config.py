@@ -1,7 +1,8 @@
 """A Hugging Face config.json as a `Model`.
 
-The families below differ in the names of their fields and in which layers have experts or windows; nothing else matters for
-sizes. A family is added by one line in `FAMILIES` and, if its layers alternate by its own rule, a line in `_windows`.
+The families below differ in the names of their fields and in which layers have experts or windows; nothing else
+matters for sizes. A family is added by one line in `FAMILIES` and, if its layers alternate by its own rule, a line in
+`_windows`.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def parse_config(values: dict[str, Any], *, source: str, name: str) -> Model:
             vocab=fields.size("vocab_size"),
             tied_embeddings=tied,
             layers=tuple(Layers(len(list(same)), *kind) for kind, same in runs),
-            checkpoint_format=_checkpoint_format(fields.inner("quantization_config") or top.inner("quantization_config")),
+            checkpoint_format=_checkpoint_format(
+                fields.inner("quantization_config") or top.inner("quantization_config")
+            ),
             max_context=fields.optional_size("max_position_embeddings"),
         )
     except ValueError as error:

@@ -20,7 +20,7 @@ from paretoserve.errors import DataError
 __all__ = ["NativeTables", "read_columns", "terms"]
 
 Column = NDArray[np.float64]
-Terms = list[tuple[float, Column, Column]]
+Terms = list[tuple[str, float, Column, Column]]
 
 # How often a step runs each operator: once, or this many times per layer.
 ONCE = {"embedding": 1, "final_layernorm": 1, "lm_head": 1, "sampler": 1}
@@ -123,7 +123,7 @@ def terms(path: Path, count: str, *, num_layers: int, repeats: Mapping[str, int]
 
 def _terms(
     path: Path, columns: dict[str, Any], count: str, num_layers: int, repeats: Mapping[str, int]
-) -> Iterator[tuple[float, Column, Column]]:
+) -> Iterator[tuple[str, float, Column, Column]]:
     for layer in sorted(set(columns["layer"])):
         if layer in repeats:
             times = repeats[layer]
@@ -138,4 +138,4 @@ def _terms(
             )
         rows = columns["layer"] == layer
         order = np.argsort(columns[count][rows], kind="stable")
-        yield float(times), columns[count][rows][order], columns["time_us"][rows][order] * 1e3
+        yield layer, float(times), columns[count][rows][order], columns["time_us"][rows][order] * 1e3

@@ -166,10 +166,10 @@ class Trace:
             raise ValueError(f"`rate` must be finite and above 0 requests per second, got {rate}")
         if self.duration_s == 0:
             raise ValueError("`rate` cannot be set for a trace whose requests all arrive at once")
-        stretched = (self.arrival_ns - self.arrival_ns[0]) * (self.requests_per_s / rate)
-        if stretched[-1] >= 2.0**63:
+        passed, factor = self.arrival_ns - self.arrival_ns[0], self.requests_per_s / rate
+        if not float(passed[-1]) * factor < 2.0**63:
             raise ValueError(f"`rate` is so low that arrival times do not fit 64-bit nanoseconds, got {rate}")
-        return replace(self, arrival_ns=np.rint(stretched).astype(np.int64))
+        return replace(self, arrival_ns=np.rint(passed * factor).astype(np.int64))
 
     def digest(self) -> str:
         """Return the SHA-256 of the content as hex digits: times, lengths and hashes, not the name or the file."""

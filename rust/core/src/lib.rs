@@ -7,5 +7,6 @@ pub mod cost;
 pub mod error;
 pub mod sched;
 pub mod sim;
+pub mod pareto;
 
 pub use error::{Error, Result};

@@ -1,30 +1,39 @@
 //! Properties of the step model: closed form, lock-step, tables.
 
-use paretoserve_core::cost::attention::{AttentionTime, Prefill, chunk_pairs};
+use paretoserve_core::cost::attention::{AttentionTime, Prefill, Source, chunk_pairs};
 use paretoserve_core::cost::decode::Decode;
 use paretoserve_core::cost::step::{Linear, Parts, Pipeline};
 use paretoserve_core::cost::tables::{self, AttentionRow};
-use paretoserve_core::cost::{Curve, StepShape, StepTime};
+use paretoserve_core::cost::terms::{By, Term};
+use paretoserve_core::cost::{Curve, Provenance, StepShape, StepTime};
 use proptest::prelude::*;
 
 fn attention(window: Option<f64>) -> AttentionTime {
     let prefill = Prefill::sample(&[16.0, 2048.0], &[0.0, 1024.0], |c, p| 3000.0 + 0.2 * chunk_pairs(c, p)).unwrap();
     let counts = [1.0, 8.0, 256.0];
     let decode = Decode::sample(&counts, &[16.0, 512.0, 9000.0], |n, k| 4000.0 + n * (20.0 + k).powf(0.9)).unwrap();
-    AttentionTime { count: 4.0, window, prefill, decode, mixed: None }
+    let prefill_source = Source::sample([&[16.0, 2048.0], &[0.0, 1024.0]], |_, _| Provenance::Measured).unwrap();
+    let decode_source = Source::sample([&counts, &[16.0, 9000.0]], |_, _| Provenance::Measured).unwrap();
+    AttentionTime { count: 4.0, window, prefill, decode, mixed: None, prefill_source, decode_source }
 }
 
 fn model(stages: u32) -> StepTime {
     let knots = [1.0, 64.0, 512.0, 4096.0];
-    StepTime::from_parts(Parts {
+    let term = |name, by, (base, slope): (f64, f64)| {
+        Term::sample(name, by, &knots, 1.0, |x| (base + slope * x, Provenance::Measured)).unwrap()
+    };
+    StepTime::new(Parts {
         host: Linear { base_ns: 1e6, per_prefill_token_ns: 1.0, per_decode_ns: 500.0, per_context_token_ns: 0.25 },
-        tokens: Curve::sample(&knots, |t| 5e6 + 3000.0 * t).unwrap(),
-        shared: Curve::sample(&knots, |t| 2e6 + 900.0 * t).unwrap(),
-        sampled: Curve::sample(&knots, |s| 4e5 + 700.0 * s).unwrap(),
+        terms: vec![
+            term("products", By::Tokens, (5e6, 3000.0)),
+            term("experts", By::SharedTokens, (2e6, 900.0)),
+            term("sampler", By::Sampled, (4e5, 700.0)),
+        ],
         attention: vec![attention(None), attention(Some(700.0))],
         pipeline: Pipeline { stages, longest_share: 0.3, hops: Curve::sample(&knots, |t| 9e3 + 2.0 * t).unwrap() },
         ..Parts::default()
     })
+    .unwrap()
 }
 
 fn decode(n: u32, context: u64) -> StepShape {
@@ -65,6 +74,8 @@ proptest! {
         let (one, step) = (model.lockstep_ns(&[shape]), model.step_ns(&shape));
         prop_assert!(step.is_finite() && (one - step).abs() <= 1e-9 * step);
         prop_assert!(model.lockstep_ns(&[shape, shape]) >= step);
+        let explained: f64 = model.explain(&shape).iter().map(|share| share.ns).sum();
+        prop_assert!((explained - step).abs() <= 1e-9 * step, "{explained} {step}");
     }
 
     #[test]
@@ -105,7 +116,7 @@ fn tables_give_back_their_rows() {
     // A row off the grid must not spoil it.
     dirty.push(AttentionRow { chunk: 17.0, past: 3.0, decodes: 2.0, context: 77.0, ns: 1e9 });
     let attention = vec![tables::attention(2.0, None, &dirty).unwrap()];
-    let model = StepTime::from_parts(Parts { attention, ..Parts::default() });
+    let model = StepTime::new(Parts { attention, ..Parts::default() }).unwrap();
     for row in &rows {
         let (n, context) = (row.decodes as u32, (row.decodes * row.context) as u64);
         let shape = match row.chunk as u64 {

@@ -6,7 +6,9 @@
 
 use super::decode::Decode;
 use super::lattice::Lattice;
+use super::provenance::Provenance;
 use super::step::Load;
+use super::terms::Share;
 use crate::Result;
 
 /// Prefill attention: `(launch + per pair * pairs) * ratio(chunk, past)`.
@@ -52,6 +54,27 @@ pub fn chunk_pairs(chunk: f64, past: f64) -> f64 {
     chunk * past + chunk * (chunk + 1.0) / 2.0
 }
 
+/// How times were obtained on a lattice of two axes: the place of the provenance in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source(Lattice<2>);
+
+impl Source {
+    const ORDER: [Provenance; 4] =
+        [Provenance::Measured, Provenance::Interpolated, Provenance::Fitted, Provenance::Transferred];
+
+    /// The provenance of each point of two axes.
+    pub fn sample(axes: [&[f64]; 2], mut of: impl FnMut(f64, f64) -> Provenance) -> Result<Self> {
+        let lattice = Lattice::sample(axes.map(<[f64]>::to_vec), |[x, y]| f64::from(of(x, y) as u8))?;
+        Ok(Self(lattice))
+    }
+
+    /// The worst of the points around, and fitted beyond the axes.
+    fn at(&self, x: [f64; 2]) -> Provenance {
+        let inside = Self::ORDER[self.0.max_at(x) as usize % 4].max(Provenance::Interpolated);
+        if self.0.contains(x) { inside } else { inside.max(Provenance::Fitted) }
+    }
+}
+
 /// Attention of `count` layers of the same kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttentionTime {
@@ -65,31 +88,65 @@ pub struct AttentionTime {
     pub decode: Decode,
     /// Time of the mixed batch over the sum of both, by (chunk, past, decodes, mean context); without one they add up.
     pub mixed: Option<Lattice<4>>,
+    /// How prefill times were obtained, by (chunk, past).
+    pub prefill_source: Source,
+    /// How decode times were obtained, by (decodes, mean context).
+    pub decode_source: Source,
+}
+
+/// Times of one layer.
+struct Layer {
+    prefill: f64,
+    decode: f64,
+    mixed_ratio: f64,
 }
 
 impl AttentionTime {
     /// Nanoseconds of all layers of this kind.
     pub fn at(&self, load: &Load) -> f64 {
-        self.count * self.layer(load)
+        let layer = self.layer(load);
+        self.count * (layer.prefill + layer.decode) * layer.mixed_ratio
     }
 
-    fn layer(&self, load: &Load) -> f64 {
+    /// The parts of [`Self::at`].
+    pub fn explain(&self, load: &Load) -> Vec<Share> {
+        let layer = self.layer(load);
+        let suffix = self.window.map_or(String::new(), |window| format!(" (window {window})"));
+        let share = |name: &str, ns: f64, provenance| Share { name: format!("{name}{suffix}"), ns, provenance };
+        let mut shares = Vec::new();
+        let prefill_how = self.prefill_source.at([load.prefill_tokens, self.clip(load.prefill_past())]);
+        let decode_how = self.decode_source.at([load.num_decodes, self.clip(load.decode_mean)]);
+        if load.prefill_tokens > 0.0 {
+            shares.push(share("prefill attention", self.count * layer.prefill, prefill_how));
+        }
+        if load.num_decodes > 0.0 {
+            shares.push(share("decode attention", self.count * layer.decode, decode_how));
+        }
+        if shares.len() == 2 {
+            let ns = self.count * (layer.prefill + layer.decode) * (layer.mixed_ratio - 1.0);
+            shares.push(share("both in one batch", ns, prefill_how.max(decode_how)));
+        }
+        shares
+    }
+
+    fn layer(&self, load: &Load) -> Layer {
         let decode = self.decode.at(load.num_decodes, self.clip(load.decode_mean));
         if load.prefill_tokens <= 0.0 {
-            return decode;
+            return Layer { prefill: 0.0, decode, mixed_ratio: 1.0 };
         }
         let past = self.clip(load.prefill_past());
         let pairs = match self.window {
             Some(window) => load.prefill_pairs.min(load.prefill_tokens * window),
             None => load.prefill_pairs,
         };
-        let sum = self.prefill.at(load.prefill_tokens, past, pairs) + decode;
-        match &self.mixed {
-            Some(grid) if load.num_decodes > 0.0 => {
-                sum * grid.at([load.prefill_tokens, past, load.num_decodes, self.clip(load.decode_mean)])
+        let prefill = self.prefill.at(load.prefill_tokens, past, pairs);
+        let mixed_ratio = match &self.mixed {
+            Some(ratio) if load.num_decodes > 0.0 => {
+                ratio.at([load.prefill_tokens, past, load.num_decodes, self.clip(load.decode_mean)])
             }
-            _ => sum,
-        }
+            _ => 1.0,
+        };
+        Layer { prefill, decode, mixed_ratio }
     }
 
     fn clip(&self, context: f64) -> f64 {

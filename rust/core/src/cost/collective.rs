@@ -1,6 +1,7 @@
 //! Time of collectives over one kind of link, when only its latency and bandwidth are known (`planner.md` 4.2).
 
-use super::curve::Curve;
+use super::provenance::Provenance;
+use super::terms::{By, Term};
 use crate::{Error, Result};
 
 /// A link between GPUs.
@@ -38,9 +39,9 @@ impl Link {
         if ranks <= 1 { 0.0 } else { self.latency_ns + bytes / self.bytes_per_ns }
     }
 
-    /// The curve by tokens of a collective whose time is `time(tokens)`, linear in tokens.
-    pub fn curve(time: impl Fn(f64) -> f64) -> Result<Curve> {
-        Curve::sample(&[0.0, 1.0, 2.0], time)
+    /// `count` collectives whose time is `time(tokens)`, linear in tokens; the link's numbers are of no measured operator.
+    pub fn term(&self, name: &str, by: By, count: f64, time: impl Fn(f64) -> f64) -> Result<Term> {
+        Term::sample(name, by, &[0.0, 1.0, 2.0], count, |tokens| (time(tokens), Provenance::Transferred))
     }
 }
 

@@ -60,6 +60,25 @@ impl<const D: usize> Lattice<D> {
 
     /// The interpolated value at `x`, each coordinate clamped to its axis.
     pub fn at(&self, x: [f64; D]) -> f64 {
+        let mut total = 0.0;
+        self.corners(x, |weight, value| total += weight * value);
+        total
+    }
+
+    /// The largest of the values that [`Self::at`] mixes.
+    pub fn max_at(&self, x: [f64; D]) -> f64 {
+        let mut largest = f64::NEG_INFINITY;
+        self.corners(x, |_, value| largest = largest.max(value));
+        largest
+    }
+
+    /// Whether `x` lies within all axes.
+    pub fn contains(&self, x: [f64; D]) -> bool {
+        self.axes.iter().zip(x).all(|(axis, x)| (axis[0]..=axis[axis.len() - 1]).contains(&x))
+    }
+
+    /// Show each corner around `x` that has a weight.
+    fn corners(&self, x: [f64; D], mut show: impl FnMut(f64, f64)) {
         let mut base = 0;
         let mut steps = [(0usize, 0.0f64); D];
         let mut stride = self.values.len();
@@ -72,7 +91,6 @@ impl<const D: usize> Lattice<D> {
                 steps[d] = (stride, ((x[d] - axis[i]) / (axis[i + 1] - axis[i])).clamp(0.0, 1.0));
             }
         }
-        let mut total = 0.0;
         for corner in 0..1usize << D {
             let (mut index, mut weight) = (base, 1.0);
             for (d, (step, fraction)) in steps.iter().enumerate() {
@@ -85,10 +103,9 @@ impl<const D: usize> Lattice<D> {
             }
             // A corner of weight zero is not read: on an axis of one point it would lie outside.
             if weight != 0.0 {
-                total += weight * self.values[index];
+                show(weight, self.values[index]);
             }
         }
-        total
     }
 }
 

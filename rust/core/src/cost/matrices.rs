@@ -86,14 +86,21 @@ fn attention_matrices(hidden: u64, attention: &Attention, cut: Cut) -> Vec<Matri
 
 fn ffn_matrices(hidden: u64, ffn: &Ffn, cut: Cut) -> Vec<Matrix> {
     let gated = |role, copies, width| {
-        [Matrix { role, copies, rows: 2 * width, columns: hidden }, Matrix { role, copies, rows: hidden, columns: width }]
+        [
+            Matrix { role, copies, rows: 2 * width, columns: hidden },
+            Matrix { role, copies, rows: hidden, columns: width },
+        ]
     };
     match *ffn {
         Ffn::Dense { width } => gated(Role::Dense, 1, share(width, cut.tensor)).to_vec(),
         Ffn::Moe { num_experts, width, shared_width, .. } => {
             let router = Matrix { role: Role::Router, copies: 1, rows: u64::from(num_experts), columns: hidden };
             let mut matrices = vec![router];
-            matrices.extend(gated(Role::Expert, share(num_experts, cut.expert_ranks), share(width, cut.expert_columns)));
+            matrices.extend(gated(
+                Role::Expert,
+                share(num_experts, cut.expert_ranks),
+                share(width, cut.expert_columns),
+            ));
             if shared_width > 0 {
                 matrices.extend(gated(Role::Dense, 1, share(shared_width, cut.tensor)));
             }

@@ -131,8 +131,11 @@ fn ffn_width(run: &Layers, layout: &Layout, hidden: u128) -> u128 {
             let ranks = u128::from(layout.tensor) * u128::from(layout.data);
             // All data-parallel ranks send their tokens; a rank computes its columns of all copies or all columns of its share.
             let copies = u128::from(top_k) * u128::from(layout.data);
-            let (copies, columns) =
-                if layout.expert { (copies.div_ceil(ranks), u128::from(width)) } else { (copies, u128::from(width).div_ceil(ranks)) };
+            let (copies, columns) = if layout.expert {
+                (copies.div_ceil(ranks), u128::from(width))
+            } else {
+                (copies, u128::from(width).div_ceil(ranks))
+            };
             copies * (3 * columns + hidden) + 3 * u128::from(shared_width).div_ceil(u128::from(layout.tensor))
         }
     }

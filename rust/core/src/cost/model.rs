@@ -124,7 +124,11 @@ impl Layers {
                 positive("num_kv_heads", num_kv_heads)?;
                 positive("head_dim", head_dim)?;
                 if num_heads % num_kv_heads != 0 {
-                    return Err(Error::value("num_kv_heads", format!("a divisor of `num_heads` {num_heads}"), num_kv_heads));
+                    return Err(Error::value(
+                        "num_kv_heads",
+                        format!("a divisor of `num_heads` {num_heads}"),
+                        num_kv_heads,
+                    ));
                 }
                 window.map_or(Ok(()), |window| positive("window", window))?;
             }

@@ -8,9 +8,10 @@
 
 use super::attention::AttentionTime;
 use super::curve::Curve;
-use super::work::WorkModel;
-
-pub use super::work::Work;
+use super::provenance::Provenance;
+use super::terms::{self, By, Share, Term};
+use super::work::{Work, WorkModel};
+use crate::Result;
 
 /// What one engine step contains, summed over its requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,17 +104,13 @@ impl Default for Pipeline {
     }
 }
 
-/// The compiled functions of a step, each in nanoseconds over all layers.
+/// What a step consists of.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parts {
     /// Host time.
     pub host: Linear,
-    /// By tokens of the rank's own step.
-    pub tokens: Curve,
-    /// By tokens of all data-parallel ranks: experts and their dispatch.
-    pub shared: Curve,
-    /// By sampled sequences.
-    pub sampled: Curve,
+    /// Operators that depend on one count: products, norms, collectives, experts and their dispatch, sampling.
+    pub terms: Vec<Term>,
     /// Each kind of attention layer.
     pub attention: Vec<AttentionTime>,
     /// Stages.
@@ -126,21 +123,28 @@ pub struct Parts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTime {
     parts: Parts,
+    /// Sums of the terms by what they depend on.
+    tokens: Curve,
+    shared: Curve,
+    sampled: Curve,
 }
 
 impl StepTime {
     /// `base + a * prefill tokens + b * decodes + c * context tokens read`: for tests, theory and black-box endpoints.
     pub fn linear(base_ns: f64, per_prefill_token_ns: f64, per_decode_ns: f64, per_context_token_ns: f64) -> Self {
         let host = Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns };
-        Self::from_parts(Parts { host, ..Parts::default() })
+        let parts = Parts { host, ..Parts::default() };
+        Self { parts, tokens: Curve::default(), shared: Curve::default(), sampled: Curve::default() }
     }
 
-    /// From compiled functions.
-    pub fn from_parts(parts: Parts) -> Self {
-        Self { parts }
+    /// Compile a step from its parts.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let [tokens, shared, sampled] =
+            [By::Tokens, By::SharedTokens, By::Sampled].map(|by| terms::sum(&parts.terms, by));
+        Ok(Self { tokens: tokens?, shared: shared?, sampled: sampled?, parts })
     }
 
-    /// The compiled functions.
+    /// What the step consists of.
     pub fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -150,7 +154,7 @@ impl StepTime {
         let share = self.share(shape);
         let load = Load::new(shape, share);
         let tokens = load.tokens();
-        self.cycle(self.rank(shape, &load) + self.parts.shared.at(tokens), self.parts.pipeline.hops.at(tokens), share)
+        self.cycle(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens), share)
     }
 
     /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest rank's
@@ -164,7 +168,7 @@ impl StepTime {
             most = most.max(load.tokens());
             tokens += load.tokens();
         }
-        self.cycle(slowest + self.parts.shared.at(tokens), self.parts.pipeline.hops.at(most), share)
+        self.cycle(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most), share)
     }
 
     /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to each of
@@ -174,7 +178,7 @@ impl StepTime {
         let share = self.share(&shape);
         let load = Load::new(&shape, share);
         let grown = self.parts.host.per_context_token_ns * f64::from(num_decodes) * steps * (steps - 1.0) / 2.0;
-        let mut pass = steps * (self.fixed(&shape, &load) + self.parts.shared.at(load.tokens())) + grown;
+        let mut pass = steps * (self.fixed(&shape, &load) + self.shared.at(load.tokens())) + grown;
         for kind in &self.parts.attention {
             pass += kind.run(load.num_decodes, load.decode_mean, num_steps);
         }
@@ -207,6 +211,28 @@ impl StepTime {
         self.parts.work.of(shape)
     }
 
+    /// The parts of [`Self::step_ns`]; their times add up to it.
+    pub fn explain(&self, shape: &StepShape) -> Vec<Share> {
+        let share = self.share(shape);
+        let load = Load::new(shape, share);
+        let host = self.host(shape);
+        let mut shares = vec![Share { name: "host".into(), ns: host, provenance: Provenance::Fitted }];
+        for term in &self.parts.terms {
+            let x = if term.by == By::Sampled { load.num_sampled } else { load.tokens() };
+            let (ns, provenance) = (term.curve.at(x), term.provenance_at(x));
+            shares.push(Share { name: term.name.clone(), ns, provenance });
+        }
+        shares.extend(self.parts.attention.iter().flat_map(|kind| kind.explain(&load)));
+        let pass: f64 = shares.iter().map(|part| part.ns).sum();
+        let wait = self.cycle(pass, 0.0, share) - pass;
+        let hops = self.parts.pipeline.hops.at(load.tokens());
+        for (name, ns) in [("waiting for the longest stage", wait), ("hops between stages", hops)] {
+            shares.push(Share { name: name.into(), ns, provenance: Provenance::Fitted });
+        }
+        shares.retain(|part| part.ns != 0.0);
+        shares
+    }
+
     /// Share of the requests that one micro-batch holds.
     fn share(&self, shape: &StepShape) -> f64 {
         let requests = u64::from(shape.num_prefills) + u64::from(shape.num_decodes);
@@ -220,13 +246,15 @@ impl StepTime {
 
     /// The rank's own work without attention.
     fn fixed(&self, shape: &StepShape, load: &Load) -> f64 {
-        let (host, parts) = (&self.parts.host, &self.parts);
+        self.host(shape) + self.tokens.at(load.tokens()) + self.sampled.at(load.num_sampled)
+    }
+
+    fn host(&self, shape: &StepShape) -> f64 {
+        let host = &self.parts.host;
         host.base_ns
             + host.per_prefill_token_ns * shape.prefill_tokens as f64
             + host.per_decode_ns * f64::from(shape.num_decodes)
             + host.per_context_token_ns * (shape.decode_context + shape.prefill_context) as f64
-            + parts.tokens.at(load.tokens())
-            + parts.sampled.at(load.num_sampled)
     }
 
     /// From a pass of one micro-batch through all layers to the time until its next one: it waits for the longest stage, which

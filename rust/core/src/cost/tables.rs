@@ -4,9 +4,10 @@
 //! decode); its rows without decodes give prefill, those without a chunk decode, the others the mixed ratio. Experts are
 //! tabulated by (tokens, activated experts); a step activates `E (1 - (1 - k/E)^T)` of them.
 
-use super::attention::{AttentionTime, Prefill, chunk_pairs};
+use super::attention::{AttentionTime, Prefill, Source, chunk_pairs};
 use super::decode::Decode;
 use super::lattice::Lattice;
+use super::provenance::Provenance;
 use crate::{Error, Result};
 
 /// One row of an attention table.
@@ -36,8 +37,10 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
         rows.iter().filter(move |row| (row.chunk > 0.0) == chunk && (row.decodes > 0.0) == decodes)
     };
     let (axes, times) = regular_grid(kind(true, false).map(|row| ([row.chunk, row.past], row.ns)))?;
+    let prefill_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
     let prefill = Prefill::sample(&axes[0], &axes[1], |chunk, past| times.at([chunk, past]))?;
     let (axes, times) = regular_grid(kind(false, true).map(|row| ([row.decodes, row.context], row.ns)))?;
+    let decode_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
     let decode = Decode::sample(&axes[0], &axes[1], |n, context| times.at([n, context]))?;
     let ratio = |row: &AttentionRow| {
         let pairs = chunk_pairs(row.chunk, row.past);
@@ -45,7 +48,7 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
     };
     let mixed = kind(true, true).map(|row| ([row.chunk, row.past, row.decodes, row.context], ratio(row)));
     let mixed = if kind(true, true).next().is_some() { Some(regular_grid(mixed)?.1) } else { None };
-    Ok(AttentionTime { count, window, prefill, decode, mixed })
+    Ok(AttentionTime { count, window, prefill, decode, mixed, prefill_source, decode_source })
 }
 
 /// The largest grid that `rows` nearly fill. A table is often a union of grids, and only a full one interpolates: the axis

@@ -17,20 +17,8 @@ struct LayersInput {
 
 #[derive(FromPyObject)]
 enum AttentionInput {
-    Gqa {
-        num_heads: u32,
-        num_kv_heads: u32,
-        head_dim: u32,
-        window: Option<u32>,
-    },
-    Mla {
-        num_heads: u32,
-        q_lora_rank: Option<u32>,
-        kv_lora_rank: u32,
-        nope_dim: u32,
-        rope_dim: u32,
-        value_dim: u32,
-    },
+    Gqa { num_heads: u32, num_kv_heads: u32, head_dim: u32, window: Option<u32> },
+    Mla { num_heads: u32, q_lora_rank: Option<u32>, kv_lora_rank: u32, nope_dim: u32, rope_dim: u32, value_dim: u32 },
 }
 
 #[derive(FromPyObject)]

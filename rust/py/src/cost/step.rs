@@ -6,7 +6,8 @@ use paretoserve_core::cost::collective::Link;
 use paretoserve_core::cost::experts::{self, Routing};
 use paretoserve_core::cost::step::{Linear, Parts};
 use paretoserve_core::cost::tables::{self, AttentionRow};
-use paretoserve_core::cost::{self, Curve, StepShape};
+use paretoserve_core::cost::terms::{By, Term};
+use paretoserve_core::cost::{self, Curve, Provenance, StepShape};
 use pyo3::prelude::*;
 
 use crate::arrays::Input;
@@ -21,23 +22,22 @@ fn shape(shape: &Shape) -> StepShape {
     StepShape { prefill_tokens, num_prefills, prefill_context, prefill_pairs, num_decodes, decode_context, num_sampled }
 }
 
-/// Operators by one count: how often a step runs them, counts, nanoseconds.
-type Terms = Vec<(f64, Input<f64>, Input<f64>)>;
+/// Operators by one count: name, how often a step runs them, counts, nanoseconds.
+type Rows = Vec<(String, f64, Input<f64>, Input<f64>)>;
 
-fn sum(terms: &Terms) -> paretoserve_core::Result<Curve> {
-    let curve = |(count, knots, ns): &(f64, Input<f64>, Input<f64>)| {
-        Ok((*count, Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?))
-    };
-    let curves = terms.iter().map(curve).collect::<paretoserve_core::Result<Vec<_>>>()?;
-    Curve::sum(&curves.iter().map(|(count, curve)| (*count, curve)).collect::<Vec<_>>())
+fn measured(rows: &Rows, by: By) -> impl Iterator<Item = paretoserve_core::Result<Term>> {
+    rows.iter().map(move |(name, count, knots, ns)| {
+        let curve = Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?;
+        Ok(Term::new(name, by, Curve::sum(&[(*count, &curve)])?, Provenance::Measured))
+    })
 }
 
 /// Operator tables of a machine, read from the attributes of a Python object.
 #[derive(FromPyObject)]
 struct Tables {
     host_ns: (f64, f64, f64, f64),
-    per_token: Terms,
-    per_sequence: Terms,
+    per_token: Rows,
+    per_sequence: Rows,
     num_layers: f64,
     /// chunk, past, decodes, context, nanoseconds.
     attention: (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>),
@@ -63,32 +63,35 @@ impl Tables {
             })
             .collect();
         let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = self.host_ns;
-        let mut parts = Parts {
-            host: Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns },
-            tokens: sum(&self.per_token)?,
-            sampled: sum(&self.per_sequence)?,
-            attention: vec![tables::attention(self.num_layers, None, &rows)?],
-            ..Parts::default()
-        };
+        let mut terms = measured(&self.per_token, By::Tokens)
+            .chain(measured(&self.per_sequence, By::Sampled))
+            .collect::<paretoserve_core::Result<Vec<_>>>()?;
         let link = self.link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?;
-        if let Some(link) = link {
+        if let Some(link) = link.filter(|_| self.tensor_ranks > 1) {
             // Two all-reduces per layer and one of the vocabulary-parallel embedding.
-            let reduce = Link::curve(|tokens| link.all_reduce(self.tensor_ranks, tokens * self.hidden_bytes))?;
-            parts.tokens = Curve::sum(&[(1.0, &parts.tokens), (2.0 * self.num_layers + 1.0, &reduce)])?;
+            let count = 2.0 * self.num_layers + 1.0;
+            terms.push(link.term("all-reduce", By::Tokens, count, |tokens| {
+                link.all_reduce(self.tensor_ranks, tokens * self.hidden_bytes)
+            })?);
         }
         if let Some((layers, tokens, activated, ns, num_experts, top_k, ranks)) = &self.experts {
             let columns = [tokens, activated, ns].map(Input::as_slice);
             let rows: Vec<_> =
                 columns[0].iter().zip(columns[1]).zip(columns[2]).map(|((t, a), ns)| (*t, *a, *ns)).collect();
             let routing = Routing { num_experts: *num_experts, top_k: *top_k, ranks: *ranks };
-            parts.shared = experts::from_rows(*layers, &rows, &routing)?;
-            if let Some(link) = link {
+            let curve = experts::from_rows(*layers, &rows, &routing)?;
+            terms.push(Term::new("experts", By::SharedTokens, curve, Provenance::Interpolated));
+            if let Some(link) = link.filter(|_| *ranks > 1) {
                 // Dispatch gathers the tokens of all ranks, combine scatters their sums.
-                let exchange = Link::curve(|tokens| link.all_gather(*ranks, tokens * self.hidden_bytes))?;
-                parts.shared = Curve::sum(&[(1.0, &parts.shared), (2.0 * layers, &exchange)])?;
+                terms.push(link.term("dispatch and combine", By::SharedTokens, 2.0 * layers, |tokens| {
+                    link.all_gather(*ranks, tokens * self.hidden_bytes)
+                })?);
             }
         }
-        Ok(cost::StepTime::from_parts(parts))
+        let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = self.host_ns;
+        let host = Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns };
+        let attention = vec![tables::attention(self.num_layers, None, &rows)?];
+        cost::StepTime::new(Parts { host, terms, attention, ..Parts::default() })
     }
 }
 
@@ -137,6 +140,12 @@ impl StepTime {
         max_steps: u64,
     ) -> PyResult<u64> {
         detached(py, || Ok(self.inner.decode_steps_within(num_decodes, decode_context, budget_ns, max_steps)))
+    }
+
+    /// Rows of (operator, nanoseconds, provenance).
+    fn explain(&self, step: Shape) -> Vec<(String, f64, &'static str)> {
+        let shares = self.inner.explain(&shape(&step));
+        shares.into_iter().map(|share| (share.name, share.ns, share.provenance.name())).collect()
     }
 
     /// (floating-point operations, bytes).
