@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve import cost
 
 POWER = Path(cost.__file__).parent / "data/power.json"
