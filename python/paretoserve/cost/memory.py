@@ -254,7 +254,7 @@ def _what_fits(model: Model, gpu: Hardware, question: _Question, wanted: int) ->
         for tensor in (2**power for power in reversed(range(ranks.bit_length()))):
             pipeline = ranks // tensor
             larger = tensor >= question.tensor_parallel and pipeline >= question.pipeline_parallel
-            if tensor > gpu.gpus_per_node or not larger:
+            if tensor > gpu.gpus_per_domain or not larger:
                 continue
             if _fits(model, gpu, question, wanted, tensor_parallel=tensor, pipeline_parallel=pipeline):
                 offers.append(f"tensor_parallel={tensor} pipeline_parallel={pipeline}")
