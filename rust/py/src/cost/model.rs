@@ -53,7 +53,7 @@ pub(crate) struct Model {
     pub(crate) inner: cost::Model,
 }
 
-/// Memory of one stage: (num_layers, parameters, weight bytes, KV bytes per token, activation bytes, cache bytes,
+/// Memory of one stage: (layers, parameters, weight bytes, KV bytes per token, activation bytes, cache bytes,
 /// cache bytes per token at the context asked for, blocks).
 type StageRow = (u64, u64, u64, u64, u64, i64, f64, u64);
 
