@@ -5,6 +5,8 @@ from paretoserve.cost.hardware import Hardware, Power
 from paretoserve.cost.memory import RankMemory, rank_memory
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.step_shape import StepShape
+from paretoserve.cost.step_time import Link, OperatorTime, StepTime
 from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [
@@ -12,12 +14,16 @@ __all__ = [
     "Gqa",
     "Hardware",
     "Layers",
+    "Link",
     "Mla",
     "Model",
     "ModelSizes",
     "Moe",
+    "OperatorTime",
     "Power",
     "RankMemory",
+    "StepShape",
+    "StepTime",
     "hardware",
     "hardware_names",
     "load_model",
