@@ -4,7 +4,16 @@ Every class derives from `ParetoserveError` and from the built-in exception that
 range is a plain `ValueError`. Messages say what came, what was expected and what to do.
 """
 
-__all__ = ["CapacityError", "DataError", "DeviceError", "DtypeError", "ParetoserveError", "ShapeError", "UnknownNameError"]
+__all__ = [
+    "CapacityError",
+    "DataError",
+    "DeviceError",
+    "DtypeError",
+    "ParetoserveError",
+    "ShapeError",
+    "UnknownNameError",
+    "UnmetSloError",
+]
 
 
 class ParetoserveError(Exception):
@@ -37,3 +46,7 @@ class UnknownNameError(ParetoserveError, KeyError):
     def __str__(self) -> str:
         """Return the message itself; KeyError would show its repr."""
         return str(self.args[0]) if self.args else ""
+
+
+class UnmetSloError(ParetoserveError):
+    """No configuration meets the SLO; the message has the nearest miss and the limit that binds."""

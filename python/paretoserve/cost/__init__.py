@@ -1,9 +1,10 @@
-"""How large a model is, what a GPU can do, what it costs and draws."""
+"""How large a model is, how long a step takes on given hardware, what it costs and draws."""
 
 from paretoserve.cost.bundled import load_model, model_names
 from paretoserve.cost.hardware import Hardware, Power
 from paretoserve.cost.memory import RankMemory, rank_memory
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
+from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.sizes import ModelSizes, model_sizes
 from paretoserve.cost.step_shape import StepShape
 from paretoserve.cost.step_time import Link, OperatorTime, StepTime
@@ -19,7 +20,9 @@ __all__ = [
     "Model",
     "ModelSizes",
     "Moe",
+    "OperatorEstimate",
     "OperatorTime",
+    "Operators",
     "Power",
     "RankMemory",
     "StepShape",

@@ -89,7 +89,9 @@ def parse_config(values: dict[str, Any], *, source: str, name: str) -> Model:
             vocab=fields.size("vocab_size"),
             tied_embeddings=tied,
             layers=tuple(Layers(len(list(same)), *kind) for kind, same in runs),
-            checkpoint_format=_checkpoint_format(fields.inner("quantization_config") or top.inner("quantization_config")),
+            checkpoint_format=_checkpoint_format(
+                fields.inner("quantization_config") or top.inner("quantization_config")
+            ),
             max_context=fields.optional_size("max_position_embeddings"),
         )
     except ValueError as error:

@@ -20,8 +20,6 @@ from paretoserve.errors import CapacityError
 __all__ = ["RankMemory", "rank_memory"]
 
 GIB = 2**30
-# From the most to the fewest bytes; what to try when a model does not fit.
-SMALLER_FORMATS = ("fp8", "nvfp4")
 
 
 @dataclass(frozen=True)
@@ -266,7 +264,7 @@ def _what_fits(model: Model, gpu: Hardware, question: _Question, wanted: int) ->
                 break
         if offers:
             break
-    for weight_format in SMALLER_FORMATS:
+    for weight_format in ("fp8", "nvfp4" if gpu.fp4_flops else "int4"):
         if _fits(model, gpu, question, wanted, weight_format=weight_format):
             offers.append(f"weight_format={weight_format}")
             break

@@ -131,7 +131,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         import yaml
     except ImportError:
-        raise DataError(f"{path}: reading YAML needs the package pyyaml\nhint: pip install 'paretoserve[plan]'") from None
+        raise DataError(
+            f"{path}: reading YAML needs the package pyyaml\nhint: pip install 'paretoserve[plan]'"
+        ) from None
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

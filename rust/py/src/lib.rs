@@ -6,6 +6,8 @@ mod arrays;
 mod cost;
 mod cuda;
 mod errors;
+mod pareto;
+mod sim;
 
 #[pymodule]
 mod _native {
@@ -14,5 +16,11 @@ mod _native {
     #[pymodule_export]
     use super::cost::step::StepTime;
     #[pymodule_export]
+    use super::cost::operators::{Operators, fit_grid, operator_features};
+    #[pymodule_export]
     use super::cuda::{cuda_devices, cuda_is_available};
+    #[pymodule_export]
+    use super::pareto::pareto_mask;
+    #[pymodule_export]
+    use super::sim::simulate;
 }

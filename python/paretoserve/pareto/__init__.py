@@ -1,0 +1,6 @@
+"""Pareto fronts: which points no other point beats, and which of them to take."""
+
+from paretoserve.pareto.knee import knee
+from paretoserve.pareto.mask import front, mask
+
+__all__ = ["front", "knee", "mask"]

@@ -1,0 +1,113 @@
+"""The arguments that the functions of `pareto` share: checked once, with the same messages everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paretoserve.errors import DtypeError, ShapeError
+
+__all__ = ["Bounds", "Sense", "allowed_rows", "box_sizes", "directions", "group_codes", "one_of", "thread_count"]
+
+Sense: TypeAlias = Literal["min", "max"]
+Bounds: TypeAlias = tuple[float | None, float | None]
+
+
+def one_of(argument: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`, else raise ValueError."""
+    if value not in choices:
+        listed = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"`{argument}` must be one of {listed}, got {value!r}")
+    return value
+
+
+def directions(sense: Sense | Sequence[Sense], d: int) -> list[bool]:
+    """Return per objective whether larger is better."""
+    senses = [sense] * d if isinstance(sense, str) else list(sense)
+    if len(senses) != d:
+        raise ShapeError(f"`sense` must have {d} entries, one per objective, got {len(senses)}")
+    return [one_of("sense", each, ("min", "max")) == "max" for each in senses]
+
+
+def thread_count(threads: int | None) -> int | None:
+    """Return `threads` if it is None or a positive whole number, else raise."""
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise TypeError(f"`threads` must be a whole number or None, got {threads!r}")
+    if threads < 1:
+        raise ValueError(f"`threads` must be 1 or more, got {threads}")
+    return min(int(threads), 1024)
+
+
+def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:
+    """Return one box size per objective, finite and not negative."""
+    try:
+        sizes = np.asarray(eps, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"`eps` must be a number or {d} of them, got {eps!r}") from error
+    if sizes.ndim > 1 or (sizes.ndim == 1 and len(sizes) != d):
+        raise ShapeError(f"`eps` must be one number or {d}, one per objective, got shape {sizes.shape}")
+    if not (np.isfinite(sizes) & (sizes >= 0)).all():
+        raise ValueError(f"`eps` must be finite and not negative, got {eps}")
+    return [float(size) for size in np.broadcast_to(sizes, d)]
+
+
+def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
+    """Return a code per row, dense from 0 in the order of the labels, and the number of codes."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ShapeError(f"`groups` must have shape ({n},), one label per row, got {labels.shape}")
+    missing = np.asarray(labels != labels)
+    if labels.dtype == object:
+        missing = np.fromiter((label is None or label != label for label in labels), dtype=bool, count=n)
+    if missing.any():
+        raise ValueError(
+            f"`groups` must have a label for every row, got {labels[missing][0]} in row {int(missing.argmax())}\n"
+            "hint: give such rows a label of their own or leave them out"
+        )
+    try:
+        unique, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise DtypeError(
+            "`groups` must be numbers or strings, got labels of types that have no common order"
+        ) from error
+    return codes.astype(np.uint32), len(unique)
+
+
+def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return 1 for the rows inside all bounds, both ends included, else 0."""
+    d = values.shape[1]
+    if isinstance(where, Mapping):
+        bounds = dict(where)
+    else:
+        if len(where) != d:
+            raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
+        bounds = {column: limits for column, limits in enumerate(where) if limits is not None}
+    allowed = np.ones(len(values), dtype=np.bool_)
+    for column, limits in bounds.items():
+        if column not in range(d):
+            raise ValueError(f"`where` names objective {column!r}, but there are only 0 to {d - 1}")
+        try:
+            low, high = limits
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`where` must give (low, high) for objective {column}, got {limits!r}") from error
+        if low is not None:
+            allowed &= values[:, column] >= _bound(low, column, values.dtype, math.ceil)
+        if high is not None:
+            allowed &= values[:, column] <= _bound(high, column, values.dtype, math.floor)
+    return allowed.view(np.uint8)
+
+
+def _bound(bound: float, column: int, dtype: np.dtype[Any], towards: Any) -> Any:
+    """Return a bound as `dtype` compares exactly: whole for integers, rounded but never to infinity for floats."""
+    if isinstance(bound, (str, bytes)) or not np.isscalar(bound) or np.iscomplexobj(bound) or bound != bound:
+        raise ValueError(f"`where` must give numbers or None for objective {column}, got {bound!r}")
+    if dtype.kind == "f":
+        largest = float(np.finfo(dtype).max)
+        return dtype.type(bound if math.isinf(bound) else min(max(float(bound), -largest), largest))
+    return bound if math.isinf(bound) else towards(bound)

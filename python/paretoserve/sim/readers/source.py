@@ -1,0 +1,83 @@
+"""Bytes of a trace file, plain or compressed with gzip, xz or zstd.
+
+The compression is recognized by the first bytes, not by the name; a name that promises another one is refused, because
+such a file was usually cut or downloaded as an error page.
+"""
+
+import gzip
+import lzma
+import zlib
+from importlib import import_module
+from pathlib import Path
+
+from paretoserve.sim.readers.assemble import problem
+
+__all__ = ["read_bytes"]
+
+_MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd"}
+_NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the decompressed content of `path`; DataError if it is missing, empty, cut or not what it says."""
+    file = str(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise problem(file, "no such file", hint=_similar_files(path)) from None
+    except IsADirectoryError:
+        raise problem(file, "is a folder, expected a trace file") from None
+    except OSError as error:
+        raise problem(file, f"cannot be read: {error.strerror or error}") from None
+    found = next((kind for kind, magic in _MAGIC.items() if content.startswith(magic)), None)
+    promised = _NAMES.get(path.suffix.lower())
+    if content and promised is not None and found != promised:
+        raise problem(file, f"is not {promised} as its name says; it starts with {content[:6]!r}")
+    if found is not None:
+        content = _decompress(file, found, content)
+    if not content.strip():
+        raise problem(file, "is empty")
+    return content
+
+
+def _similar_files(path: Path) -> str:
+    from difflib import get_close_matches
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"the folder `{path.parent}` cannot be listed either"
+    close = get_close_matches(path.name, names, n=3)
+    return "in that folder are " + ", ".join(f"`{name}`" for name in close) if close else ""
+
+
+def _decompress(file: str, kind: str, content: bytes) -> bytes:
+    try:
+        if kind == "gz":
+            return gzip.decompress(content)
+        if kind == "xz":
+            return lzma.decompress(content)
+        return _decompress_zstd(content)
+    except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
+        hint = "the file may have been cut while it was copied; fetch it again"
+        raise problem(file, f"does not decompress as {kind}: {error}", hint=hint) from None
+
+
+def _decompress_zstd(content: bytes) -> bytes:
+    try:
+        import pyarrow
+    except ImportError:
+        pass
+    else:
+        with pyarrow.input_stream(pyarrow.py_buffer(content), compression="zstd") as stream:
+            return bytes(stream.read())
+    try:
+        # In the standard library from Python 3.14.
+        zstd = import_module("compression.zstd")
+    except ImportError:
+        message = "reading zst needs pyarrow\nhint: install paretoserve[plan], or use gz or xz"
+        raise ModuleNotFoundError(message, name="pyarrow") from None
+    try:
+        return bytes(zstd.decompress(content))
+    except zstd.ZstdError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,148 @@
+"""Run a trace through the simulator."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paretoserve import _native
+from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.sim.configuration import Configuration, check_count
+from paretoserve.sim.result import Simulation
+from paretoserve.sim.trace import MAX_TOKENS, Trace
+
+__all__ = ["simulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Extras:
+    """What the native call needs beside the configuration."""
+
+    num_blocks: int
+    host_ns: int
+    overlap_host: bool
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrays:
+    """Per-request results that the native call fills."""
+
+    replica: NDArray[np.int32]
+    scheduled_ns: NDArray[np.int64]
+    first_token_ns: NDArray[np.int64]
+    finish_ns: NDArray[np.int64]
+    preemptions: NDArray[np.int32]
+    cached_tokens: NDArray[np.int32]
+    refusal: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, n: int) -> "_Arrays":
+        return cls(
+            *(np.empty(n, dtype) for dtype in (np.int32, np.int64, np.int64, np.int64, np.int32, np.int32, np.uint8))
+        )
+
+
+def simulate(
+    trace: Trace,
+    config: Configuration,
+    *,
+    step_time: Any,
+    num_blocks: int,
+    expected_output_tokens: ArrayLike | None = None,
+    host_time_s: float = 0.0,
+    overlap_host: bool = False,
+    threads: int | None = None,
+) -> Simulation:
+    """Serve a trace with a configuration, event by event.
+
+    Each engine batches continuously, with chunked prefill under a token budget, over KV blocks with prefix hits and
+    preemption by recomputation; `paretoserve.sched` takes every decision about who runs.
+
+    Parameters
+    ----------
+    trace : Trace
+        Requests in order of arrival.
+    config : Configuration
+        The service.
+    step_time : cost.StepTime
+        How long a step of one engine takes; must be made for the layout of `config`.
+    num_blocks : int
+        KV blocks of ``config.block_size`` tokens that one data-parallel rank has, from 1 to 2147483647.
+    expected_output_tokens : array_like of int, shape (n,), optional
+        Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Only the policy
+        ``"srpt"`` uses them.
+    host_time_s : float, default 0.0
+        Seconds of host work per step that `step_time` does not contain.
+    overlap_host : bool, default False
+        Whether the host works while the device computes: a step then takes the longer of the two, not their sum.
+    threads : int, optional
+        Most threads used; by default as many as there are processors. Only replicas behind ``"round_robin"`` can run on
+        several. The result does not depend on it.
+
+    Returns
+    -------
+    simulation : Simulation
+        Times per request and totals.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ValueError
+        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not finite.
+
+    Notes
+    -----
+    A request whose prompt and output need more than `num_blocks` blocks (or, without chunked prefill, more tokens than the
+    budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last prompt chunk
+    it computes; a request leaves with its last token. The interpreter lock is released. Stretches of equal decode steps
+    are one event; the cost is O(requests x (replicas + log n) + events x running requests).
+
+    Examples
+    --------
+    >>> from paretoserve.cost import StepTime
+    >>> trace = Trace(arrival_ns=[0, 0], prompt_tokens=[100, 100], output_tokens=[1, 3])
+    >>> step_time = StepTime.linear(base_ns=1e6, per_prefill_token_ns=1e4)
+    >>> simulation = simulate(trace, Configuration(), step_time=step_time, num_blocks=100)
+    >>> simulation.e2e_s
+    array([0.003, 0.005])
+    """
+    if not isinstance(trace, Trace):
+        raise DtypeError(f"`trace` must be a Trace, got {type(trace).__name__}\nhint: read files with sim.load_trace")
+    if not isinstance(config, Configuration):
+        raise DtypeError(f"`config` must be a Configuration, got {type(config).__name__}")
+    native = getattr(step_time, "native", step_time)
+    if not isinstance(native, _native.StepTime):
+        raise DtypeError(f"`step_time` must be a cost.StepTime, got {type(step_time).__name__}")
+    extras = _Extras(
+        num_blocks=check_count("num_blocks", num_blocks, MAX_TOKENS),
+        host_ns=_nanoseconds(host_time_s),
+        overlap_host=bool(overlap_host),
+        threads=check_count("threads", os.cpu_count() or 1 if threads is None else threads, 2**16),
+    )
+    arrays = _Arrays.empty(trace.num_requests)
+    expected = _expected(expected_output_tokens, trace.num_requests)
+    replicas = _native.simulate(arrays, trace, expected, native, config, extras)
+    return Simulation.from_native(trace, config, extras.num_blocks, arrays, replicas)
+
+
+def _nanoseconds(host_time_s: float) -> int:
+    seconds = float(host_time_s)
+    if not 0 <= seconds <= 3600:
+        raise ValueError(f"`host_time_s` must be from 0 to 3600 seconds, got {seconds}")
+    return round(seconds * 1e9)
+
+
+def _expected(lengths: ArrayLike | None, n: int) -> NDArray[np.int32] | None:
+    if lengths is None:
+        return None
+    given = np.asarray(lengths)
+    if given.shape != (n,):
+        raise ShapeError(f"`expected_output_tokens` must have shape ({n},), got {given.shape}")
+    if given.dtype.kind not in "iu":
+        raise DtypeError(f"`expected_output_tokens` must hold integers, got {given.dtype}")
+    if given.min() < 1 or given.max() > MAX_TOKENS:
+        outside = given[(given < 1) | (given > MAX_TOKENS)][0]
+        raise ValueError(f"`expected_output_tokens` must be from 1 to {MAX_TOKENS}, got {outside}")
+    return np.ascontiguousarray(given, dtype=np.int32)

@@ -1,0 +1,130 @@
+//! Attention over a cache with grouped-query heads: prompt chunks and single new tokens, with or without a sliding window.
+
+use super::{Features, KvFormat, Operator, Table, roofline};
+use crate::cost::Peak;
+
+/// Heads of one rank.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Heads {
+    /// Query heads.
+    pub num_heads: f64,
+    /// Key and value heads.
+    pub num_kv_heads: f64,
+    /// Width of one head.
+    pub head_dim: f64,
+    /// Sliding window in tokens; infinite without one.
+    pub window: f64,
+}
+
+/// `batch` equal prompt chunks of `chunk` tokens, each behind `past` tokens that are already in the cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PrefillAttention {
+    /// Heads of the rank.
+    pub heads: Heads,
+    /// Format of the cache.
+    pub kv: KvFormat,
+    /// Requests.
+    pub batch: f64,
+    /// New tokens of each.
+    pub chunk: f64,
+    /// Cached tokens of each.
+    pub past: f64,
+}
+
+/// One new token for each of `batch` requests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecodeAttention {
+    /// Heads of the rank.
+    pub heads: Heads,
+    /// Format of the cache.
+    pub kv: KvFormat,
+    /// Requests.
+    pub batch: f64,
+    /// Tokens each of them attends to, the new one included.
+    pub context: f64,
+}
+
+const LAUNCH_NS: f64 = 6000.0;
+
+/// Query-key pairs of one chunk: query `i` sees `min(past + i, window)` keys.
+fn pairs(chunk: f64, past: f64, window: f64) -> f64 {
+    let growing = (window - past).clamp(0.0, chunk);
+    growing * past + growing * (growing + 1.0) / 2.0 + (chunk - growing) * window.min(past + chunk)
+}
+
+impl Operator for PrefillAttention {
+    /// Logarithms of chunk, requests x heads, group size, head width, and chunk over visible keys (the window's effect).
+    const AXES: usize = 5;
+
+    fn features(&self, peak: &Peak) -> Features {
+        let Self { heads, kv, batch, chunk, past } = *self;
+        if batch * chunk == 0.0 {
+            return Features::NONE;
+        }
+        let pairs = pairs(chunk, past, heads.window);
+        let flops = 4.0 * batch * heads.num_heads * heads.head_dim * pairs / peak.bf16_flops;
+        let keys = (past + chunk).min(heads.window + chunk);
+        let bytes =
+            batch * heads.head_dim * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes());
+        // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
+        let depth = 2.0 * pairs / chunk - 1.0;
+        // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
+        // much work: more tokens, fewer heads.
+        let length = depth.max(chunk);
+        let parallel = batch * heads.num_heads * chunk * depth / (length * depth.min(length)).max(1.0);
+        Features {
+            analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
+            point: [
+                length.log2(),
+                parallel.log2(),
+                (heads.num_heads / heads.num_kv_heads).log2(),
+                heads.head_dim.log2(),
+                (length / depth).log2(),
+                0.0,
+            ],
+        }
+    }
+
+    fn tables(&self) -> [Option<Table>; 4] {
+        borrowed(self.kv, Table::Prefill)
+    }
+}
+
+impl Operator for DecodeAttention {
+    /// Logarithms of requests, visible keys, key-value heads, group size and head width; 1 with a window, which runs another
+    /// kernel even where it cuts nothing.
+    const AXES: usize = 6;
+
+    fn features(&self, peak: &Peak) -> Features {
+        let Self { heads, kv, batch, context } = *self;
+        if batch * context == 0.0 {
+            return Features::NONE;
+        }
+        let keys = context.min(heads.window);
+        let flops = 4.0 * batch * heads.num_heads * heads.head_dim * keys / peak.bf16_flops;
+        let bytes = batch * heads.head_dim * (2.0 * heads.num_kv_heads * keys * kv.bytes() + 4.0 * heads.num_heads);
+        // More heads than the tables have are looked up as more requests: the same number of independent streams.
+        let kv_heads = heads.num_kv_heads.min(8.0);
+        Features {
+            analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
+            point: [
+                (batch * heads.num_kv_heads / kv_heads).log2(),
+                keys.log2(),
+                kv_heads.log2(),
+                (heads.num_heads / heads.num_kv_heads).log2(),
+                heads.head_dim.log2(),
+                f64::from(u8::from(heads.window.is_finite())),
+            ],
+        }
+    }
+
+    fn tables(&self) -> [Option<Table>; 4] {
+        borrowed(self.kv, Table::Decode)
+    }
+}
+
+/// The table of a cache format, then that of the other one.
+fn borrowed(kv: KvFormat, table: impl Fn(KvFormat) -> Table) -> [Option<Table>; 4] {
+    let other = if kv == KvFormat::Bf16 { KvFormat::Fp8 } else { KvFormat::Bf16 };
+    [Some(table(kv)), Some(table(other)), None, None]
+}

@@ -1,0 +1,167 @@
+//! Time of single operators on one GPU: an analytic time times the exponential of an interpolated log-ratio.
+//!
+//! The analytic time is a roofline: a launch latency plus the larger of operations over peak rate and bytes over bandwidth. The
+//! ratio of measured to analytic time lives on a grid in logarithms of the sizes, fitted by `tools/fit_operators.py` from measured
+//! tables. One file per operator states its formula and its grid axes, so the fit and the estimate cannot drift apart.
+
+mod attention;
+mod collectives;
+mod gemm;
+mod mla;
+mod moe;
+mod rows;
+mod table;
+
+pub use attention::{DecodeAttention, Heads, PrefillAttention};
+pub use collectives::{Collective, Exchange, Kind};
+pub use gemm::Gemm;
+pub use mla::{MlaDecode, MlaPrefill};
+pub use moe::Moe;
+pub use rows::feature_rows;
+pub use table::{Table, kv_format, weight_format};
+
+use super::Peak;
+use super::grid::{Grid, MAX_AXES};
+use crate::{Error, Result};
+
+/// How an estimate was obtained, from the most to the least trusted; the provenance of a sum is the largest of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Provenance {
+    /// A measured row.
+    Measured,
+    /// Between measured rows of the same operator, format and GPU.
+    Interpolated,
+    /// The fitted form outside the rows it was fitted on, with the ratio held at the edge.
+    Fitted,
+    /// A ratio of another format or GPU, or none at all.
+    Transferred,
+}
+
+/// An estimated time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Nanoseconds.
+    pub ns: f64,
+    /// How it was obtained.
+    pub provenance: Provenance,
+}
+
+/// Number format of cached keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KvFormat {
+    /// bfloat16.
+    Bf16,
+    /// FP8 E4M3.
+    Fp8,
+}
+
+impl KvFormat {
+    /// Bytes of one element.
+    pub fn bytes(self) -> f64 {
+        match self {
+            Self::Bf16 => 2.0,
+            Self::Fp8 => 1.0,
+        }
+    }
+}
+
+/// What an operator is at given sizes: its analytic time and where its ratio is looked up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Features {
+    /// Roofline time in nanoseconds.
+    pub analytic_ns: f64,
+    /// Coordinates on the operator's grid; those past its axes are zero.
+    pub point: [f64; MAX_AXES],
+}
+
+impl Features {
+    /// Nothing to do.
+    const NONE: Self = Self { analytic_ns: 0.0, point: [0.0; MAX_AXES] };
+}
+
+/// An operator with its sizes.
+pub trait Operator {
+    /// Axes of the operator's grid.
+    const AXES: usize;
+
+    /// Analytic time and grid coordinates on hardware with these peak rates.
+    fn features(&self, peak: &Peak) -> Features;
+
+    /// Tables whose ratio serves this operator, the best first; all but the first count as transferred.
+    fn tables(&self) -> [Option<Table>; 4];
+}
+
+/// Operator times of one system.
+#[derive(Debug, Clone)]
+pub struct Operators {
+    peak: Peak,
+    memory: Memory,
+    tables: Vec<(Table, Grid)>,
+}
+
+/// Elementwise work: a launch plus a stream through memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Nanoseconds before the first byte.
+    pub launch_ns: f64,
+    /// Share of the peak bandwidth that a stream reaches.
+    pub fraction: f64,
+}
+
+impl Operators {
+    /// Operators from the peak rates, the memory stream and the named grids of a fit.
+    pub fn new(peak: Peak, memory: Memory, tables: Vec<(Table, Grid)>) -> Result<Self> {
+        peak.check()?;
+        if !(memory.launch_ns >= 0.0 && memory.launch_ns.is_finite() && memory.fraction > 0.0 && memory.fraction <= 1.0)
+        {
+            return Err(Error::value(
+                "memory",
+                "a latency of at least 0 and a fraction in (0, 1]",
+                format!("{memory:?}"),
+            ));
+        }
+        for (table, grid) in &tables {
+            if grid.axes().len() != table.axes() {
+                return Err(Error::shape("tables", format!("{} axes for {table:?}", table.axes()), grid.axes().len()));
+            }
+        }
+        Ok(Self { peak, memory, tables })
+    }
+
+    /// Peak rates.
+    pub fn peak(&self) -> &Peak {
+        &self.peak
+    }
+
+    /// Time of `operator`. Sizes of zero take no time.
+    pub fn estimate<O: Operator>(&self, operator: &O) -> Estimate {
+        let Features { analytic_ns, point } = operator.features(&self.peak);
+        if analytic_ns <= 0.0 {
+            return Estimate { ns: 0.0, provenance: Provenance::Fitted };
+        }
+        for (rank, table) in operator.tables().iter().flatten().enumerate() {
+            if let Some((_, grid)) = self.tables.iter().find(|(name, _)| name == table) {
+                let sample = grid.at(&point[..O::AXES]);
+                let provenance = match (rank, sample.inside) {
+                    (0, true) => Provenance::Interpolated,
+                    (0, false) => Provenance::Fitted,
+                    _ => Provenance::Transferred,
+                };
+                return Estimate { ns: analytic_ns * sample.value.exp(), provenance };
+            }
+        }
+        Estimate { ns: analytic_ns, provenance: Provenance::Transferred }
+    }
+
+    /// Time of an elementwise operator (norm, rotary, activation, residual, sampling) that moves `bytes`: analytic.
+    pub fn memory_ns(&self, bytes: f64) -> Estimate {
+        let stream = bytes.max(0.0) / (self.peak.memory_bandwidth * self.memory.fraction) * 1e9;
+        Estimate { ns: self.memory.launch_ns + stream, provenance: Provenance::Fitted }
+    }
+}
+
+/// Nanoseconds of a launch and the larger of compute and memory seconds.
+fn roofline(launch_ns: f64, compute_s: f64, memory_s: f64) -> f64 {
+    launch_ns + compute_s.max(memory_s) * 1e9
+}

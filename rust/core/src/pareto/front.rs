@@ -1,0 +1,117 @@
+//! The front of a set of rows: drop what strong rows dominate, then filter exactly; in threads and by groups.
+//!
+//! The front of a union is the front of the parts' fronts, so any split gives the same rows.
+
+use super::keys::Rows;
+use super::{Keep, Options, filter, prefilter, sweep};
+
+/// Below this many rows a thread costs more than it saves.
+const ROWS_PER_THREAD: usize = 8192;
+
+/// Rows of a set with their keys beside them.
+#[derive(Default)]
+pub(super) struct Keyed {
+    pub(super) rows: Vec<u32>,
+    pub(super) keys: Vec<u64>,
+}
+
+/// Work on `threads` consecutive parts of `items` at once; the results in order.
+fn in_parts<T: Sync, R: Send>(items: &[T], threads: usize, work: &(impl Fn(&[T]) -> R + Sync)) -> Vec<R> {
+    if threads <= 1 {
+        return vec![work(items)];
+    }
+    std::thread::scope(|scope| {
+        let parts = items.chunks(items.len().div_ceil(threads).max(1));
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
+        running.into_iter().map(|thread| thread.join().expect("a thread of the front panicked")).collect()
+    })
+}
+
+/// The rows of the front, in no particular order.
+pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
+    let d = table.num_objectives();
+    let strong = prefilter::strong_rows(table, rows);
+    let parts =
+        in_parts(rows, threads.min(rows.len() / ROWS_PER_THREAD), &|part| prefilter::survivors(table, part, &strong));
+    let mut left = join(parts);
+    let threads = threads.min(left.rows.len() / ROWS_PER_THREAD);
+    // A sweep is mostly one sort, which fronts of the parts would only add to.
+    if threads > 1 && d > 3 {
+        // Equal rows may lie in two parts, so only the last round may choose among them.
+        let rows = std::mem::take(&mut left.rows);
+        left = join(in_parts(&rows, threads, &|part| {
+            let mut keyed = Keyed { rows: part.to_vec(), keys: Vec::with_capacity(part.len() * d) };
+            table.append_keys(part, &mut keyed.keys);
+            let mut rows = exact(&keyed, d, Keep::All);
+            rows.sort_unstable();
+            keyed.keys.clear();
+            table.append_keys(&rows, &mut keyed.keys);
+            Keyed { rows, keys: keyed.keys }
+        }));
+    }
+    exact(&left, d, keep)
+}
+
+fn join(parts: Vec<Keyed>) -> Keyed {
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    for part in parts {
+        all.rows.extend(part.rows);
+        all.keys.extend(part.keys);
+    }
+    all
+}
+
+/// The exact front of rows with their keys, by the algorithm for that many objectives.
+pub(super) fn exact(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
+    match d {
+        1 => sweep::minimum(keyed, keep),
+        2 => sweep::plane(keyed, keep),
+        3 => sweep::space(keyed, keep),
+        _ => filter::blocks(keyed, d, keep),
+    }
+}
+
+/// Push the rows of one run of equal rows (ascending) that `keep` keeps.
+pub(super) fn push_kept(front: &mut Vec<u32>, run: impl DoubleEndedIterator<Item = u32>, keep: Keep) {
+    let mut run = run;
+    match keep {
+        Keep::All => front.extend(run),
+        Keep::First => front.extend(run.next()),
+        Keep::Last => front.extend(run.next_back()),
+    }
+}
+
+/// Call `work(rows of one group, threads)` for each group and join what it returns.
+pub(super) fn for_each_group(
+    rows: &[u32],
+    options: &Options<'_>,
+    threads: usize,
+    work: &(impl Fn(&[u32], usize) -> Vec<u32> + Sync),
+) -> Vec<u32> {
+    let Some(groups) = options.groups else { return work(rows, threads) };
+    let mut ends = vec![0_u32; options.num_groups];
+    for &row in rows {
+        ends[groups[row as usize] as usize] += 1;
+    }
+    let mut start = 0;
+    for end in &mut ends {
+        (start, *end) = (start + *end, start);
+    }
+    let mut sorted = vec![0_u32; rows.len()];
+    for &row in rows {
+        let next = &mut ends[groups[row as usize] as usize];
+        sorted[*next as usize] = row;
+        *next += 1;
+    }
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let spans: Vec<_> = starts.zip(ends.iter().copied()).filter(|(start, end)| start < end).collect();
+    if spans.len() == 1 {
+        return work(&sorted, threads);
+    }
+    let threads = threads.min(rows.len() / ROWS_PER_THREAD).min(spans.len());
+    let parts = in_parts(&spans, threads, &|spans| {
+        spans.iter().flat_map(|&(start, end)| work(&sorted[start as usize..end as usize], 1)).collect::<Vec<_>>()
+    });
+    parts.concat()
+}

@@ -1,0 +1,245 @@
+//! The decision log: every call and every answer as rows of integers, and their replay.
+//!
+//! A row is a kind and five numbers. Calls come with what the cache answered while a batch was formed, so that a log holds all
+//! that a decision depended on: [`replay`] makes a fresh scheduler, repeats the calls and compares every answer.
+
+use super::options::{MICRO, Options, PolicyKind, Preempt, micro};
+use super::request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled};
+use super::scheduler::Scheduler;
+use crate::{Error, Result};
+
+/// Kind, then five numbers whose meaning depends on it; unused ones are 0 and an absent value is -1.
+pub type Row = [i64; 6];
+
+/// Options in millionths: policy, FIFO share, preempt, gain, unused.
+pub const OPTIONS: i64 = 0;
+/// The other options: most preemptions, prefill weight in millionths, output tokens of unknown requests.
+pub const WEIGHTS: i64 = 1;
+/// A submission: handle given, arrival in nanoseconds, prompt tokens, expected output tokens, priority.
+pub const SUBMIT: i64 = 2;
+/// Follows a submission whose prompt was partly cached: handle, cached tokens.
+pub const CACHED_AT_SUBMIT: i64 = 3;
+/// An update: handle, expected output tokens, cached tokens, priority given or not (1 or 0), priority.
+pub const UPDATE: i64 = 4;
+/// Progress: handle, tokens computed, tokens sampled.
+pub const ADVANCE: i64 = 5;
+/// A finished request.
+pub const FINISH: i64 = 6;
+/// A cancelled request.
+pub const CANCEL: i64 = 7;
+/// A step is asked for: time in nanoseconds, slots, token budget, chunked prefill and full reservation as 0 or 1.
+pub const BATCH: i64 = 8;
+/// The cache said how much it holds: handle, tokens.
+pub const CACHED: i64 = 9;
+/// The cache was asked for room: handle, tokens, 1 if there was.
+pub const RESERVE: i64 = 10;
+/// The cache took blocks back: handle.
+pub const RELEASE: i64 = 11;
+/// Answer of a step: handle, tokens, tokens computed before.
+pub const SCHEDULED: i64 = 12;
+/// Answer of a step: handle of an admitted request.
+pub const ADMITTED: i64 = 13;
+/// Answer of a step: handle of a preempted request.
+pub const PREEMPTED: i64 = 14;
+
+/// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
+pub fn options_rows(options: &Options) -> [Row; 2] {
+    [
+        [
+            OPTIONS,
+            options.policy as i64,
+            micro(options.fifo_share) as i64,
+            options.preempt as i64,
+            micro(options.preempt_gain) as i64,
+            0,
+        ],
+        [
+            WEIGHTS,
+            i64::from(options.max_preemptions),
+            micro(options.prefill_weight) as i64,
+            i64::from(options.unknown_output_tokens),
+            0,
+            0,
+        ],
+    ]
+}
+
+/// The options that a log starts with.
+pub fn read_options(rows: &[Row]) -> Result<Options> {
+    let [[OPTIONS, policy, share, preempt, gain, _], [WEIGHTS, most, weight, unknown, ..], ..] = *rows else {
+        return Err(Error::value("log", "rows that start with the options", format!("{} other rows", rows.len())));
+    };
+    let policy = [PolicyKind::Fcfs, PolicyKind::Priority, PolicyKind::Srpt]
+        .into_iter()
+        .find(|&kind| kind as i64 == policy)
+        .ok_or_else(|| broken(0, "a known policy", policy))?;
+    let preempt = [Preempt::None, Preempt::Slots]
+        .into_iter()
+        .find(|&kind| kind as i64 == preempt)
+        .ok_or_else(|| broken(0, "a known preemption", preempt))?;
+    let value = |micros: i64| micros as f64 / MICRO as f64;
+    Ok(Options {
+        policy,
+        fifo_share: value(share),
+        preempt,
+        preempt_gain: value(gain),
+        max_preemptions: whole(1, most)?,
+        prefill_weight: value(weight),
+        unknown_output_tokens: whole(1, unknown)?,
+    })
+}
+
+/// Repeat every call of a log on a fresh scheduler. An error names the first row that differs or makes no sense.
+pub fn replay(rows: &[Row]) -> Result<Scheduler> {
+    let mut scheduler = Scheduler::new(read_options(rows)?)?;
+    scheduler.record(true);
+    let mut batch = Batch::default();
+    let mut at = 2;
+    while at < rows.len() {
+        let before = scheduler.log().len();
+        let mut answers = Answers { rows, at: at + 1 };
+        repeat(&mut scheduler, rows, at, &mut answers, &mut batch)?;
+        for &row in &scheduler.log()[before..] {
+            if rows.get(at) != Some(&row) {
+                return Err(broken(at, format!("{row:?}, as the replay decides"), format!("{:?}", rows.get(at))));
+            }
+            at += 1;
+        }
+    }
+    Ok(scheduler)
+}
+
+fn repeat(
+    scheduler: &mut Scheduler,
+    rows: &[Row],
+    at: usize,
+    answers: &mut Answers<'_>,
+    batch: &mut Batch,
+) -> Result<()> {
+    let [kind, a, b, c, d, e] = rows[at];
+    let request = || whole(at, a);
+    match kind {
+        SUBMIT => {
+            let arrival_ns = u64::try_from(b).map_err(|_| broken(at, "a time of at least 0", b))?;
+            let expected_output_tokens = optional(at, d)?;
+            let priority = i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))?;
+            let request = Request { arrival_ns, prompt_tokens: whole(at, c)?, expected_output_tokens, priority };
+            let cached =
+                rows.get(at + 1).filter(|row| row[0] == CACHED_AT_SUBMIT).map_or(Ok(0), |row| whole(at, row[2]))?;
+            scheduler.submit_cached(request, cached).map(|_| ())
+        }
+        UPDATE => {
+            let priority =
+                (d != 0).then(|| i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))).transpose()?;
+            scheduler.update(request()?, optional(at, b)?, optional(at, c)?, priority)
+        }
+        ADVANCE => scheduler.advance(request()?, whole(at, b)?, whole(at, c)?),
+        FINISH => scheduler.finish(request()?),
+        CANCEL => scheduler.cancel(request()?),
+        BATCH => {
+            let now_ns = u64::try_from(a).map_err(|_| broken(at, "a time of at least 0", a))?;
+            let limits = Limits {
+                slots: whole(at, b)?,
+                token_budget: whole(at, c)?,
+                chunked_prefill: d != 0,
+                reserve_full_prompt: e != 0,
+            };
+            scheduler.next_batch(now_ns, &limits, answers, batch)
+        }
+        _ => Err(broken(at, "a call", format!("kind {kind}"))),
+    }
+}
+
+/// A cache that answers what the log says it answered.
+struct Answers<'a> {
+    rows: &'a [Row],
+    at: usize,
+}
+
+impl Answers<'_> {
+    /// The next row if it is of this kind and about this request; else the replay will differ from the log and say where.
+    fn next(&mut self, kind: i64, request: RequestIndex) -> Option<Row> {
+        let row = self.rows.get(self.at).filter(|row| row[0] == kind && row[1] == i64::from(request)).copied();
+        self.at += 1;
+        row
+    }
+}
+
+impl KvCache for Answers<'_> {
+    fn cached_tokens(&mut self, request: RequestIndex) -> u32 {
+        self.next(CACHED, request).map_or(0, |row| row[2].clamp(0, i64::from(u32::MAX)) as u32)
+    }
+
+    fn reserve(&mut self, request: RequestIndex, _num_tokens: u32) -> bool {
+        self.next(RESERVE, request).is_some_and(|row| row[3] != 0)
+    }
+
+    fn release(&mut self, request: RequestIndex) {
+        self.next(RELEASE, request);
+    }
+}
+
+/// Writes down what a cache answers.
+pub(super) struct Recorder<'a, K> {
+    pub(super) kv: &'a mut K,
+    pub(super) rows: &'a mut Vec<Row>,
+}
+
+impl<K: KvCache> KvCache for Recorder<'_, K> {
+    fn cached_tokens(&mut self, request: RequestIndex) -> u32 {
+        let cached = self.kv.cached_tokens(request);
+        self.rows.push([CACHED, i64::from(request), i64::from(cached), 0, 0, 0]);
+        cached
+    }
+
+    fn reserve(&mut self, request: RequestIndex, num_tokens: u32) -> bool {
+        let room = self.kv.reserve(request, num_tokens);
+        self.rows.push([RESERVE, i64::from(request), i64::from(num_tokens), i64::from(room), 0, 0]);
+        room
+    }
+
+    fn release(&mut self, request: RequestIndex) {
+        self.kv.release(request);
+        self.rows.push([RELEASE, i64::from(request), 0, 0, 0, 0]);
+    }
+}
+
+/// The rows of one submission.
+pub(super) fn submit_rows(rows: &mut Vec<Row>, index: RequestIndex, request: &Request, cached_tokens: u32) {
+    let index = i64::from(index);
+    let expected = request.expected_output_tokens.map_or(-1, i64::from);
+    let prompt = i64::from(request.prompt_tokens);
+    rows.push([SUBMIT, index, request.arrival_ns as i64, prompt, expected, i64::from(request.priority)]);
+    if cached_tokens > 0 {
+        rows.push([CACHED_AT_SUBMIT, index, i64::from(cached_tokens), 0, 0, 0]);
+    }
+}
+
+/// The row that asks for a step.
+pub(super) fn batch_row(now_ns: u64, limits: &Limits) -> Row {
+    let (slots, budget) = (i64::from(limits.slots), i64::from(limits.token_budget));
+    let flags = [limits.chunked_prefill, limits.reserve_full_prompt].map(i64::from);
+    [BATCH, now_ns as i64, slots, budget, flags[0], flags[1]]
+}
+
+/// The rows of the answer.
+pub(super) fn answer_rows(rows: &mut Vec<Row>, batch: &Batch) {
+    let scheduled = |&Scheduled { request, num_tokens, num_computed_tokens }: &Scheduled| {
+        [SCHEDULED, i64::from(request), i64::from(num_tokens), i64::from(num_computed_tokens), 0, 0]
+    };
+    rows.extend(batch.scheduled.iter().map(scheduled));
+    rows.extend(batch.admitted.iter().map(|&request| [ADMITTED, i64::from(request), 0, 0, 0, 0]));
+    rows.extend(batch.preempted.iter().map(|&request| [PREEMPTED, i64::from(request), 0, 0, 0, 0]));
+}
+
+fn broken(row: usize, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> Error {
+    Error::value("log", format!("replayable: row {row} must hold {expected}"), got)
+}
+
+fn whole(row: usize, value: i64) -> Result<u32> {
+    u32::try_from(value).map_err(|_| broken(row, "an unsigned 32-bit number", value))
+}
+
+fn optional(row: usize, value: i64) -> Result<Option<u32>> {
+    if value == -1 { Ok(None) } else { whole(row, value).map(Some) }
+}

@@ -1,0 +1,112 @@
+//! How a scheduler orders, shares and preempts; checked once, kept as integers.
+
+use crate::{Error, Result};
+
+/// One millionth: shares, weights and gains are kept in this unit so that no comparison depends on rounding.
+pub const MICRO: u64 = 1_000_000;
+
+/// Largest accepted weight or gain; keeps every product inside 64 bits.
+pub const MAX_WEIGHT: f64 = 1000.0;
+
+/// Order of the waiting requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PolicyKind {
+    /// First come, first served.
+    #[default]
+    Fcfs,
+    /// By priority, then first come, first served.
+    Priority,
+    /// Shortest remaining work first.
+    Srpt,
+}
+
+impl PolicyKind {
+    /// The policy a user means by `name`.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "fcfs" => Ok(Self::Fcfs),
+            "priority" => Ok(Self::Priority),
+            "srpt" => Ok(Self::Srpt),
+            _ => Err(Error::value("policy", "\"fcfs\", \"priority\" or \"srpt\"", format!("{name:?}"))),
+        }
+    }
+}
+
+/// When a running request may be evicted although it has its blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Preempt {
+    /// Never; only lack of blocks evicts.
+    #[default]
+    None,
+    /// For a waiting request that is so much shorter that the recomputation pays.
+    Slots,
+}
+
+impl Preempt {
+    /// The rule a user means by `name`.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "none" => Ok(Self::None),
+            "slots" => Ok(Self::Slots),
+            _ => Err(Error::value("preempt", "\"none\" or \"slots\"", format!("{name:?}"))),
+        }
+    }
+}
+
+/// Everything that is fixed when a scheduler is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Order of the waiting requests.
+    pub policy: PolicyKind,
+    /// Share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. FCFS has no use for it.
+    pub fifo_share: f64,
+    /// Whether slots are taken from running requests.
+    pub preempt: Preempt,
+    /// Evict only if `victim_remaining > (new_remaining + victim_recompute) * preempt_gain`; at least 1.
+    pub preempt_gain: f64,
+    /// How often one request may be evicted for a shorter one; the policy's victim for blocks is also looked for among
+    /// requests below this number first.
+    pub max_preemptions: u32,
+    /// Work of one prompt token in output tokens.
+    pub prefill_weight: f64,
+    /// Expected output of a request without an estimate while no request has finished yet; then their mean output is taken.
+    pub unknown_output_tokens: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            policy: PolicyKind::Fcfs,
+            fifo_share: 0.5,
+            preempt: Preempt::None,
+            preempt_gain: 2.0,
+            max_preemptions: 2,
+            prefill_weight: 0.02,
+            unknown_output_tokens: 256,
+        }
+    }
+}
+
+impl Options {
+    /// Refuse what has no meaning.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.fifo_share) {
+            return Err(Error::value("fifo_share", "between 0 and 1", self.fifo_share));
+        }
+        if !(1.0..=MAX_WEIGHT).contains(&self.preempt_gain) {
+            return Err(Error::value("preempt_gain", "between 1 and 1000", self.preempt_gain));
+        }
+        if !(0.0..=MAX_WEIGHT).contains(&self.prefill_weight) {
+            return Err(Error::value("prefill_weight", "between 0 and 1000", self.prefill_weight));
+        }
+        if self.unknown_output_tokens == 0 {
+            return Err(Error::value("unknown_output_tokens", "at least 1", 0));
+        }
+        Ok(())
+    }
+}
+
+/// A checked option in millionths.
+pub(crate) fn micro(value: f64) -> u64 {
+    (value * MICRO as f64).round() as u64
+}

@@ -1,0 +1,335 @@
+//! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
+
+use super::job::{Job, State};
+use super::log::{self, Row};
+use super::options::{MICRO, Options, Preempt, micro};
+use super::policy::{self, Key, Policy};
+use super::queue::Queue;
+use super::request::{Request, RequestIndex};
+use super::share::FifoShare;
+use crate::{Error, Result};
+
+/// Counters since the scheduler was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests in the queue now.
+    pub num_waiting: u64,
+    /// Requests that hold a slot now.
+    pub num_running: u64,
+    /// Requests ever submitted.
+    pub num_submitted: u64,
+    /// Requests that finished.
+    pub num_finished: u64,
+    /// Requests that were cancelled.
+    pub num_cancelled: u64,
+    /// Requests admitted for the first time.
+    pub num_admitted: u64,
+    /// Admissions after a preemption.
+    pub num_readmitted: u64,
+    /// Admissions, of either kind, that the FIFO share gave to the oldest.
+    pub num_fifo_admitted: u64,
+    /// Preemptions, for blocks or for slots.
+    pub num_preempted: u64,
+    /// Tokens whose KV was thrown away by preemptions.
+    pub num_wasted_tokens: u64,
+    /// Output tokens of finished requests, the basis of the estimate for requests without one.
+    pub num_output_tokens: u64,
+}
+
+/// Decides which requests run in the next step of one engine.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(super) options: Options,
+    pub(super) policy: Box<dyn Policy>,
+    pub(super) gain: u64,
+    pub(super) jobs: Vec<Job>,
+    free: Vec<RequestIndex>,
+    /// Waiting requests in the order of the policy, and by age if the FIFO share needs it.
+    pub(super) waiting: Queue<Key>,
+    by_age: Queue<u64>,
+    /// In order of admission; entries that no longer run are dropped when the next step is formed.
+    pub(super) running: Vec<RequestIndex>,
+    pub(super) share: FifoShare,
+    pub(super) stats: Stats,
+    pub(super) now_ns: u64,
+    /// How many more steps the last batch repeats, and whether it does so whoever arrives.
+    pub(super) steady_steps: u32,
+    pub(super) steady_for_arrivals: bool,
+    pub(super) scratch: Vec<RequestIndex>,
+    pub(super) log: Option<Vec<Row>>,
+    last_arrival_ns: u64,
+    next_sequence: u64,
+}
+
+impl Scheduler {
+    /// An empty scheduler.
+    pub fn new(options: Options) -> Result<Self> {
+        options.check()?;
+        let policy = policy::make(&options);
+        let share = if policy.is_fifo() { 0 } else { micro(options.fifo_share).min(MICRO) };
+        Ok(Self {
+            options,
+            policy,
+            gain: micro(options.preempt_gain),
+            jobs: Vec::new(),
+            free: Vec::new(),
+            waiting: Queue::new(),
+            by_age: Queue::new(),
+            running: Vec::new(),
+            share: FifoShare::new(share),
+            stats: Stats::default(),
+            now_ns: 0,
+            steady_steps: 0,
+            steady_for_arrivals: false,
+            scratch: Vec::new(),
+            log: None,
+            last_arrival_ns: 0,
+            next_sequence: 0,
+        })
+    }
+
+    /// Put a request into the queue. O(log n).
+    pub fn submit(&mut self, request: Request) -> Result<RequestIndex> {
+        self.submit_cached(request, 0)
+    }
+
+    /// [`Scheduler::submit`] for a request of which `cached_tokens` prompt tokens are known to be in the cache now. This
+    /// only places it in the queue; the cache is asked again at admission.
+    pub fn submit_cached(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
+        self.check(&request, cached_tokens)?;
+        let estimate = request.expected_output_tokens.unwrap_or_else(|| self.usual_output_tokens());
+        let job = Job {
+            request,
+            sequence: self.next_sequence,
+            state: State::Waiting,
+            num_cached: cached_tokens,
+            estimate,
+            ..Job::default()
+        };
+        let index = if let Some(index) = self.free.pop() {
+            self.jobs[index as usize] = job;
+            index
+        } else {
+            let index = RequestIndex::try_from(self.jobs.len())
+                .map_err(|_| Error::value("request", "at most 4294967295 at once", self.jobs.len()))?;
+            self.jobs.push(job);
+            index
+        };
+        self.next_sequence += 1;
+        self.last_arrival_ns = request.arrival_ns;
+        self.stats.num_submitted += 1;
+        if !self.steady_for_arrivals {
+            self.steady_steps = 0;
+        }
+        self.enqueue(index);
+        if let Some(log) = &mut self.log {
+            log::submit_rows(log, index, &request, cached_tokens);
+        }
+        Ok(index)
+    }
+
+    /// Change what is known about a request. `None` keeps a value. A waiting request moves to its new place, O(log n).
+    pub fn update(
+        &mut self,
+        request: RequestIndex,
+        expected_output_tokens: Option<u32>,
+        cached_tokens: Option<u32>,
+        priority: Option<i32>,
+    ) -> Result<()> {
+        let mut job = *self.job(request)?;
+        job.request.expected_output_tokens = expected_output_tokens.or(job.request.expected_output_tokens);
+        job.estimate = expected_output_tokens.unwrap_or(job.estimate);
+        job.num_cached = cached_tokens.unwrap_or(job.num_cached);
+        job.request.priority = priority.unwrap_or(job.request.priority);
+        check_sizes(&job.request, job.num_cached)?;
+        self.jobs[request as usize] = job;
+        self.steady_steps = 0;
+        if job.state == State::Waiting {
+            self.enqueue(request);
+        }
+        let (given, priority) = (i64::from(priority.is_some()), i64::from(priority.unwrap_or(0)));
+        let [expected, cached] = [expected_output_tokens, cached_tokens].map(|value| value.map_or(-1, i64::from));
+        self.write([log::UPDATE, i64::from(request), expected, cached, given, priority]);
+        Ok(())
+    }
+
+    /// Tell that a running request has computed `num_computed` more tokens and sampled `num_sampled` more, in one step or in
+    /// a stretch of decode steps (then both are the number of steps). O(1).
+    pub fn advance(&mut self, request: RequestIndex, num_computed: u32, num_sampled: u32) -> Result<()> {
+        let job = self.job(request)?;
+        if job.state != State::Running {
+            return Err(Error::value("request", "running", "a waiting request"));
+        }
+        let sampled = job.num_sampled.checked_add(num_sampled);
+        let tokens = sampled.and_then(|sampled| sampled.checked_add(job.request.prompt_tokens));
+        let Some(tokens) = tokens else {
+            return Err(Error::value(
+                "num_sampled",
+                "a number of tokens below 4294967296 with the prompt",
+                num_sampled,
+            ));
+        };
+        let left = tokens - job.num_computed;
+        if num_computed > left {
+            return Err(Error::value(
+                "num_computed",
+                format!("at most {left}, the tokens that are left"),
+                num_computed,
+            ));
+        }
+        let job = &mut self.jobs[request as usize];
+        job.num_computed += num_computed;
+        job.num_sampled += num_sampled;
+        self.write([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
+        Ok(())
+    }
+
+    /// Forget a request that has all its output. The engine frees its blocks. O(log n).
+    pub fn finish(&mut self, request: RequestIndex) -> Result<()> {
+        let sampled = self.job(request)?.num_sampled;
+        self.forget(request);
+        self.stats.num_finished += 1;
+        self.stats.num_output_tokens += u64::from(sampled);
+        self.write([log::FINISH, i64::from(request), 0, 0, 0, 0]);
+        Ok(())
+    }
+
+    /// Forget a request that nobody wants any more, wherever it is. The engine frees its blocks. O(log n).
+    pub fn cancel(&mut self, request: RequestIndex) -> Result<()> {
+        self.job(request)?;
+        self.forget(request);
+        self.stats.num_cancelled += 1;
+        self.write([log::CANCEL, i64::from(request), 0, 0, 0, 0]);
+        Ok(())
+    }
+
+    /// What the scheduler knows about a live request.
+    pub fn job(&self, request: RequestIndex) -> Result<&Job> {
+        self.jobs
+            .get(request as usize)
+            .filter(|job| job.state != State::Free)
+            .ok_or_else(|| Error::value("request", "a live request", request))
+    }
+
+    /// Where a live request stands in the order: smaller keys run earlier.
+    pub fn key(&self, request: RequestIndex) -> Result<Key> {
+        self.job(request).map(|job| (self.policy.rank(job), job.sequence))
+    }
+
+    /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted before.
+    pub fn record(&mut self, on: bool) {
+        self.log = on.then(|| log::options_rows(&self.options).to_vec());
+    }
+
+    /// What was written down since [`Scheduler::record`]; [`log::replay`] repeats it.
+    pub fn log(&self) -> &[Row] {
+        self.log.as_deref().unwrap_or(&[])
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Counters and lengths now.
+    pub fn stats(&self) -> Stats {
+        Stats { num_waiting: self.waiting.len() as u64, ..self.stats }
+    }
+
+    /// How many more steps would repeat the last batch, every request decoding one token, if nothing finishes, is
+    /// cancelled or updated and the cache has room for the new tokens. 0 if the last batch was not such a batch; `u32::MAX` if
+    /// there is no end. Falls to 0 on an arrival that could change the next batch, and stays when it could not (no slot is
+    /// free). O(1); valid between a `next_batch` and the next.
+    pub fn steady_steps(&self) -> u32 {
+        self.steady_steps
+    }
+
+    /// Whether the next batch repeats the last one, under the conditions of [`Scheduler::steady_steps`].
+    pub fn steady(&self) -> bool {
+        self.steady_steps > 0
+    }
+
+    /// Put a waiting request where its key says, or move it there.
+    pub(super) fn enqueue(&mut self, request: RequestIndex) {
+        let job = &self.jobs[request as usize];
+        self.waiting.set(request, (self.policy.rank(job), job.sequence));
+        if self.share.is_active() {
+            self.by_age.set(request, job.sequence);
+        }
+    }
+
+    pub(super) fn dequeue(&mut self, request: RequestIndex) {
+        self.waiting.remove(request);
+        self.by_age.remove(request);
+    }
+
+    /// Who is admitted next, and whether the FIFO share chose.
+    pub(super) fn head(&self) -> Option<(RequestIndex, bool)> {
+        let best = self.waiting.peek()?;
+        let again = self.jobs[best as usize].num_preemptions > 0;
+        match self.by_age.peek() {
+            Some(oldest) if self.share.is_due(again) => Some((oldest, true)),
+            _ => Some((best, false)),
+        }
+    }
+
+    fn write(&mut self, row: Row) {
+        if let Some(log) = &mut self.log {
+            log.push(row);
+        }
+    }
+
+    fn forget(&mut self, request: RequestIndex) {
+        if self.jobs[request as usize].state == State::Waiting {
+            self.dequeue(request);
+        } else {
+            self.stats.num_running -= 1;
+        }
+        self.jobs[request as usize] = Job::default();
+        self.free.push(request);
+        self.steady_steps = 0;
+    }
+
+    fn usual_output_tokens(&self) -> u32 {
+        self.stats
+            .num_output_tokens
+            .checked_div(self.stats.num_finished)
+            .map_or(self.options.unknown_output_tokens, |mean| u32::try_from(mean).unwrap_or(u32::MAX).max(1))
+    }
+
+    fn check(&self, request: &Request, cached_tokens: u32) -> Result<()> {
+        if request.arrival_ns < self.last_arrival_ns {
+            let expected = format!("at least {}, the arrival before it", self.last_arrival_ns);
+            return Err(Error::value("arrival_ns", expected, request.arrival_ns));
+        }
+        check_time("arrival_ns", request.arrival_ns)?;
+        check_sizes(request, cached_tokens)
+    }
+}
+
+/// Times fit a signed 64-bit number everywhere: 292 years.
+pub(super) fn check_time(argument: &'static str, time_ns: u64) -> Result<()> {
+    if i64::try_from(time_ns).is_err() {
+        return Err(Error::value(argument, "below 2**63 nanoseconds", time_ns));
+    }
+    Ok(())
+}
+
+fn check_sizes(request: &Request, cached_tokens: u32) -> Result<()> {
+    if request.prompt_tokens == 0 {
+        return Err(Error::value("prompt_tokens", "at least 1", 0));
+    }
+    if request.expected_output_tokens == Some(0) {
+        return Err(Error::value("expected_output_tokens", "at least 1", 0));
+    }
+    if cached_tokens > request.prompt_tokens {
+        let expected = format!("at most {}, the prompt", request.prompt_tokens);
+        return Err(Error::value("cached_tokens", expected, cached_tokens));
+    }
+    Ok(())
+}
+
+/// Whether slots may be taken from running requests.
+pub(super) fn takes_slots(options: &Options) -> bool {
+    options.preempt == Preempt::Slots
+}

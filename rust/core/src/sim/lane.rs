@@ -1,0 +1,263 @@
+//! One scheduler with the requests it serves: turns batches into step shapes and steps into progress.
+
+use super::kv::KvBlocks;
+use super::options::Options;
+use super::result::Totals;
+use super::router::Load;
+use super::trace::Trace;
+use crate::Result;
+use crate::cost::StepShape;
+use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduler};
+
+/// What is told about one request in the end. Times are -1 until they are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) scheduled_ns: i64,
+    pub(super) first_token_ns: i64,
+    pub(super) finish_ns: i64,
+    pub(super) preemptions: u32,
+    pub(super) cached_tokens: u32,
+}
+
+const NOTHING: Outcome =
+    Outcome { scheduled_ns: -1, first_token_ns: -1, finish_ns: -1, preemptions: 0, cached_tokens: 0 };
+
+/// A request that has not finished.
+#[derive(Debug, Clone, Copy)]
+struct Active {
+    /// Its row in the trace.
+    row: u32,
+    prompt_tokens: u32,
+    output_tokens: u32,
+    /// Output tokens so far.
+    generated: u32,
+    /// Tokens to compute before it decodes: the prompt, and after a preemption the output so far.
+    prefill_target: u32,
+    /// Most tokens it ever had in the cache.
+    most_computed: u32,
+    outcome: Outcome,
+}
+
+impl Active {
+    /// Its first chunk (again) starts after `computed` tokens that the cache had.
+    fn note_start(&mut self, now_ns: u64, computed: u32) {
+        if self.outcome.scheduled_ns < 0 {
+            self.outcome.scheduled_ns = now_ns as i64;
+            self.outcome.cached_tokens = computed;
+        }
+    }
+}
+
+/// A scheduler, its requests and its last batch.
+pub(super) struct Lane {
+    scheduler: Scheduler,
+    limits: Limits,
+    batch: Batch,
+    active: Vec<Active>,
+    load: Load,
+    /// Rows and outcomes in the order of finishing.
+    pub(super) done: Vec<(u32, Outcome)>,
+}
+
+/// The part of a pool that one of several lanes sees: handles are dense in each lane.
+pub(super) struct PoolView<'p, 'a> {
+    pub(super) pool: &'p mut KvBlocks<'a>,
+    pub(super) lane: u32,
+    pub(super) num_lanes: u32,
+}
+
+impl PoolView<'_, '_> {
+    fn key(&self, request: RequestIndex) -> u32 {
+        request * self.num_lanes + self.lane
+    }
+}
+
+impl KvCache for PoolView<'_, '_> {
+    fn cached_tokens(&mut self, request: RequestIndex) -> u32 {
+        self.pool.cached_tokens(self.key(request))
+    }
+
+    fn reserve(&mut self, request: RequestIndex, num_tokens: u32) -> bool {
+        self.pool.reserve(self.key(request), num_tokens)
+    }
+
+    fn release(&mut self, request: RequestIndex) {
+        self.pool.release(self.key(request));
+    }
+}
+
+impl Lane {
+    pub(super) fn new(options: &Options) -> Result<Self> {
+        let slots = options.limits.slots.div_ceil(options.pipeline);
+        Ok(Self {
+            scheduler: Scheduler::new(options.scheduler)?,
+            limits: Limits { slots, ..options.limits },
+            batch: Batch::default(),
+            active: Vec::new(),
+            load: Load::default(),
+            done: Vec::new(),
+        })
+    }
+
+    pub(super) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Whether requests wait or run here.
+    pub(super) fn has_work(&self) -> bool {
+        self.load.requests > 0
+    }
+
+    /// Take the request in `row` of the trace.
+    pub(super) fn submit<'a>(&mut self, trace: &Trace<'a>, row: usize, pool: &mut PoolView<'_, 'a>) -> Result<()> {
+        let prompt_tokens = trace.prompt_tokens[row] as u32;
+        let expected = trace.expected_output_tokens.unwrap_or(trace.output_tokens);
+        let request = self.scheduler.submit(Request {
+            arrival_ns: trace.arrival_ns[row] as u64,
+            prompt_tokens,
+            expected_output_tokens: Some(expected[row] as u32),
+            priority: 0,
+        })?;
+        pool.pool.enter(pool.key(request), prompt_tokens, trace.hashes_of(row));
+        let active = Active {
+            row: row as u32,
+            prompt_tokens,
+            output_tokens: trace.output_tokens[row] as u32,
+            generated: 0,
+            prefill_target: prompt_tokens,
+            most_computed: 0,
+            outcome: NOTHING,
+        };
+        match self.active.get_mut(request as usize) {
+            Some(place) => *place = active,
+            None => self.active.push(active),
+        }
+        self.load.requests += 1;
+        self.load.prompt_tokens += u64::from(prompt_tokens);
+        Ok(())
+    }
+
+    /// Form the next batch at `now_ns`; an empty shape if nothing can run.
+    pub(super) fn form(&mut self, now_ns: u64, pool: &mut PoolView<'_, '_>, totals: &mut Totals) -> Result<StepShape> {
+        self.scheduler.next_batch(now_ns, &self.limits, pool, &mut self.batch)?;
+        totals.preemptions += self.batch.preempted.len() as u64;
+        for &request in &self.batch.preempted {
+            let active = &mut self.active[request as usize];
+            active.outcome.preemptions += 1;
+            active.prefill_target = active.prompt_tokens + active.generated;
+        }
+        let mut shape = StepShape::default();
+        for scheduled in &self.batch.scheduled {
+            let active = &mut self.active[scheduled.request as usize];
+            let computed = scheduled.num_computed_tokens;
+            if computed >= active.prefill_target {
+                shape.num_decodes += 1;
+                shape.decode_context += u64::from(computed);
+                continue;
+            }
+            let after = computed + scheduled.num_tokens;
+            active.note_start(now_ns, computed);
+            totals.recomputed_tokens += u64::from(active.most_computed.min(after).saturating_sub(computed));
+            active.most_computed = active.most_computed.max(after);
+            pool.pool.publish(pool.key(scheduled.request), after);
+            let (past, tokens) = (u64::from(computed), u64::from(scheduled.num_tokens));
+            shape.prefill_tokens += tokens;
+            shape.num_prefills += 1;
+            shape.prefill_context += past;
+            shape.prefill_pairs += tokens * past + tokens * (tokens + 1) / 2;
+            shape.num_sampled += u32::from(after == active.prefill_target);
+        }
+        shape.num_sampled += shape.num_decodes;
+        Ok(shape)
+    }
+
+    /// How many steps in a row the last batch certainly repeats, this one included, if nobody arrives who matters.
+    pub(super) fn repeats(&self, pool: &PoolView<'_, '_>) -> u64 {
+        let steady = u64::from(self.scheduler.steady_steps());
+        if steady == 0 {
+            return u64::from(!self.batch.scheduled.is_empty());
+        }
+        let left = |request: RequestIndex| {
+            let active = &self.active[request as usize];
+            u64::from(active.output_tokens - active.generated)
+        };
+        let to_finish = self.batch.scheduled.iter().map(|scheduled| left(scheduled.request)).min().unwrap_or(1);
+        let most = to_finish.min(steady + 1);
+        // The largest number of steps for which the pool has blocks.
+        let (mut low, mut high) = (1, most);
+        if self.has_room(pool, most) {
+            return most;
+        }
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if self.has_room(pool, middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    fn has_room(&self, pool: &PoolView<'_, '_>, num_steps: u64) -> bool {
+        let missing: u64 = self
+            .batch
+            .scheduled
+            .iter()
+            .map(|scheduled| {
+                let tokens = scheduled.num_computed_tokens + num_steps as u32;
+                u64::from(pool.pool.missing_blocks(pool.key(scheduled.request), tokens))
+            })
+            .sum();
+        missing <= u64::from(pool.pool.available_blocks())
+    }
+
+    /// Whether the batch in flight repeats whatever was submitted meanwhile.
+    pub(super) fn is_steady(&self) -> bool {
+        self.batch.scheduled.is_empty() && !self.has_work() || self.scheduler.steady()
+    }
+
+    /// The batch of the last [`Lane::form`] has run `num_steps` times, the last time until `end_ns`.
+    pub(super) fn land(
+        &mut self,
+        num_steps: u64,
+        end_ns: u64,
+        pool: &mut PoolView<'_, '_>,
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let steps = num_steps as u32;
+        for scheduled in &self.batch.scheduled {
+            let request = scheduled.request;
+            let active = &mut self.active[request as usize];
+            let computed = scheduled.num_computed_tokens;
+            if computed >= active.prefill_target {
+                if steps > 1 {
+                    let reserved = pool.reserve(request, computed + steps);
+                    debug_assert!(reserved, "a stretch was planned without room for its tokens");
+                }
+                totals.decode_tokens += num_steps;
+                active.generated += steps;
+                active.most_computed = active.most_computed.max(computed + steps);
+                self.scheduler.advance(request, steps, steps)?;
+            } else {
+                totals.prefill_tokens += u64::from(scheduled.num_tokens);
+                let sampled = u32::from(computed + scheduled.num_tokens == active.prefill_target);
+                active.generated += sampled;
+                if sampled == 1 && active.outcome.first_token_ns < 0 {
+                    active.outcome.first_token_ns = end_ns as i64;
+                }
+                self.scheduler.advance(request, scheduled.num_tokens, sampled)?;
+            }
+            if active.generated == active.output_tokens {
+                active.outcome.finish_ns = end_ns as i64;
+                self.load.requests -= 1;
+                self.load.prompt_tokens -= u64::from(active.prompt_tokens);
+                self.done.push((active.row, active.outcome));
+                self.scheduler.finish(request)?;
+                pool.release(request);
+            }
+        }
+        self.batch.clear();
+        Ok(())
+    }
+}

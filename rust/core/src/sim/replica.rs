@@ -1,0 +1,245 @@
+//! One engine: its lanes, its KV pools and the batches in flight.
+//!
+//! Data-parallel ranks have a pool and a scheduler each and step together. A pipeline of p stages keeps p batches in flight,
+//! each with its own lane of requests (vLLM's virtual engines) over the shared pool; a batch passes the stages in order, each
+//! for an equal share of its step time, and waits behind the batch before it. So a lone batch leaves p - 1 stages idle, equal
+//! batches fill all of them, and a long prefill delays every decode behind it.
+//!
+//! A stretch of equal decode steps is one flight: it is planned as long as possible, and cut when a request arrives that could
+//! change the next batch.
+
+use super::clock::StepClock;
+use super::kv::KvBlocks;
+use super::lane::{Lane, Outcome, PoolView};
+use super::options::Options;
+use super::result::Totals;
+use super::router::Load;
+use super::trace::{MAX_TIME_NS, Trace};
+use crate::cost::StepShape;
+use crate::{Error, Result};
+
+/// One or more equal steps that are being computed.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    start_ns: u64,
+    num_steps: u64,
+    end_ns: u64,
+    /// Part of a nanosecond by which the end is later than `end_ns`.
+    fraction: f64,
+}
+
+/// Lanes that step together, one per data-parallel rank.
+struct Group {
+    lanes: Vec<Lane>,
+    shapes: Vec<StepShape>,
+    flight: Option<Flight>,
+    /// When the next batch may be formed.
+    ready_ns: u64,
+    /// Carried from step to step, so that a stretch ends when its single steps would.
+    fraction: f64,
+}
+
+impl Group {
+    fn has_work(&self) -> bool {
+        self.lanes.iter().any(Lane::has_work)
+    }
+}
+
+/// What happens next.
+enum Event {
+    Land,
+    Launch,
+}
+
+pub(super) struct Replica<'a> {
+    clock: StepClock<'a>,
+    /// One per batch in flight.
+    groups: Vec<Group>,
+    /// One per data-parallel rank.
+    pools: Vec<KvBlocks<'a>>,
+    /// When each pipeline stage is free again.
+    stage_free_ns: Vec<u64>,
+    skip: bool,
+    totals: Totals,
+}
+
+impl<'a> Replica<'a> {
+    pub(super) fn new(clock: StepClock<'a>, options: &Options, hash_block_tokens: u32) -> Result<Self> {
+        let group = || -> Result<Group> {
+            let lanes = (0..options.data_parallel).map(|_| Lane::new(options)).collect::<Result<_>>()?;
+            let shapes = vec![StepShape::default(); options.data_parallel as usize];
+            Ok(Group { lanes, shapes, flight: None, ready_ns: 0, fraction: 0.0 })
+        };
+        let pool = |_| KvBlocks::new(options.num_blocks, options.block_size, hash_block_tokens);
+        Ok(Self {
+            clock,
+            groups: (0..options.pipeline).map(|_| group()).collect::<Result<_>>()?,
+            pools: (0..options.data_parallel).map(pool).collect(),
+            stage_free_ns: vec![0; options.pipeline as usize],
+            // Batches of a pipeline meet in its stages, so their steps are not independent of each other.
+            skip: options.skip && options.pipeline == 1,
+            totals: Totals::default(),
+        })
+    }
+
+    /// Unfinished work of all lanes.
+    pub(super) fn load(&self) -> Load {
+        let lanes = self.groups.iter().flat_map(|group| &group.lanes);
+        lanes.map(Lane::load).fold(Load::default(), |sum, load| Load {
+            requests: sum.requests + load.requests,
+            prompt_tokens: sum.prompt_tokens + load.prompt_tokens,
+        })
+    }
+
+    /// Prompt tokens of a request that the best rank would have to compute.
+    pub(super) fn uncached_tokens(&self, trace: &Trace<'_>, row: usize) -> u64 {
+        let prompt_tokens = trace.prompt_tokens[row] as u32;
+        let resident = |pool: &KvBlocks<'_>| pool.resident_tokens(prompt_tokens, trace.hashes_of(row));
+        u64::from(prompt_tokens - self.pools.iter().map(resident).max().unwrap_or(0))
+    }
+
+    /// Take a request now; the replica has run until then. The least loaded lane gets it.
+    pub(super) fn submit(&mut self, trace: &Trace<'a>, row: usize) -> Result<()> {
+        let now_ns = trace.arrival_ns[row] as u64;
+        let ranks = self.pools.len();
+        let places = (0..self.groups.len() * ranks).map(|place| (place / ranks, place % ranks));
+        let (index, rank) =
+            places.min_by_key(|&(group, rank)| self.groups[group].lanes[rank].load()).unwrap_or_default();
+        let num_lanes = self.groups.len() as u32;
+        let group = &mut self.groups[index];
+        if group.flight.is_none() && !group.has_work() {
+            group.ready_ns = now_ns;
+            group.fraction = 0.0;
+        }
+        let mut view = PoolView { pool: &mut self.pools[rank], lane: index as u32, num_lanes };
+        group.lanes[rank].submit(trace, row, &mut view)?;
+        if !group.lanes[rank].is_steady() {
+            self.cut(index, now_ns)?;
+        }
+        Ok(())
+    }
+
+    /// Do everything that happens before `now_ns`, and let steps end that end at `now_ns`.
+    pub(super) fn run_until(&mut self, now_ns: u64) -> Result<()> {
+        while let Some((time_ns, index, event)) = self.next_event() {
+            match event {
+                Event::Land if time_ns <= now_ns => self.land(index)?,
+                // Whoever arrives at this very moment is still allowed into the batch.
+                Event::Launch if time_ns < now_ns => self.launch(index, time_ns)?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Outcomes in the order of finishing, and the totals.
+    pub(super) fn into_results(self) -> (Vec<(u32, Outcome)>, Totals) {
+        let peak_blocks = self.pools.iter().map(KvBlocks::peak_blocks).max().unwrap_or(0);
+        let done = self.groups.into_iter().flat_map(|group| group.lanes).flat_map(|lane| lane.done).collect();
+        (done, Totals { peak_blocks, ..self.totals })
+    }
+
+    fn next_event(&self) -> Option<(u64, usize, Event)> {
+        let event_of = |(index, group): (usize, &Group)| match group.flight {
+            Some(flight) => Some((flight.end_ns, index, Event::Land)),
+            None if group.has_work() => Some((group.ready_ns.max(self.stage_free_ns[0]), index, Event::Launch)),
+            None => None,
+        };
+        // Steps end before others begin at the same time; then the smaller index goes first.
+        let order = |(time_ns, index, event): &(u64, usize, Event)| (*time_ns, matches!(event, Event::Launch), *index);
+        self.groups.iter().enumerate().filter_map(event_of).min_by_key(order)
+    }
+
+    fn launch(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        let num_lanes = self.groups.len() as u32;
+        let group = &mut self.groups[index];
+        let mut num_steps = if self.skip { u64::MAX } else { 1 };
+        for ((lane, pool), shape) in group.lanes.iter_mut().zip(&mut self.pools).zip(&mut group.shapes) {
+            let mut view = PoolView { pool, lane: index as u32, num_lanes };
+            *shape = lane.form(now_ns, &mut view, &mut self.totals)?;
+            self.totals.batches += u64::from(*shape != StepShape::default());
+            if num_steps > 1 && lane.has_work() {
+                num_steps = num_steps.min(lane.repeats(&view).max(1));
+            }
+        }
+        if group.shapes.iter().all(|shape| *shape == StepShape::default()) {
+            return self.wait_for_others(index);
+        }
+        let flight = self.flight(index, now_ns, num_steps)?;
+        self.groups[index].flight = Some(flight);
+        Ok(())
+    }
+
+    /// Nothing fits beside the other batches in flight: try again when one of them ends.
+    fn wait_for_others(&mut self, index: usize) -> Result<()> {
+        let ends = self.groups.iter().filter_map(|group| group.flight).map(|flight| flight.end_ns);
+        let Some(end_ns) = ends.min() else {
+            return Err(Error::value("num_blocks", "enough for every request", "a service that stands still"));
+        };
+        self.groups[index].ready_ns = end_ns;
+        Ok(())
+    }
+
+    /// A flight of `num_steps` steps from `start_ns` on; with a pipeline it enters the stages here.
+    fn flight(&mut self, index: usize, start_ns: u64, num_steps: u64) -> Result<Flight> {
+        let group = &self.groups[index];
+        let span_ns = self.clock.span_ns(&group.shapes, num_steps) + group.fraction;
+        // Written so that NaN is refused, too.
+        if !(span_ns >= 0.0 && span_ns + start_ns as f64 <= MAX_TIME_NS as f64) {
+            let expected = "a model whose steps take 0 ns or more and end within 146 years";
+            return Err(Error::value("step_time", expected, format!("{span_ns} ns")));
+        }
+        let whole_ns = span_ns.floor();
+        let stages = self.stage_free_ns.len() as u64;
+        let mut end_ns = start_ns;
+        for (stage, free_ns) in (0..).zip(&mut self.stage_free_ns) {
+            let share = |part: u64| (u128::from(whole_ns as u64) * u128::from(part) / u128::from(stages)) as u64;
+            end_ns = end_ns.max(*free_ns) + share(stage + 1) - share(stage);
+            *free_ns = end_ns;
+        }
+        Ok(Flight { start_ns, num_steps, end_ns, fraction: span_ns - whole_ns })
+    }
+
+    /// End a stretch at the first step that ends at or after `now_ns`.
+    fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
+        let group = &self.groups[index];
+        let end_of = |steps| flight.start_ns as f64 + (self.clock.span_ns(&group.shapes, steps) + group.fraction).floor();
+        let (mut low, mut high) = (1, flight.num_steps);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if end_of(middle) >= now_ns as f64 {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        if low < flight.num_steps {
+            self.stage_free_ns.fill(flight.start_ns);
+            let shorter = self.flight(index, flight.start_ns, low)?;
+            self.groups[index].flight = Some(shorter);
+        }
+        Ok(())
+    }
+
+    fn land(&mut self, index: usize) -> Result<()> {
+        let num_lanes = self.groups.len() as u32;
+        let group = &mut self.groups[index];
+        let Some(flight) = group.flight.take() else { return Ok(()) };
+        let work = self.clock.work(&group.shapes, flight.num_steps);
+        for (lane, pool) in group.lanes.iter_mut().zip(&mut self.pools) {
+            let mut view = PoolView { pool, lane: index as u32, num_lanes };
+            lane.land(flight.num_steps, flight.end_ns, &mut view, &mut self.totals)?;
+        }
+        group.ready_ns = flight.end_ns;
+        group.fraction = flight.fraction;
+        // Flights overlap in a pipeline: count only what the flights that ended before did not cover.
+        let covered_ns = self.totals.makespan_ns.max(flight.start_ns);
+        self.totals.busy_ns += flight.end_ns.saturating_sub(covered_ns);
+        self.totals.makespan_ns = self.totals.makespan_ns.max(flight.end_ns);
+        self.totals.steps += flight.num_steps;
+        self.totals.flops += work.flops;
+        self.totals.bytes += work.bytes;
+        Ok(())
+    }
+}
