@@ -1,11 +1,10 @@
 """Types of the native module; checked against it by the meta tests."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from collections.abc import Sequence
-from typing import final
 
 @final
 class Model:
@@ -25,31 +24,6 @@ class Model:
         context_tokens: int | None,
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
-
-def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
-def cuda_is_available() -> bool: ...
-def simulate(
-    arrays: object,
-    trace: object,
-    expected_output_tokens: NDArray[np.int32] | None,
-    step_time: StepTime,
-    config: object,
-    extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
-def pareto_mask(
-    out: NDArray[np.uint8],
-    points: NDArray[Any],
-    dtype: str,
-    maximize: list[bool],
-    keep: str,
-    nan: str,
-    eps: list[float] | None,
-    groups: NDArray[np.uint32] | None,
-    num_groups: int,
-    allowed: NDArray[np.uint8] | None,
-    threads: int | None,
-import numpy as np
-from numpy.typing import NDArray
 
 class Operators:
     def __new__(
@@ -83,3 +57,93 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_mask(
+    out: NDArray[np.uint8],
+    points: NDArray[Any],
+    dtype: str,
+    maximize: list[bool],
+    keep: str,
+    nan: str,
+    eps: list[float] | None,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+def simulate(
+    arrays: object,
+    trace: object,
+    expected_output_tokens: NDArray[np.int32] | None,
+    step_time: StepTime,
+    config: object,
+    extras: object,
+) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
+from typing import Any, final
+
+from numpy.typing import NDArray
+
+def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
+def cuda_is_available() -> bool: ...
+def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
+def sim_jobs(
+    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+) -> int: ...
+
+@final
+class Scheduler:
+    def __new__(
+        cls,
+        policy: str,
+        fifo_share: float,
+        preempt: str,
+        preempt_gain: float,
+        max_preemptions: int,
+        prefill_weight: float,
+        unknown_output_tokens: int,
+        block_size: int,
+        record: bool,
+    ) -> Scheduler: ...
+    def submit(
+        self,
+        request_id: int,
+        now_ns: int,
+        prompt_tokens: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int,
+        priority: int,
+    ) -> None: ...
+    def submit_many(
+        self,
+        request_ids: NDArray[Any],
+        now_ns: int,
+        prompt_tokens: NDArray[Any],
+        expected_output_tokens: NDArray[Any] | None,
+        cached_tokens: NDArray[Any] | None,
+        priority: NDArray[Any] | None,
+    ) -> None: ...
+    def update(
+        self,
+        request_id: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int | None,
+        priority: int | None,
+    ) -> None: ...
+    def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None: ...
+    def advance_many(
+        self, request_ids: NDArray[Any], num_computed: NDArray[Any], num_sampled: NDArray[Any]
+    ) -> None: ...
+    def finish(self, request_id: int) -> None: ...
+    def cancel(self, request_id: int) -> None: ...
+    def next_batch(
+        self,
+        now_ns: int,
+        slots: int,
+        token_budget: int,
+        kv_free: int | None,
+        chunked_prefill: bool,
+        reserve_full_prompt: bool,
+    ) -> list[bytes]: ...
+    def victims(self, num_blocks: int) -> list[int]: ...
+    def job(self, request_id: int) -> dict[str, Any]: ...
+    def stats(self) -> dict[str, int]: ...
+    def steady_steps(self) -> int: ...
+    def log(self) -> bytes: ...

@@ -17,7 +17,8 @@ def relative(path: Path) -> str:
 
 
 def test_every_native_export_is_used_by_python():
-    text = "\n".join(path.read_text() for path in (ROOT / "python").rglob("*.py"))
+    sources = [*(ROOT / "python").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    text = "\n".join(path.read_text() for path in sources)
     exports = [name for name in vars(_native) if not name.startswith("__")]
     assert exports
     unused = [name for name in exports if not re.search(rf"\b_native\.{name}\b", text)]

@@ -91,6 +91,35 @@ def test_exceptions_become_exit_codes(error, code, capsys, monkeypatch):
     assert str(error) in shown.err
 
 
+@pytest.mark.parametrize(
+    ("statement", "code", "shown"),
+    [
+        ("load_trace('gone.csv')", 4, "error: `gone.csv`: no such file\n"),
+        ("load_trace('azure_chat')", 2, "error: `azure_chat` is neither a file nor a profile\nhint: did you mean"),
+        ("load_trace('azure-chat', limit=0)", 2, "error: `limit` must be at least 1, got 0\n"),
+        ("signal.raise_signal(signal.SIGINT)", 130, "interrupted\n"),
+    ],
+)
+def test_process_exits_with_the_code_and_a_message_on_stderr(statement, code, shown):
+    program = f"""
+import signal
+from paretoserve.cli import main
+from paretoserve.cli._app import app
+from paretoserve.cli._exit import with_exit_codes
+
+def command():
+    from paretoserve.sim import load_trace
+    {statement}
+
+app.command("check-this")(with_exit_codes(command))
+main()
+"""
+    result = run("check-this", code=program)
+    assert result.returncode == code
+    assert result.stdout == ""
+    assert result.stderr.startswith(shown)
+
+
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), BrokenPipeError(32, "pipe")])
 def test_other_exceptions_pass(error):
     def command():

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow
@@ -29,6 +30,7 @@ def zstd(content):
     return sink.getvalue().to_pybytes()
 
 
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstd}
 
 
@@ -180,6 +182,26 @@ def test_cut_and_mislabelled_archives_are_refused(load, compression):
     with pytest.raises(DataError, match="as its name says; it starts with b'TIMEST'"):
         load("a.csv" + compression, HEADER + ROW)
     assert load("a.csv", whole).num_requests == 50
+
+
+def test_zstd_of_the_standard_library_is_preferred(load, monkeypatch):
+    """Python 3.14 has it; an older Python gets a stand-in here."""
+
+    class ZstdError(Exception):
+        pass
+
+    def decompress(content):
+        if content.endswith(b"cut"):
+            raise ZstdError("frame is cut")
+        return HEADER + ROW
+
+    stand_in = SimpleNamespace(decompress=decompress, ZstdError=ZstdError)
+    monkeypatch.setitem(sys.modules, "compression", SimpleNamespace(zstd=stand_in))
+    monkeypatch.setitem(sys.modules, "compression.zstd", stand_in)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert load("a.csv.zst", ZSTD_MAGIC + b"whole").num_requests == 1
+    with pytest.raises(DataError, match="does not decompress as zst: frame is cut"):
+        load("a.csv.zst", ZSTD_MAGIC + b"cut")
 
 
 def test_missing_files_folders_and_unknown_formats(tmp_path, load):

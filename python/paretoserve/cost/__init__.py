@@ -1,10 +1,12 @@
 """How large a model is, how long a step takes on given hardware, what it costs and draws."""
 
 from paretoserve.cost.bundled import load_model, model_names
-from paretoserve.cost.hardware import Hardware, Power
+from paretoserve.cost.energy_model import Energy, energy
+from paretoserve.cost.gpu import Hardware, Power
 from paretoserve.cost.memory import RankMemory, rank_memory
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
+from paretoserve.cost.pricing import Price, price
 from paretoserve.cost.sizes import ModelSizes, model_sizes
 from paretoserve.cost.step_shape import StepShape
 from paretoserve.cost.step_time import Link, OperatorTime, StepTime
@@ -12,6 +14,7 @@ from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [
     "Dense",
+    "Energy",
     "Gqa",
     "Hardware",
     "Layers",
@@ -24,13 +27,16 @@ __all__ = [
     "OperatorTime",
     "Operators",
     "Power",
+    "Price",
     "RankMemory",
     "StepShape",
     "StepTime",
+    "energy",
     "hardware",
     "hardware_names",
     "load_model",
     "model_names",
     "model_sizes",
+    "price",
     "rank_memory",
 ]

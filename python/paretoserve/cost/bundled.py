@@ -1,13 +1,13 @@
 """Models by name, folder or file.
 
-`data/models.json` holds architecture numbers of published models under the field names of a config.json, so that one parser
-reads both. They are facts written down by us, without anything that sizes do not need.
+`data/models.json` holds architecture numbers of published models under the field names of a config.json, so that one
+parser reads both. They are facts written down by us, without anything that sizes do not need.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ def load_model(name_or_path: str | Path | Model) -> Model:
     Parameters
     ----------
     name_or_path : str, Path or Model
-        A bundled name such as "qwen3-32b" or its Hugging Face id "Qwen/Qwen3-32B" (case does not matter), a folder that
-        holds a config.json, or such a file. A bundled name wins over a folder of that name; write ./name for the folder.
-        A Model is returned as it is.
+        A bundled name such as "qwen3-32b" or its Hugging Face id "Qwen/Qwen3-32B" (case does not matter), a folder
+        that holds a config.json, or such a file. A bundled name wins over a folder of that name; write ./name for the
+        folder. A Model is returned as it is.
 
     Returns
     -------
@@ -89,6 +89,6 @@ def _ids() -> dict[str, str]:
     return {str(fields["id"]).lower(): key for key, fields in _catalog().items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bundled(key: str) -> Model:
     return parse_config(_catalog()[key], source=f"bundled model {key}", name=key)

@@ -1,7 +1,8 @@
 """A Hugging Face config.json as a `Model`.
 
-The families below differ in the names of their fields and in which layers have experts or windows; nothing else matters for
-sizes. A family is added by one line in `FAMILIES` and, if its layers alternate by its own rule, a line in `_windows`.
+The families below differ in the names of their fields and in which layers have experts or windows; nothing else
+matters for sizes. A family is added by one line in `FAMILIES` and, if its layers alternate by its own rule, a line in
+`_windows`.
 """
 
 from __future__ import annotations

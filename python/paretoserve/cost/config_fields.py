@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from paretoserve.cost.checks import shown
 from paretoserve.cost.model import LARGEST_SIZE
 from paretoserve.errors import DataError
 
@@ -75,9 +76,7 @@ class Fields:
 
     def _integer(self, key: str, value: object, least: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_SIZE:
-            text = repr(value)
-            shown = text if len(text) <= 40 else f"{text[:37]}..."
-            raise self.error(key, f"must be an integer of {least} to {LARGEST_SIZE}, got {shown}")
+            raise self.error(key, f"must be an integer of {least} to {LARGEST_SIZE}, got {shown(value)}")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -86,7 +85,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.error(key, f"must be true or false, got {value!r}")
+            raise self.error(key, f"must be true or false, got {shown(value)}")
         return value
 
     def text(self, key: str) -> str:
@@ -95,7 +94,7 @@ class Fields:
             raise self.error(key, "is missing")
         value = self.values[key]
         if not isinstance(value, str):
-            raise self.error(key, f"must be a string, got {value!r}")
+            raise self.error(key, f"must be a string, got {shown(value)}")
         return value
 
     def items(self, key: str, *, length: int | None = None) -> list[Any] | None:
@@ -104,7 +103,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, list):
-            raise self.error(key, f"must be a list, got {value!r}")
+            raise self.error(key, f"must be a list, got {shown(value)}")
         if length is not None and len(value) != length:
             raise self.error(key, f"must have one entry per layer, {length}, got {len(value)}")
         return value
@@ -115,5 +114,5 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise self.error(key, f"must be an object, got {value!r}")
+            raise self.error(key, f"must be an object, got {shown(value)}")
         return Fields(self.source, value, prefix=f"{self.prefix}{key}.")

@@ -1,7 +1,7 @@
 """How many tokens of cache fit beside the weights of a layout, and what would fit if none do.
 
-The numbers come from `rust/core/src/cost/memory.rs`: per GPU, memory * utilization - weights - activations of the largest step -
-what engine, CUDA graphs and NCCL hold. The pipeline stage with the least room decides.
+The numbers come from `rust/core/src/cost/memory.rs`: per GPU, memory * utilization - weights - activations of the
+largest step - what engine, CUDA graphs and NCCL hold. The pipeline stage with the least room decides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from paretoserve.cost.bundled import load_model
-from paretoserve.cost.hardware import Hardware
+from paretoserve.cost.checks import positive_count
+from paretoserve.cost.gpu import Hardware
 from paretoserve.cost.model import Model
 from paretoserve.cost.systems import hardware as find_hardware
 from paretoserve.errors import CapacityError
@@ -145,8 +146,8 @@ def rank_memory(
     block_size : int, default 16
         Tokens per cache block.
     context_tokens : int, optional
-        Charge sliding-window layers as in a sequence of this length. By default they are charged for every token, which is a
-        lower bound of the capacity.
+        Charge sliding-window layers as in a sequence of this length. By default they are charged for every token,
+        which is a lower bound of the capacity.
     min_tokens : int, default 0
         Longest sequence that must fit.
 
@@ -157,7 +158,8 @@ def rank_memory(
     Raises
     ------
     CapacityError
-        If less than one block or less than `min_tokens` fit; says how many GiB are missing on which GPU and what would fit.
+        If less than one block or less than `min_tokens` fit; says how many GiB are missing on which GPU and what
+        would fit.
     ValueError
         If the layout cannot cut the model, or an argument is out of range.
     UnknownNameError, DataError
@@ -175,29 +177,24 @@ def rank_memory(
     (32761446400, True)
     """
     question = _Question(
-        _count("tensor_parallel", tensor_parallel),
-        _count("pipeline_parallel", pipeline_parallel),
-        _count("data_parallel", data_parallel),
+        positive_count("tensor_parallel", tensor_parallel),
+        positive_count("pipeline_parallel", pipeline_parallel),
+        positive_count("data_parallel", data_parallel),
         expert_parallel,
         weight_format,
         kv_format,
-        _count("max_num_seqs", max_num_seqs),
-        _count("max_num_batched_tokens", max_num_batched_tokens),
+        positive_count("max_num_seqs", max_num_seqs),
+        positive_count("max_num_batched_tokens", max_num_batched_tokens),
         gpu_memory_utilization,
-        _count("block_size", block_size),
-        None if context_tokens is None else _count("context_tokens", context_tokens),
+        positive_count("block_size", block_size),
+        None if context_tokens is None else positive_count("context_tokens", context_tokens),
     )
+    min_tokens = positive_count("min_tokens", min_tokens, least=0)
     loaded, gpu = load_model(model), find_hardware(hardware)
     memory = _account(loaded, gpu, question)
     if memory.num_blocks > 0 and memory.kv_capacity_tokens >= min_tokens:
         return memory
     raise CapacityError(_refusal(loaded, gpu, question, memory, min_tokens))
-
-
-def _count(argument: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
-        raise ValueError(f"`{argument}` must be an integer of 1 to {2**31 - 1}, got {str(value)[:40]}")
-    return value
 
 
 def _account(model: Model, gpu: Hardware, question: _Question) -> RankMemory:
@@ -241,8 +238,8 @@ def _refusal(model: Model, gpu: Hardware, question: _Question, memory: RankMemor
     missing = wanted * memory.kv_bytes_per_token - memory.headroom_bytes
     layout = f"tp{question.tensor_parallel} pp{question.pipeline_parallel} dp{question.data_parallel}"
     return (
-        f"{model.name} in {question.weight_format} does not fit {gpu.name} with {layout}: {missing / GIB:.1f} GiB missing on "
-        f"each GPU of pipeline stage {memory.stage} for {wanted:,} tokens of cache "
+        f"{model.name} in {question.weight_format} does not fit {gpu.name} with {layout}: {missing / GIB:.1f} GiB missing "
+        f"on each GPU of pipeline stage {memory.stage} for {wanted:,} tokens of cache "
         f"({memory.usable_bytes / GIB:.1f} GiB usable - {memory.weights_bytes / GIB:.1f} weights - "
         f"{memory.activation_bytes / GIB:.1f} activations - {memory.other_bytes / GIB:.1f} engine and buffers)\n"
         f"hint: {_what_fits(model, gpu, question, wanted)}"

@@ -1,7 +1,7 @@
 """The architecture of a model as the cost functions see it.
 
-Layers may differ (windows, dense layers before experts, pruned experts), so a model is a tuple of runs of equal layers. The
-classes mirror `rust/core/src/cost/model.rs` field by field.
+Layers may differ (windows, dense layers before experts, pruned experts), so a model is a tuple of runs of equal
+layers. The classes mirror `rust/core/src/cost/model.rs` field by field.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from paretoserve import _native
+from paretoserve.cost.checks import positive_count
 
 __all__ = ["Dense", "Gqa", "Layers", "Mla", "Model", "Moe"]
 
@@ -141,8 +142,7 @@ class Model:
         """Check the sizes once, where the model is made."""
         object.__setattr__(self, "layers", tuple(self.layers))
         for key, value in _sizes(self):
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_SIZE:
-                raise ValueError(f"`{key}` must be an integer of 1 to {LARGEST_SIZE}, got {_shown(value)}")
+            positive_count(key, value, least=0, most=LARGEST_SIZE)
         _ = self.native
 
     @property
@@ -172,11 +172,6 @@ def _sizes(model: Model) -> list[tuple[str, Any]]:
         for part in (run.attention, run.ffn):
             pairs.extend((key, value) for key, value in vars(part).items() if value is not None)
     return pairs
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 @lru_cache(maxsize=256)

@@ -26,10 +26,11 @@ class ModelSizes:
     name : str
         Name of the model.
     parameters : int
-        Weights in all matrices, embeddings included. Norms and biases are left out, below 0.05 % of any supported model.
+        Weights in all matrices, embeddings included. Norms and biases are left out, below 0.05 % of any supported
+        model.
     active_parameters : int
-        Weights that one token multiplies: all layers, of the experts only those it is routed to and the shared ones, and the
-        output head. The input embedding is a look-up and is not counted.
+        Weights that one token multiplies: all layers, of the experts only those it is routed to and the shared ones,
+        and the output head. The input embedding is a look-up and is not counted.
     kv_elements_per_token : int
         Numbers cached per token over all layers, while no sliding window is full.
     """

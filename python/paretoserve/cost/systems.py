@@ -1,21 +1,21 @@
 """Systems by name or file.
 
 `data/systems.json` holds the bundled systems, each with the source of its numbers; `data/power.json` holds the power
-coefficients that `tools/fit_power.py` derives. A YAML or JSON file with the same fields describes a system of one's own, or
-changes a bundled one with `base: h100_sxm`.
+coefficients that `tools/fit_power.py` derives. A YAML or JSON file with the same fields describes a system of one's
+own, or changes a bundled one with `base: h100_sxm`.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from paretoserve.cost.bundled import DATA, unknown_name
 from paretoserve.cost.config_fields import read_json
-from paretoserve.cost.hardware import Hardware, Power
+from paretoserve.cost.gpu import Hardware, Power
 from paretoserve.errors import DataError
 
 __all__ = ["hardware", "hardware_names"]
@@ -37,9 +37,9 @@ def hardware(name_or_path: str | Path | Hardware, *, price_usd_per_gpu_hour: flo
     Parameters
     ----------
     name_or_path : str, Path or Hardware
-        A bundled name such as "h100_sxm" (case, "-" and "_" do not matter), or a .yaml, .yml or .json file with the same
-        fields as `data/systems.json`. With `base: h100_sxm` in the file, its other fields change that system. A Hardware is
-        returned as it is.
+        A bundled name such as "h100_sxm" (case, "-" and "_" do not matter), or a .yaml, .yml or .json file with the
+        same fields as `data/systems.json`. With `base: h100_sxm` in the file, its other fields change that system. A
+        Hardware is returned as it is.
     price_usd_per_gpu_hour : float, optional
         Replaces the price.
 
@@ -58,8 +58,8 @@ def hardware(name_or_path: str | Path | Hardware, *, price_usd_per_gpu_hour: flo
 
     Notes
     -----
-    The default price is the neocloud constant of InferenceX where there is one, else the on-demand list price, else None.
-    YAML files need the package pyyaml (extra `plan`).
+    The default price is the neocloud constant of InferenceX where there is one, else the on-demand list price, else
+    None. YAML files need the package pyyaml (extra `plan`).
 
     Examples
     --------
@@ -99,7 +99,7 @@ def _catalog() -> dict[str, dict[str, Any]]:
     return systems
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bundled(key: str) -> Hardware:
     return _from_fields({"name": key, **_catalog()[key]}, f"bundled system {key}")
 

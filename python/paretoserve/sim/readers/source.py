@@ -5,8 +5,8 @@ such a file was usually cut or downloaded as an error page.
 """
 
 import gzip
-import lzma
 import zlib
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -41,8 +41,6 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _similar_files(path: Path) -> str:
-    from difflib import get_close_matches
-
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
@@ -56,28 +54,40 @@ def _decompress(file: str, kind: str, content: bytes) -> bytes:
         if kind == "gz":
             return gzip.decompress(content)
         if kind == "xz":
-            return lzma.decompress(content)
+            return _decompress_xz(content)
         return _decompress_zstd(content)
-    except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
+    except (EOFError, OSError, ValueError, zlib.error) as error:
         hint = "the file may have been cut while it was copied; fetch it again"
         raise problem(file, f"does not decompress as {kind}: {error}", hint=hint) from None
 
 
+def _decompress_xz(content: bytes) -> bytes:
+    # Imported here because a Python may be built without it; only xz files should fail then.
+    import lzma
+
+    try:
+        return lzma.decompress(content)
+    except lzma.LZMAError as error:
+        raise ValueError(str(error)) from None
+
+
 def _decompress_zstd(content: bytes) -> bytes:
+    """Use the standard library, which has zstd from Python 3.14, else pyarrow."""
     try:
-        import pyarrow
-    except ImportError:
-        pass
-    else:
-        with pyarrow.input_stream(pyarrow.py_buffer(content), compression="zstd") as stream:
-            return bytes(stream.read())
-    try:
-        # In the standard library from Python 3.14.
         zstd = import_module("compression.zstd")
     except ImportError:
-        message = "reading zst needs pyarrow\nhint: install paretoserve[plan], or use gz or xz"
-        raise ModuleNotFoundError(message, name="pyarrow") from None
+        return _decompress_zstd_by_pyarrow(content)
     try:
         return bytes(zstd.decompress(content))
     except zstd.ZstdError as error:
         raise ValueError(str(error)) from None
+
+
+def _decompress_zstd_by_pyarrow(content: bytes) -> bytes:
+    try:
+        import pyarrow
+    except ImportError:
+        message = "reading zst needs pyarrow\nhint: install paretoserve[plan], or use gz or xz"
+        raise ModuleNotFoundError(message, name="pyarrow") from None
+    with pyarrow.input_stream(pyarrow.py_buffer(content), compression="zstd") as stream:
+        return bytes(stream.read())

@@ -6,13 +6,14 @@ Plain data with checked fields; `systems.py` finds the bundled systems and reads
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any
+
+from paretoserve.cost.checks import not_negative, positive, positive_count
 
 __all__ = ["Hardware", "Power"]
 
+MOST_BYTES = 2**60
 INTEGERS = ("memory_bytes", "gpus_per_node", "reserved_bytes", "sm_version", "gpus_per_rack")
-LARGEST_BYTES = 2**60
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Power:
     def __post_init__(self) -> None:
         """Check that the watts are finite and not negative."""
         for key in ("idle_w", "memory_w", "compute_w"):
-            object.__setattr__(self, key, _number(f"power.{key}", getattr(self, key), zero=True))
+            object.__setattr__(self, key, not_negative(f"power.{key}", getattr(self, key)))
 
 
 @dataclass(frozen=True)
@@ -119,22 +120,23 @@ class Hardware:
         for key in sorted(optional | required):
             value = getattr(self, key)
             if value is not None or key in required:
-                object.__setattr__(self, key, _number(key, value, zero=key == "price_usd_per_gpu_hour"))
+                check = not_negative if key == "price_usd_per_gpu_hour" else positive
+                object.__setattr__(self, key, check(key, value))
         for key in INTEGERS:
             value = getattr(self, key)
             if value is not None or key in ("memory_bytes", "gpus_per_node", "reserved_bytes"):
-                _integer(key, value, least=0 if key == "reserved_bytes" else 1)
+                positive_count(key, value, least=0 if key == "reserved_bytes" else 1, most=MOST_BYTES)
         for count, held in self.nccl_buffers:
-            _integer("nccl_bytes", count, least=1)
-            _integer("nccl_bytes", held, least=0)
+            positive_count("nccl_bytes", count)
+            positive_count("nccl_bytes", held, least=0, most=MOST_BYTES)
         for kind, price in self.prices:
-            _number(f"prices.{kind}", price, zero=True)
+            not_negative(f"prices.{kind}", price)
 
     def peak_flops(self, weight_format: str) -> float:
         """Peak rate of matrix products with weights of that format.
 
-        Formats without arithmetic of their own compute in bfloat16: int4 everywhere (16-bit activations), FP8 before sm_89,
-        FP4 before sm_100. There they only save memory.
+        Formats without arithmetic of their own compute in bfloat16: int4 everywhere (16-bit activations), FP8 before
+        sm_89, FP4 before sm_100. There they only save memory.
         """
         rates = {
             "bf16": None,
@@ -171,18 +173,3 @@ class Hardware:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain data."""
         return asdict(self)
-
-
-def _number(key: str, value: object, *, zero: bool = False) -> float:
-    wanted = "not negative" if zero else "positive"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"`{key}` must be a {wanted} finite number, got {value!r}")
-    # Compared before conversion: an integer of hundreds of digits has no float.
-    if not (0 if zero else 1e-300) <= value <= 1e300 or not isfinite(value):
-        raise ValueError(f"`{key}` must be {wanted} and finite, got {str(value)[:40]}")
-    return float(value)
-
-
-def _integer(key: str, value: object, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_BYTES:
-        raise ValueError(f"`{key}` must be an integer of {least} to {LARGEST_BYTES}, got {str(value)[:40]}")
