@@ -61,12 +61,10 @@ def integer_array(
         raise ShapeError(f"`{argument}` must have shape {expected}, got {array.shape}")
     if array.size == 0:
         return np.empty(0, dtype=dtype)
-    if array.dtype.kind not in "iu":
-        hint = (
-            ""
-            if array.dtype.kind != "f"
-            else "\nhint: choose a finer unit and round, for example (x * 1e6).astype(int)"
-        )
+    # Integers wider than 64 bits arrive as objects, and are refused by their value below.
+    wide = array.dtype == object and all(isinstance(value, int) for value in array)
+    if array.dtype.kind not in "iu" and not wide:
+        hint = "\nhint: choose a finer unit and round, for example (x * 1e6).astype(int)" * (array.dtype.kind == "f")
         raise DtypeError(f"`{argument}` must hold integers, got {array.dtype}{hint}")
     wrong = np.flatnonzero((array < low) | (array > high))
     if wrong.size:

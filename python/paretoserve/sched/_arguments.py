@@ -1,6 +1,7 @@
 """What each integer argument of the scheduler may be.
 
-The native module refuses what does not fit; these ranges are looked at only then, so that good calls pay nothing for them.
+The native module refuses what does not fit; these ranges are looked at only then, so that good calls pay nothing for
+them.
 """
 
 from paretoserve._integers import BITS_32, BITS_63, BITS_64, check_integer

@@ -38,7 +38,7 @@ KINDS = (
 The other five columns of each kind (a handle is the scheduler's own number of a request, reused after its end):
 
 ==================  ======================================================================================
-options             policy (0 fcfs, 1 priority, 2 srpt), FIFO share in millionths, preempt (0 none, 1 slots), gain in millionths
+options             policy (0 fcfs, 1 priority, 2 srpt), FIFO share, preempt (0 none, 1 slots), gain; in millionths
 weights             most preemptions, prefill weight in millionths, output tokens of unknown requests
 submit              handle, arrival in ns, prompt tokens, expected output tokens or -1, priority
 cached_at_submit    handle, cached tokens

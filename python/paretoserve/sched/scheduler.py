@@ -10,6 +10,7 @@ from paretoserve import _native
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.sched._arguments import RANGES, refuse
 from paretoserve.sched.batch import Batch
+from paretoserve.sched.reason import reason
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,20 +21,21 @@ __all__ = ["Scheduler"]
 class Scheduler:
     """Decides which requests of one engine run in the next step.
 
-    Running requests come first, each with the tokens it misses; then waiting requests enter while slots, tokens and KV blocks
-    last, and the first that does not fit stops the others. A running request that gets no block makes another give way, which
-    is computed again later. This is the order of vLLM's V1 scheduler; the policy says who enters first and who gives way.
+    Running requests come first, each with the tokens it misses; then waiting requests enter while slots, tokens and KV
+    blocks last, and the first that does not fit stops the others. A running request that gets no block makes another
+    give way, which is computed again later. This is the order of vLLM's V1 scheduler; the policy says who enters first
+    and who gives way.
 
     Parameters
     ----------
     policy : {"srpt", "fcfs", "priority"}, default "srpt"
-        ``fcfs``: by arrival; the last admitted gives way. ``priority``: smaller priority first, then arrival. ``srpt``:
-        shortest expected remaining work first, in output tokens plus `prefill_weight` per prompt token that is not cached
-        (Schrage 1968); the longest gives way.
+        ``fcfs``: by arrival; the last admitted gives way. ``priority``: smaller priority first, then arrival.
+        ``srpt``: shortest expected remaining work first, in output tokens plus `prefill_weight` per prompt token that
+        is not cached (Schrage 1968); the longest gives way.
     fifo_share : float, default 0.5
-        Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request that
-        arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the first time
-        before it. Without it ``srpt`` starves long requests under overload. ``fcfs`` has no use for it.
+        Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request
+        that arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the
+        first time before it. Without it ``srpt`` starves long requests under overload. ``fcfs`` has no use for it.
     preempt : {"none", "slots"}, default "none"
         Whether a running request also gives way to a shorter waiting one when no slot is free (``srpt`` only).
     preempt_gain : float, default 2.0
@@ -43,7 +45,8 @@ class Scheduler:
     prefill_weight : float, default 0.02
         Work of one prompt token in output tokens, 0 to 1000.
     unknown_output_tokens : int, default 256
-        Expected output of requests without an estimate until a request has finished; then the mean output of those finished.
+        Expected output of requests without an estimate until a request has finished; then the mean output of those
+        finished.
     block_size : int, default 16
         Tokens per KV block.
     record : bool, default False
@@ -51,8 +54,8 @@ class Scheduler:
 
     Notes
     -----
-    Deterministic: ties go to the request submitted first. Time is an argument and must not run backwards. Submit, cancel and
-    finish are O(log n), a step is O(running + admitted log n). Calls from several threads take turns.
+    Deterministic: ties go to the request submitted first. Time is an argument and must not run backwards. Submit,
+    cancel and finish are O(log n), a step is O(running + admitted log n). Calls from several threads take turns.
 
     An estimate that was outlived is doubled until it is larger than the output so far.
 
@@ -123,7 +126,8 @@ class Scheduler:
         expected_output_tokens : int, optional
             Declared or predicted output, at least 1.
         cached_tokens : int, default 0
-            Prompt tokens whose KV the engine holds already, at most the prompt. Whole blocks of them are not reserved again.
+            Prompt tokens whose KV the engine holds already, at most the prompt. Whole blocks of them are not reserved
+            again.
         priority : int, default 0
             Smaller runs earlier under the policy ``priority``; a 32-bit integer.
 
@@ -231,8 +235,8 @@ class Scheduler:
         num_computed : int
             Tokens computed since the last call, at most those it misses.
         num_sampled : int
-            Output tokens sampled since the last call: 1 when a chunk reached the end of the known tokens, 0 before, and the
-            number of steps, like `num_computed`, for a stretch of decodes.
+            Output tokens sampled since the last call: 1 when a chunk reached the end of the known tokens, 0 before,
+            and the number of steps, like `num_computed`, for a stretch of decodes.
 
         Raises
         ------
@@ -355,8 +359,8 @@ class Scheduler:
     def steady_steps(self) -> int:
         """Return how many more steps would repeat the last batch, each request decoding one token.
 
-        Holds while nothing finishes, is cancelled or updated and the cache has room; 0 if the last batch was none of that
-        kind or an arrival may change the next; 2**32 - 1 without an end.
+        Holds while nothing finishes, is cancelled or updated and the cache has room; 0 if the last batch was none of
+        that kind or an arrival may change the next; 2**32 - 1 without an end.
         """
         return self._native.steady_steps()
 
@@ -375,16 +379,7 @@ class Scheduler:
         except (OverflowError, TypeError):
             refuse(request_id=request_id)
             raise
-        rank, order = entries["key"]
-        verb = "waits" if entries["state"] == "waiting" else "runs"
-        if self._policy == "srpt":
-            where = f"at {rank / 1e6:g} output tokens of expected remaining work; the smallest enters first"
-        elif self._policy == "priority":
-            where = f"at priority {entries['priority']}; the smallest enters first"
-        else:
-            where = f"as arrival number {order}; the first enters first"
-        share = "" if self._policy == "fcfs" else ", the oldest on its FIFO turns"
-        return {"request_id": request_id, **entries, "reason": f"{verb} {where}{share}"}
+        return {"request_id": request_id, **entries, "reason": reason(self._policy, entries)}
 
     def stats(self) -> dict[str, int]:
         """Return counters since the start: what waits, runs, finished, was admitted, preempted and wasted.

@@ -60,16 +60,16 @@ def simulate_jobs(
 ) -> Jobs:
     """Run jobs of known size on one machine, one at a time, under a policy of `sched.Scheduler`.
 
-    Preemption costs nothing and is considered at every arrival, so ``srpt`` with the defaults is the classical policy that
-    minimizes the mean flow time (Schrage 1968).
+    Preemption costs nothing and is considered at every arrival, so ``srpt`` with the defaults is the classical policy
+    that minimizes the mean flow time (Schrage 1968).
 
     Parameters
     ----------
     release : array_like of int, shape (n,)
         When each job arrives, at least 0, in any order. Not modified.
     size : array_like of int, shape (n,)
-        Work of each job in the same unit, 1 to 2**31 - 1; the machine does one unit of work per unit of time. Continuous
-        sizes are scaled and rounded by the caller. Not modified.
+        Work of each job in the same unit, 1 to 2**31 - 1; the machine does one unit of work per unit of time.
+        Continuous sizes are scaled and rounded by the caller. Not modified.
     policy : {"srpt", "fcfs"}, default "srpt"
         ``fcfs`` never interrupts a job.
     fifo_share : float, default 0.0
@@ -90,8 +90,8 @@ def simulate_jobs(
 
     Notes
     -----
-    O(n log n), about two scheduler steps per job whatever its size. Ties go to the job released first, then to the one that
-    comes first in the arrays.
+    O(n log n), about two scheduler steps per job whatever its size. Ties go to the job released first, then to the one
+    that comes first in the arrays.
 
     Examples
     --------
