@@ -20,6 +20,7 @@ RUNS = {
     "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507": "qwen3-30b-a3b",
     "RTXPRO6000-Qwen3-32B": "qwen3-32b",
 }
+BLOCK_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def simulate_run(folder: Path, *, host_s: float = 0.001) -> sim.Simulation:
         expert_parallel=engine["enable_expert_parallel"],
         max_num_seqs=engine["max_num_seqs"],
         max_num_batched_tokens=engine["max_num_batched_tokens"],
-        prefix_caching=False,
+        prefix_caching=meta.get("kv_cache", {}).get("enable_prefix_caching", False),
     )
     step_time = StepTime.from_tables(
         folder / "tables",
@@ -72,12 +73,19 @@ def _blocks(model, config) -> int:
 
 
 def read_workload(folder: Path) -> sim.Trace:
-    """Read the requests that the run was given."""
+    """Read the requests that the run was given.
+
+    Every prompt counts as different: with prefix caching, only a preempted request finds its own blocks again.
+    """
     rows = np.loadtxt(folder / "workload.csv", delimiter=",", skiprows=1, dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(-(-rows[:, 0] // BLOCK_TOKENS))])
     return sim.Trace(
         arrival_ns=rows[:, 2] - rows[0, 2],
         prompt_tokens=rows[:, 0].astype(np.int32),
         output_tokens=rows[:, 1].astype(np.int32),
+        hash_offsets=offsets,
+        hash_ids=np.arange(offsets[-1]),
+        hash_block_tokens=BLOCK_TOKENS,
         name=folder.name,
     )
 
