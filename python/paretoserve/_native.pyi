@@ -69,6 +69,7 @@ def pareto_mask(
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
+) -> None: ...
 def simulate(
     arrays: object,
     trace: object,
