@@ -72,7 +72,7 @@ class Table:
         )
 
     def numbers(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the values of a numeric column, integers exact, and where it has none (null or NaN; it holds 0 there)."""
+        """Return the values of a numeric column, integers exact, and where they are missing (0 is there)."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -123,10 +123,10 @@ class Table:
                 )
             texts = np.array(column.to_pylist(), dtype=object)
             present = np.array([text is not None for text in texts], dtype=bool)
-            equal = np.asarray(texts == value.strip("'\""), dtype=bool)
-            return present & (~equal if sign == "!=" else equal)
+            met: NDArray[np.bool_] = present & ((texts == value.strip("'\"")) == (sign != "!="))
+            return met
         values, missing = self.numbers(name)
-        met: NDArray[np.bool_] = ~missing & _compare(values, sign, _number(value, condition))
+        met = ~missing & _compare(values, sign, _number(value, condition))
         return met
 
 

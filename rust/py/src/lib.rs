@@ -14,9 +14,9 @@ mod _native {
     #[pymodule_export]
     use super::cost::model::Model;
     #[pymodule_export]
-    use super::cost::step::StepTime;
-    #[pymodule_export]
     use super::cost::operators::{Operators, fit_grid, operator_features};
+    #[pymodule_export]
+    use super::cost::step::StepTime;
     #[pymodule_export]
     use super::cuda::{cuda_devices, cuda_is_available};
     #[pymodule_export]
