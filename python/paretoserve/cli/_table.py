@@ -124,9 +124,9 @@ class Table:
             texts = np.array(column.to_pylist(), dtype=object)
             present = np.array([text is not None for text in texts], dtype=bool)
             met: NDArray[np.bool_] = present & ((texts == value.strip("'\"")) == (sign != "!="))
-            return met
-        values, missing = self.numbers(name)
-        met = ~missing & _compare(values, sign, _number(value, condition))
+        else:
+            values, missing = self.numbers(name)
+            met = ~missing & _compare(values, sign, _number(value, condition))
         return met
 
 
