@@ -42,7 +42,13 @@ def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, ob
     fitted = [fit(table, peak) for table in tables]
     launch_ns, fraction = gemm.memory_stream(folder, peak[3])
     sources = sorted(path.stem for path in folder.glob("*.parquet"))
-    return fitted, {"system": system, "peak": peak, "launch_ns": launch_ns, "memory_fraction": fraction, "sources": sources}
+    return fitted, {
+        "system": system,
+        "peak": peak,
+        "launch_ns": launch_ns,
+        "memory_fraction": fraction,
+        "sources": sources,
+    }
 
 
 def write(path: Path, fitted: list[FittedTable], meta: dict[str, object]) -> None:

@@ -194,8 +194,9 @@ def test_what_does_not_fit_says_what_would():
     message = str(caught.value)
     assert "GiB missing" in message
     assert "pipeline stage 0" in message
-    assert "tensor_parallel=4 pipeline_parallel=1" in message
-    assert cost.rank_memory("llama-3.1-70b", hardware="h100_sxm", tensor_parallel=4).num_blocks > 0
+    assert "tensor_parallel=2 pipeline_parallel=1, or weight_format=int4 would fit" in message
+    assert cost.rank_memory("llama-3.1-70b", hardware="h100_sxm", tensor_parallel=2).num_blocks > 0
+    assert cost.rank_memory("llama-3.1-70b", hardware="h100_sxm", weight_format="int4").num_blocks > 0
     with pytest.raises(CapacityError, match="100,000,000 tokens"):
         cost.rank_memory("qwen3-8b", hardware="h100_sxm", min_tokens=100_000_000)
 

@@ -13,7 +13,12 @@ import pandas as pd
 from .fitting import OperatorTable, fastest, log2
 
 _BYTES = {"half": 2, "bfloat16": 2, "int8": 1}
-_NAMES = {"all_reduce": "all_reduce", "alltoall": "all_to_all", "all_gather": "all_gather", "reduce_scatter": "reduce_scatter"}
+_NAMES = {
+    "all_reduce": "all_reduce",
+    "alltoall": "all_to_all",
+    "all_gather": "all_gather",
+    "reduce_scatter": "reduce_scatter",
+}
 
 
 def read(folder: Path) -> list[OperatorTable]:

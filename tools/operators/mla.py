@@ -14,8 +14,14 @@ _HEADS = [1, 2, 4, 8, 16, 32, 64, 128]
 
 def read(folder: Path) -> list[OperatorTable]:
     """Read the module tables of one system; empty where it has none."""
-    prefill = [[float(i) for i in range(17)], log2([1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768])]
-    decode = [[float(i) for i in range(11)], log2([1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072])]
+    prefill = [
+        [float(i) for i in range(17)],
+        log2([1, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768]),
+    ]
+    decode = [
+        [float(i) for i in range(11)],
+        log2([1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072]),
+    ]
     return [
         *_tables(folder, "mla_context_module", "mla_prefill", "isl", prefill),
         *_tables(folder, "mla_generation_module", "mla_decode", "step", decode),

@@ -55,14 +55,23 @@ def load_model(name_or_path: str | Path | Model) -> Model:
     key = _ids().get(key, key)
     if key in _catalog():
         return _bundled(key)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        path = path / "config.json"
-    if path.exists() or path.suffix == ".json":
+    path = _config_path(name)
+    if path is not None:
         return model_from_config(path)
     if isinstance(name_or_path, Path) or name.startswith((".", "/", "~")):
         raise DataError(f"{name}: file not found")
     raise unknown_name("model", name, model_names(), "or give the path of its config.json")
+
+
+def _config_path(name: str) -> Path | None:
+    """Return the file that `name` means if it means one: an existing file or folder, or anything that ends in .json."""
+    try:
+        path = Path(name).expanduser()
+        if name and path.is_dir():
+            return path / "config.json"
+        return path if path.suffix == ".json" or (name and path.exists()) else None
+    except (OSError, RuntimeError):  # too long for a file name, or a home folder of nobody
+        return None
 
 
 def model_names() -> list[str]:

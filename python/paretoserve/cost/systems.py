@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoserve.cost.bundled import DATA, unknown_name
+from paretoserve.cost.checks import not_negative
 from paretoserve.cost.config_fields import read_json
 from paretoserve.cost.gpu import Hardware, Power
 from paretoserve.errors import DataError
@@ -82,7 +83,7 @@ def hardware_names() -> list[str]:
 
 def _find(name_or_path: str | Path) -> Hardware:
     name = str(name_or_path)
-    path = Path(name).expanduser()
+    path = Path(name)
     if isinstance(name_or_path, Path) or path.suffix.lower() in SUFFIXES:
         return _from_file(path)
     key = name.lower().replace("-", "_")
@@ -192,7 +193,8 @@ def _default_price(values: dict[str, Any]) -> None:
     prices = dict(values["prices"])
     for kind, origin in PRICE_SOURCES.items():
         if kind in prices:
-            values["price_usd_per_gpu_hour"], values["price_source"] = prices[kind], origin
+            price = not_negative(f"prices.{kind}", prices[kind])
+            values["price_usd_per_gpu_hour"], values["price_source"] = price, origin
             return
 
 

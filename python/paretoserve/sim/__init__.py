@@ -1,6 +1,7 @@
 """What happens to a request trace on a serving configuration: traces, workload profiles and the simulator."""
 
 from paretoserve.sim.configuration import Configuration
+from paretoserve.sim.jobs import Jobs, simulate_jobs
 from paretoserve.sim.load import load_trace
 from paretoserve.sim.profile import PROFILES
 from paretoserve.sim.readers.parquet import write_trace
@@ -8,4 +9,14 @@ from paretoserve.sim.result import Simulation
 from paretoserve.sim.simulate import simulate
 from paretoserve.sim.trace import Trace
 
-__all__ = ["PROFILES", "Configuration", "Simulation", "Trace", "load_trace", "simulate", "write_trace"]
+__all__ = [
+    "PROFILES",
+    "Configuration",
+    "Jobs",
+    "Simulation",
+    "Trace",
+    "load_trace",
+    "simulate",
+    "simulate_jobs",
+    "write_trace",
+]

@@ -7,7 +7,9 @@ mod cost;
 mod cuda;
 mod errors;
 mod pareto;
+mod sched;
 mod sim;
+mod sim_jobs;
 
 #[pymodule]
 mod _native {
@@ -22,5 +24,9 @@ mod _native {
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
+    use super::sched::{Scheduler, sched_replay};
+    #[pymodule_export]
     use super::sim::simulate;
+    #[pymodule_export]
+    use super::sim_jobs::sim_jobs;
 }

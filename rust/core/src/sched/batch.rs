@@ -59,14 +59,24 @@ impl Scheduler {
     /// The running request that gives way when blocks run out: the largest key, looked for first among those that were
     /// preempted fewer than `max_preemptions` times, so that nobody is computed again and again. O(running).
     pub fn victim(&self) -> Option<RequestIndex> {
-        let runs = |&request: &RequestIndex| self.jobs[request as usize].state == State::Running;
-        let protects = !self.policy.is_fifo();
-        let running = self.running.iter().copied().filter(runs);
-        running.max_by_key(|&request| {
-            let job = &self.jobs[request as usize];
-            let tired = protects && job.num_preemptions >= self.options.max_preemptions;
-            (!tired, self.policy.rank(job), job.sequence)
-        })
+        self.candidates().max_by_key(|&request| self.victim_key(request))
+    }
+
+    /// Everything that runs, first victim first. O(running log running).
+    pub fn victims(&self) -> Vec<RequestIndex> {
+        let mut victims: Vec<RequestIndex> = self.candidates().collect();
+        victims.sort_by_cached_key(|&request| std::cmp::Reverse(self.victim_key(request)));
+        victims
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = RequestIndex> {
+        self.running.iter().copied().filter(|&request| self.jobs[request as usize].state == State::Running)
+    }
+
+    fn victim_key(&self, request: RequestIndex) -> (bool, u64, u64) {
+        let job = &self.jobs[request as usize];
+        let tired = !self.policy.is_fifo() && job.num_preemptions >= self.options.max_preemptions;
+        (!tired, self.policy.rank(job), job.sequence)
     }
 
     /// Continue what runs; returns the tokens that are left.

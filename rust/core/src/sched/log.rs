@@ -41,6 +41,8 @@ pub const SCHEDULED: i64 = 12;
 pub const ADMITTED: i64 = 13;
 /// Answer of a step: handle of a preempted request.
 pub const PREEMPTED: i64 = 14;
+/// What the engine calls a request: handle, id. Decides nothing.
+pub const NAME: i64 = 15;
 
 /// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
 pub fn options_rows(options: &Options) -> [Row; 2] {
@@ -145,6 +147,10 @@ fn repeat(
                 reserve_full_prompt: e != 0,
             };
             scheduler.next_batch(now_ns, &limits, answers, batch)
+        }
+        NAME => {
+            scheduler.note(rows[at]);
+            Ok(())
         }
         _ => Err(broken(at, "a call", format!("kind {kind}"))),
     }

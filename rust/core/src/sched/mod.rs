@@ -8,8 +8,10 @@
 //! A serving engine and the simulator of this crate drive the same interface.
 
 mod batch;
+pub mod blocks;
 pub mod job;
 pub mod log;
+mod named;
 pub mod options;
 pub mod policy;
 pub mod queue;
@@ -17,6 +19,7 @@ pub mod request;
 mod scheduler;
 pub mod share;
 
+pub use named::NamedScheduler;
 pub use options::{Options, PolicyKind, Preempt};
 pub use request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Unlimited};
 pub use scheduler::{Scheduler, Stats};

@@ -149,13 +149,23 @@ impl Scheduler {
         }
         let (given, priority) = (i64::from(priority.is_some()), i64::from(priority.unwrap_or(0)));
         let [expected, cached] = [expected_output_tokens, cached_tokens].map(|value| value.map_or(-1, i64::from));
-        self.write([log::UPDATE, i64::from(request), expected, cached, given, priority]);
+        self.note([log::UPDATE, i64::from(request), expected, cached, given, priority]);
         Ok(())
     }
 
     /// Tell that a running request has computed `num_computed` more tokens and sampled `num_sampled` more, in one step or in
     /// a stretch of decode steps (then both are the number of steps). O(1).
     pub fn advance(&mut self, request: RequestIndex, num_computed: u32, num_sampled: u32) -> Result<()> {
+        self.check_advance(request, num_computed, num_sampled)?;
+        let job = &mut self.jobs[request as usize];
+        job.num_computed += num_computed;
+        job.num_sampled += num_sampled;
+        self.note([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
+        Ok(())
+    }
+
+    /// Whether [`Scheduler::advance`] would accept this.
+    pub(super) fn check_advance(&self, request: RequestIndex, num_computed: u32, num_sampled: u32) -> Result<()> {
         let job = self.job(request)?;
         if job.state != State::Running {
             return Err(Error::value("request", "running", "a waiting request"));
@@ -177,10 +187,6 @@ impl Scheduler {
                 num_computed,
             ));
         }
-        let job = &mut self.jobs[request as usize];
-        job.num_computed += num_computed;
-        job.num_sampled += num_sampled;
-        self.write([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
         Ok(())
     }
 
@@ -190,7 +196,7 @@ impl Scheduler {
         self.forget(request);
         self.stats.num_finished += 1;
         self.stats.num_output_tokens += u64::from(sampled);
-        self.write([log::FINISH, i64::from(request), 0, 0, 0, 0]);
+        self.note([log::FINISH, i64::from(request), 0, 0, 0, 0]);
         Ok(())
     }
 
@@ -199,7 +205,7 @@ impl Scheduler {
         self.job(request)?;
         self.forget(request);
         self.stats.num_cancelled += 1;
-        self.write([log::CANCEL, i64::from(request), 0, 0, 0, 0]);
+        self.note([log::CANCEL, i64::from(request), 0, 0, 0, 0]);
         Ok(())
     }
 
@@ -273,7 +279,8 @@ impl Scheduler {
         }
     }
 
-    fn write(&mut self, row: Row) {
+    /// Add a row of somebody else's to the log, if there is one.
+    pub(super) fn note(&mut self, row: Row) {
         if let Some(log) = &mut self.log {
             log.push(row);
         }
@@ -297,7 +304,7 @@ impl Scheduler {
             .map_or(self.options.unknown_output_tokens, |mean| u32::try_from(mean).unwrap_or(u32::MAX).max(1))
     }
 
-    fn check(&self, request: &Request, cached_tokens: u32) -> Result<()> {
+    pub(super) fn check(&self, request: &Request, cached_tokens: u32) -> Result<()> {
         if request.arrival_ns < self.last_arrival_ns {
             let expected = format!("at least {}, the arrival before it", self.last_arrival_ns);
             return Err(Error::value("arrival_ns", expected, request.arrival_ns));

@@ -1,0 +1,34 @@
+"""What each integer argument of the scheduler may be.
+
+The native module refuses what does not fit; these ranges are looked at only then, so that good calls pay nothing for
+them.
+"""
+
+from paretoserve._integers import BITS_32, BITS_63, BITS_64, check_integer
+
+__all__ = ["RANGES", "refuse"]
+
+RANGES = {
+    "request_id": (-(2**63), BITS_63),
+    "now_ns": (0, BITS_63),
+    "prompt_tokens": (1, BITS_32),
+    "expected_output_tokens": (1, BITS_32),
+    "cached_tokens": (0, BITS_32),
+    "priority": (-(2**31), 2**31 - 1),
+    "num_computed": (0, BITS_32),
+    "num_sampled": (0, BITS_32),
+    "slots": (0, BITS_32),
+    "token_budget": (0, BITS_32),
+    "kv_free": (0, BITS_63),
+    "num_blocks": (0, BITS_64),
+    "max_preemptions": (0, BITS_32),
+    "unknown_output_tokens": (1, BITS_32),
+    "block_size": (1, BITS_32),
+}
+
+
+def refuse(**arguments: object) -> None:
+    """Raise ValueError for the first argument that is no integer of its range; None is left to the caller."""
+    for name, value in arguments.items():
+        if value is not None:
+            check_integer(name, value, *RANGES[name])

@@ -1,0 +1,402 @@
+"""The scheduler of a serving engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from paretoserve import _native
+from paretoserve._integers import check_integer, integer_array
+from paretoserve.sched._arguments import RANGES, refuse
+from paretoserve.sched.batch import Batch
+from paretoserve.sched.reason import reason
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Scheduler"]
+
+
+class Scheduler:
+    """Decides which requests of one engine run in the next step.
+
+    Running requests come first, each with the tokens it misses; then waiting requests enter while slots, tokens and KV
+    blocks last, and the first that does not fit stops the others. A running request that gets no block makes another
+    give way, which is computed again later. This is the order of vLLM's V1 scheduler; the policy says who enters first
+    and who gives way.
+
+    Parameters
+    ----------
+    policy : {"srpt", "fcfs", "priority"}, default "srpt"
+        ``fcfs``: by arrival; the last admitted gives way. ``priority``: smaller priority first, then arrival.
+        ``srpt``: shortest expected remaining work first, in output tokens plus `prefill_weight` per prompt token that
+        is not cached (Schrage 1968); the longest gives way.
+    fifo_share : float, default 0.5
+        Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request
+        that arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the
+        first time before it. Without it ``srpt`` starves long requests under overload. ``fcfs`` has no use for it.
+    preempt : {"none", "slots"}, default "none"
+        Whether a running request also gives way to a shorter waiting one when no slot is free (``srpt`` only).
+    preempt_gain : float, default 2.0
+        Give way only if victim's remaining > (newcomer's remaining + victim's recomputation) * gain; 1 to 1000.
+    max_preemptions : int, default 2
+        How often one request gives way to shorter ones. When blocks run out, requests below this number go first.
+    prefill_weight : float, default 0.02
+        Work of one prompt token in output tokens, 0 to 1000.
+    unknown_output_tokens : int, default 256
+        Expected output of requests without an estimate until a request has finished; then the mean output of those
+        finished.
+    block_size : int, default 16
+        Tokens per KV block.
+    record : bool, default False
+        Whether to keep the decision log.
+
+    Notes
+    -----
+    Deterministic: ties go to the request submitted first. Time is an argument and must not run backwards. Submit,
+    cancel and finish are O(log n), a step is O(running + admitted log n). Calls from several threads take turns.
+
+    An estimate that was outlived is doubled until it is larger than the output so far.
+
+    Request ids are any 64-bit integers; an id may be used again after its request has finished or was cancelled.
+
+    Examples
+    --------
+    >>> from paretoserve.sched import Scheduler
+    >>> scheduler = Scheduler("srpt")
+    >>> scheduler.submit(1, 0, prompt_tokens=100, expected_output_tokens=500)
+    >>> scheduler.submit(2, 0, prompt_tokens=100, expected_output_tokens=20)
+    >>> batch = scheduler.next_batch(0, slots=1, token_budget=2048, kv_free=1000)
+    >>> batch.request_ids, batch.num_tokens
+    (array([2]), array([100]))
+    >>> scheduler.advance(2, num_computed=100, num_sampled=1)
+    """
+
+    def __init__(
+        self,
+        policy: Literal["srpt", "fcfs", "priority"] = "srpt",
+        *,
+        fifo_share: float = 0.5,
+        preempt: Literal["none", "slots"] = "none",
+        preempt_gain: float = 2.0,
+        max_preemptions: int = 2,
+        prefill_weight: float = 0.02,
+        unknown_output_tokens: int = 256,
+        block_size: int = 16,
+        record: bool = False,
+    ) -> None:
+        try:
+            self._native = _native.Scheduler(
+                policy,
+                fifo_share,
+                preempt,
+                preempt_gain,
+                max_preemptions,
+                prefill_weight,
+                unknown_output_tokens,
+                block_size,
+                record,
+            )
+        except (OverflowError, TypeError):
+            refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens, block_size=block_size)
+            raise
+        self._policy = policy
+
+    def submit(
+        self,
+        request_id: int,
+        now_ns: int,
+        *,
+        prompt_tokens: int,
+        expected_output_tokens: int | None = None,
+        cached_tokens: int = 0,
+        priority: int = 0,
+    ) -> None:
+        """Put a request into the queue.
+
+        Parameters
+        ----------
+        request_id : int
+            Any 64-bit integer that is not waiting or running.
+        now_ns : int
+            Time of arrival in nanoseconds, not before that of the last submission.
+        prompt_tokens : int
+            Tokens of the prompt, 1 to 2**32 - 1.
+        expected_output_tokens : int, optional
+            Declared or predicted output, at least 1.
+        cached_tokens : int, default 0
+            Prompt tokens whose KV the engine holds already, at most the prompt. Whole blocks of them are not reserved
+            again.
+        priority : int, default 0
+            Smaller runs earlier under the policy ``priority``; a 32-bit integer.
+
+        Raises
+        ------
+        ValueError
+            If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
+        """
+        try:
+            self._native.submit(request_id, now_ns, prompt_tokens, expected_output_tokens, cached_tokens, priority)
+        except (OverflowError, TypeError):
+            refuse(
+                request_id=request_id,
+                now_ns=now_ns,
+                prompt_tokens=prompt_tokens,
+                expected_output_tokens=expected_output_tokens,
+                cached_tokens=cached_tokens,
+                priority=priority,
+            )
+            raise
+
+    def submit_many(
+        self,
+        request_ids: ArrayLike,
+        now_ns: int,
+        *,
+        prompt_tokens: ArrayLike,
+        expected_output_tokens: ArrayLike | None = None,
+        cached_tokens: ArrayLike | None = None,
+        priority: ArrayLike | None = None,
+    ) -> None:
+        """Put many requests into the queue that arrive at once, in the order of the arrays.
+
+        Parameters
+        ----------
+        request_ids : array_like of int, shape (n,)
+            Different ids that are not in use.
+        now_ns : int
+            Time of arrival of all, in nanoseconds.
+        prompt_tokens, expected_output_tokens, cached_tokens, priority : array_like of int, shape (n,)
+            As in `submit`. Not modified.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ValueError
+            If a row is wrong; no request was submitted then.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("srpt", fifo_share=0.0)
+        >>> scheduler.submit_many([1, 2, 3], 0, prompt_tokens=[10, 20, 30], expected_output_tokens=[9, 8, 7])
+        >>> scheduler.next_batch(0, 2, 100, None).request_ids
+        array([3, 2])
+        """
+        check_integer("now_ns", now_ns, *RANGES["now_ns"])
+        ids = integer_array("request_ids", request_ids, np.int64, *RANGES["request_id"])
+        columns: dict[str, tuple[ArrayLike | None, type[np.integer[Any]]]] = {
+            "expected_output_tokens": (expected_output_tokens, np.uint32),
+            "cached_tokens": (cached_tokens, np.uint32),
+            "priority": (priority, np.int32),
+        }
+        arrays = [
+            None if values is None else integer_array(name, values, dtype, *RANGES[name], len(ids))
+            for name, (values, dtype) in columns.items()
+        ]
+        prompts = integer_array("prompt_tokens", prompt_tokens, np.uint32, *RANGES["prompt_tokens"], len(ids))
+        self._native.submit_many(ids, now_ns, prompts, *arrays)
+
+    def update(
+        self,
+        request_id: int,
+        *,
+        expected_output_tokens: int | None = None,
+        cached_tokens: int | None = None,
+        priority: int | None = None,
+    ) -> None:
+        """Change what is known about a request; None keeps a value. Arguments and errors as in `submit`.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("srpt")
+        >>> scheduler.submit_many([1, 2], 0, prompt_tokens=[10, 10], expected_output_tokens=[50, 60])
+        >>> scheduler.update(2, expected_output_tokens=40)
+        >>> scheduler.next_batch(0, 1, 100, None).request_ids
+        array([2])
+        """
+        try:
+            self._native.update(request_id, expected_output_tokens, cached_tokens, priority)
+        except (OverflowError, TypeError):
+            refuse(
+                request_id=request_id,
+                expected_output_tokens=expected_output_tokens,
+                cached_tokens=cached_tokens,
+                priority=priority,
+            )
+            raise
+
+    def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None:
+        """Tell that a running request made progress, in one step or in a stretch of decode steps.
+
+        Parameters
+        ----------
+        request_id : int
+            A running request.
+        num_computed : int
+            Tokens computed since the last call, at most those it misses.
+        num_sampled : int
+            Output tokens sampled since the last call: 1 when a chunk reached the end of the known tokens, 0 before,
+            and the number of steps, like `num_computed`, for a stretch of decodes.
+
+        Raises
+        ------
+        ValueError
+            If the request does not run or a number is out of range. Nothing has changed then.
+        """
+        try:
+            self._native.advance(request_id, num_computed, num_sampled)
+        except (OverflowError, TypeError):
+            refuse(request_id=request_id, num_computed=num_computed, num_sampled=num_sampled)
+            raise
+
+    def advance_many(self, request_ids: ArrayLike, num_computed: ArrayLike, num_sampled: ArrayLike) -> None:
+        """Tell the progress of many running requests; see `advance`. All rows count or none.
+
+        Parameters
+        ----------
+        request_ids, num_computed, num_sampled : array_like of int, shape (n,)
+            Not modified; ids must differ.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ValueError
+            If a row is wrong.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("fcfs")
+        >>> scheduler.submit_many([1, 2], 0, prompt_tokens=[10, 20])
+        >>> batch = scheduler.next_batch(0, 2, 100, None)
+        >>> scheduler.advance_many(batch.request_ids, batch.num_tokens, [1, 1])
+        >>> scheduler.next_batch(1, 2, 100, None).num_tokens
+        array([1, 1])
+        """
+        ids = integer_array("request_ids", request_ids, np.int64, *RANGES["request_id"])
+        computed = integer_array("num_computed", num_computed, np.uint32, *RANGES["num_computed"], len(ids))
+        sampled = integer_array("num_sampled", num_sampled, np.uint32, *RANGES["num_computed"], len(ids))
+        self._native.advance_many(ids, computed, sampled)
+
+    def finish(self, request_id: int) -> None:
+        """Forget a request that has all its output; the engine frees its blocks. ValueError if the id is unknown."""
+        try:
+            self._native.finish(request_id)
+        except (OverflowError, TypeError):
+            refuse(request_id=request_id)
+            raise
+
+    def cancel(self, request_id: int) -> None:
+        """Forget a request that nobody wants, waiting or running. ValueError if the id is unknown."""
+        try:
+            self._native.cancel(request_id)
+        except (OverflowError, TypeError):
+            refuse(request_id=request_id)
+            raise
+
+    def next_batch(
+        self,
+        now_ns: int,
+        slots: int,
+        token_budget: int,
+        kv_free: int | None,
+        *,
+        chunked_prefill: bool = True,
+        reserve_full_prompt: bool = True,
+    ) -> Batch:
+        """Form the next step.
+
+        Parameters
+        ----------
+        now_ns : int
+            Time in nanoseconds, not before that of the last call.
+        slots : int
+            Most requests that run at once.
+        token_budget : int
+            Most tokens in the step.
+        kv_free : int or None
+            KV blocks that are free now, not counting what running requests hold; None if the cache is no limit.
+        chunked_prefill : bool, default True
+            Whether a prompt may be cut to fit the budget. Without it a prompt longer than the budget is never admitted.
+        reserve_full_prompt : bool, default True
+            Whether admission needs blocks for the whole prompt, not only for its first chunk.
+
+        Returns
+        -------
+        Batch
+
+        Raises
+        ------
+        ValueError
+            If time runs backwards or a number is out of range. Nothing has changed then.
+        """
+        try:
+            columns = self._native.next_batch(
+                now_ns, slots, token_budget, kv_free, chunked_prefill, reserve_full_prompt
+            )
+        except (OverflowError, TypeError):
+            refuse(now_ns=now_ns, slots=slots, token_budget=token_budget, kv_free=kv_free)
+            raise
+        return Batch(*(np.frombuffer(column, dtype=np.int64) for column in columns))
+
+    def victim(self, num_blocks: int = 1) -> list[int]:
+        """Return the running requests that give way first when `num_blocks` KV blocks are needed; nothing is changed.
+
+        All that run, if that is not enough.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("fcfs")
+        >>> scheduler.submit_many([1, 2], 0, prompt_tokens=[100, 100])
+        >>> batch = scheduler.next_batch(0, 2, 1000, kv_free=100)
+        >>> scheduler.victim(), scheduler.victim(8)
+        ([2], [2, 1])
+        """
+        try:
+            return self._native.victims(num_blocks)
+        except (OverflowError, TypeError):
+            refuse(num_blocks=num_blocks)
+            raise
+
+    def steady_steps(self) -> int:
+        """Return how many more steps would repeat the last batch, each request decoding one token.
+
+        Holds while nothing finishes, is cancelled or updated and the cache has room; 0 if the last batch was none of
+        that kind or an arrival may change the next; 2**32 - 1 without an end.
+        """
+        return self._native.steady_steps()
+
+    def explain(self, request_id: int) -> dict[str, Any]:
+        """Return what is known about a request and why it stands where it does.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("srpt")
+        >>> scheduler.submit(7, 0, prompt_tokens=100, expected_output_tokens=20)
+        >>> scheduler.explain(7)["reason"]
+        'waits at 22 output tokens of expected remaining work; the smallest enters first, the oldest on its FIFO turns'
+        """
+        try:
+            entries = self._native.job(request_id)
+        except (OverflowError, TypeError):
+            refuse(request_id=request_id)
+            raise
+        return {"request_id": request_id, **entries, "reason": reason(self._policy, entries)}
+
+    def stats(self) -> dict[str, int]:
+        """Return counters since the start: what waits, runs, finished, was admitted, preempted and wasted.
+
+        Examples
+        --------
+        >>> Scheduler().stats()["num_waiting"]
+        0
+        """
+        return self._native.stats()
+
+    def log(self) -> NDArray[np.int64]:
+        """Return the decision log, one row per call or answer; empty without ``record=True``. See `sched.KINDS`.
+
+        Returns
+        -------
+        ndarray of int64, shape (n, 6)
+            Plain numbers: save them as you like, repeat them with `sched.replay`.
+        """
+        return np.frombuffer(self._native.log(), dtype=np.int64).reshape(-1, 6)

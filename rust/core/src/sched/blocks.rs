@@ -1,0 +1,89 @@
+//! A KV cache seen from outside: the engine says how many blocks are free, we count what each request was promised.
+
+use super::request::{KvCache, RequestIndex};
+
+/// Counts blocks while a batch is formed. The engine's own count replaces `num_free` before each step.
+#[derive(Debug, Clone)]
+pub struct CountedBlocks {
+    /// Tokens per block, at least 1.
+    pub block_size: u32,
+    /// Blocks that nobody holds.
+    pub num_free: u64,
+    requests: Vec<Held>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    cached_tokens: u32,
+    num_blocks: u64,
+}
+
+impl CountedBlocks {
+    /// Nobody holds anything.
+    pub fn new(block_size: u32) -> Self {
+        Self { block_size: block_size.max(1), num_free: 0, requests: Vec::new() }
+    }
+
+    /// A new request, or new knowledge of how much of its prompt is cached; whole cached blocks are shared and cost nothing.
+    pub fn set_cached(&mut self, request: RequestIndex, cached_tokens: u32) {
+        let index = request as usize;
+        if index >= self.requests.len() {
+            self.requests.resize(index + 1, Held::default());
+        }
+        self.requests[index].cached_tokens = cached_tokens;
+    }
+
+    /// Forget a request that is gone.
+    pub fn forget(&mut self, request: RequestIndex) {
+        if let Some(held) = self.requests.get_mut(request as usize) {
+            *held = Held::default();
+        }
+    }
+
+    /// Blocks of its own that a request holds.
+    pub fn num_held(&self, request: RequestIndex) -> u64 {
+        self.requests.get(request as usize).map_or(0, |held| held.num_blocks)
+    }
+}
+
+impl KvCache for CountedBlocks {
+    fn cached_tokens(&mut self, request: RequestIndex) -> u32 {
+        self.requests.get(request as usize).map_or(0, |held| held.cached_tokens)
+    }
+
+    fn reserve(&mut self, request: RequestIndex, num_tokens: u32) -> bool {
+        let Some(held) = self.requests.get_mut(request as usize) else { return false };
+        let total = num_tokens.div_ceil(self.block_size) - (held.cached_tokens.min(num_tokens) / self.block_size);
+        let missing = u64::from(total).saturating_sub(held.num_blocks);
+        if missing > self.num_free {
+            return false;
+        }
+        self.num_free -= missing;
+        held.num_blocks += missing;
+        true
+    }
+
+    fn release(&mut self, request: RequestIndex) {
+        if let Some(held) = self.requests.get_mut(request as usize) {
+            self.num_free += std::mem::take(&mut held.num_blocks);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cached_blocks_are_shared_and_others_are_counted() {
+        let mut blocks = CountedBlocks::new(16);
+        blocks.num_free = 3;
+        blocks.set_cached(0, 40);
+        assert!(blocks.reserve(0, 80), "5 blocks, of which 2 are shared");
+        assert_eq!((blocks.num_free, blocks.num_held(0)), (0, 3));
+        assert!(blocks.reserve(0, 33), "holds as many already");
+        assert!(!blocks.reserve(0, 81));
+        blocks.release(0);
+        assert_eq!((blocks.num_free, blocks.num_held(0)), (3, 0));
+    }
+}

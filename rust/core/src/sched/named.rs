@@ -1,0 +1,182 @@
+//! The scheduler as an engine outside this crate sees it: requests by the engine's own 64-bit ids, free KV blocks as a number.
+//!
+//! Calls about many requests check everything first and change nothing if one row is wrong.
+
+use std::collections::HashMap;
+
+use super::blocks::CountedBlocks;
+use super::job::Job;
+use super::log::NAME;
+use super::request::{Batch, Limits, Request, RequestIndex};
+use super::scheduler::Scheduler;
+use crate::{Error, Result};
+
+/// A [`Scheduler`] with ids.
+#[derive(Debug)]
+pub struct NamedScheduler {
+    scheduler: Scheduler,
+    handles: HashMap<i64, RequestIndex>,
+    ids: Vec<i64>,
+    blocks: CountedBlocks,
+    batch: Batch,
+    scratch: Vec<RequestIndex>,
+}
+
+impl NamedScheduler {
+    /// Put names on `scheduler`, which must be empty.
+    pub fn new(scheduler: Scheduler, block_size: u32) -> Result<Self> {
+        if block_size == 0 {
+            return Err(Error::value("block_size", "at least 1", 0));
+        }
+        let blocks = CountedBlocks::new(block_size);
+        let (handles, ids, batch, scratch) = (HashMap::new(), Vec::new(), Batch::default(), Vec::new());
+        Ok(Self { scheduler, handles, ids, blocks, batch, scratch })
+    }
+
+    /// The scheduler under the names.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// Put a request into the queue. O(log n).
+    pub fn submit(&mut self, id: i64, request: Request, cached_tokens: u32) -> Result<()> {
+        if self.handles.contains_key(&id) {
+            return Err(Error::value("request_id", "new", format!("{id}, which is waiting or running")));
+        }
+        let handle = self.scheduler.submit_cached(request, cached_tokens)?;
+        self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
+        self.handles.insert(id, handle);
+        if self.ids.len() <= handle as usize {
+            self.ids.resize(handle as usize + 1, 0);
+        }
+        self.ids[handle as usize] = id;
+        self.blocks.set_cached(handle, cached_tokens);
+        Ok(())
+    }
+
+    /// Submit all of `ids`, whose requests `row` gives with their cached tokens; all or none.
+    pub fn submit_many(&mut self, ids: &[i64], row: impl Fn(usize) -> (Request, u32)) -> Result<()> {
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        if let Some([twice, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::value("request_ids", "different", format!("{twice} twice")));
+        }
+        if let Some(known) = ids.iter().find(|id| self.handles.contains_key(id)) {
+            return Err(Error::value("request_ids", "new", format!("{known}, which is waiting or running")));
+        }
+        for index in 0..ids.len() {
+            let (request, cached_tokens) = row(index);
+            self.scheduler.check(&request, cached_tokens)?;
+        }
+        self.handles.reserve(ids.len());
+        for (index, &id) in ids.iter().enumerate() {
+            let (request, cached_tokens) = row(index);
+            self.submit(id, request, cached_tokens)?;
+        }
+        Ok(())
+    }
+
+    /// See [`Scheduler::update`].
+    pub fn update(
+        &mut self,
+        id: i64,
+        expected_output_tokens: Option<u32>,
+        cached_tokens: Option<u32>,
+        priority: Option<i32>,
+    ) -> Result<()> {
+        let handle = self.handle(id)?;
+        self.scheduler.update(handle, expected_output_tokens, cached_tokens, priority)?;
+        if let Some(cached_tokens) = cached_tokens {
+            self.blocks.set_cached(handle, cached_tokens);
+        }
+        Ok(())
+    }
+
+    /// See [`Scheduler::advance`].
+    pub fn advance(&mut self, id: i64, num_computed: u32, num_sampled: u32) -> Result<()> {
+        let handle = self.handle(id)?;
+        self.scheduler.advance(handle, num_computed, num_sampled)
+    }
+
+    /// Advance all of `ids`, one row each; all or none.
+    pub fn advance_many(&mut self, ids: &[i64], num_computed: &[u32], num_sampled: &[u32]) -> Result<()> {
+        for (argument, len) in [("num_computed", num_computed.len()), ("num_sampled", num_sampled.len())] {
+            if len != ids.len() {
+                return Err(Error::shape(argument, format!("({},), as `request_ids`", ids.len()), format!("({len},)")));
+            }
+        }
+        let mut handles = std::mem::take(&mut self.scratch);
+        handles.clear();
+        let checked = ids.iter().enumerate().try_for_each(|(row, &id)| {
+            let handle = self.handle(id)?;
+            handles.push(handle);
+            self.scheduler.check_advance(handle, num_computed[row], num_sampled[row])
+        });
+        handles.sort_unstable();
+        let twice = handles.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| self.ids[pair[0] as usize]);
+        self.scratch = handles;
+        checked?;
+        if let Some(twice) = twice {
+            return Err(Error::value("request_ids", "different", format!("{twice} twice")));
+        }
+        ids.iter().enumerate().try_for_each(|(row, &id)| self.advance(id, num_computed[row], num_sampled[row]))
+    }
+
+    /// Forget a request that has all its output. O(log n).
+    pub fn finish(&mut self, id: i64) -> Result<()> {
+        let handle = self.handle(id)?;
+        self.scheduler.finish(handle)?;
+        self.forget(id, handle);
+        Ok(())
+    }
+
+    /// Forget a request that nobody wants. O(log n).
+    pub fn cancel(&mut self, id: i64) -> Result<()> {
+        let handle = self.handle(id)?;
+        self.scheduler.cancel(handle)?;
+        self.forget(id, handle);
+        Ok(())
+    }
+
+    /// Form the next step. `num_free` KV blocks are free now; `None` means that the cache is no limit.
+    pub fn next_batch(&mut self, now_ns: u64, limits: &Limits, num_free: Option<u64>) -> Result<&Batch> {
+        // Half of the range, so that blocks given back cannot overflow it.
+        self.blocks.num_free = num_free.unwrap_or(u64::MAX / 2);
+        self.scheduler.next_batch(now_ns, limits, &mut self.blocks, &mut self.batch)?;
+        Ok(&self.batch)
+    }
+
+    /// The ids of the requests that give way first when `num_blocks` are needed; all that run if that is not enough.
+    pub fn victims(&self, num_blocks: u64) -> Vec<i64> {
+        let mut freed = 0;
+        let mut victims = Vec::new();
+        for handle in self.scheduler.victims() {
+            if freed >= num_blocks {
+                break;
+            }
+            freed += self.blocks.num_held(handle);
+            victims.push(self.ids[handle as usize]);
+        }
+        victims
+    }
+
+    /// What is known about a live request, and its key.
+    pub fn job(&self, id: i64) -> Result<(&Job, (u64, u64))> {
+        let handle = self.handle(id)?;
+        Ok((self.scheduler.job(handle)?, self.scheduler.key(handle)?))
+    }
+
+    /// The id behind a handle of a batch.
+    pub fn id(&self, handle: RequestIndex) -> i64 {
+        self.ids[handle as usize]
+    }
+
+    fn handle(&self, id: i64) -> Result<RequestIndex> {
+        self.handles.get(&id).copied().ok_or_else(|| Error::value("request_id", "waiting or running", id))
+    }
+
+    fn forget(&mut self, id: i64, handle: RequestIndex) {
+        self.handles.remove(&id);
+        self.blocks.forget(handle);
+    }
+}

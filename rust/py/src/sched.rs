@@ -1,0 +1,244 @@
+//! Binding of the scheduler. State sits behind a mutex, so that calls from several threads take turns.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use paretoserve_core::sched::log::{Row, replay};
+use paretoserve_core::sched::{Limits, NamedScheduler, Options, PolicyKind, Preempt, Request};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::arrays::Input;
+use crate::errors::{detached, to_python};
+
+/// Ids, tokens, tokens computed before, admitted ids, preempted ids: each the bytes of 64-bit integers.
+type BatchBytes<'py> = [Bound<'py, PyBytes>; 5];
+
+/// Requests by id; see `paretoserve.sched.Scheduler`.
+#[pyclass(frozen, module = "paretoserve._native")]
+pub(crate) struct Scheduler(Mutex<NamedScheduler>);
+
+impl Scheduler {
+    fn lock(&self) -> MutexGuard<'_, NamedScheduler> {
+        // A call that panicked is a bug that was raised already; the others may go on.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Run a call too short to be worth releasing the interpreter lock.
+fn quick<T>(py: Python<'_>, result: paretoserve_core::Result<T>) -> PyResult<T> {
+    result.map_err(|error| to_python(py, &error))
+}
+
+fn bytes<'py>(py: Python<'py>, values: impl Iterator<Item = i64>) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &values.flat_map(i64::to_ne_bytes).collect::<Vec<u8>>())
+}
+
+#[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
+impl Scheduler {
+    #[new]
+    #[expect(clippy::too_many_arguments, reason = "one per option of the Python class")]
+    fn new(
+        py: Python<'_>,
+        policy: &str,
+        fifo_share: f64,
+        preempt: &str,
+        preempt_gain: f64,
+        max_preemptions: u32,
+        prefill_weight: f64,
+        unknown_output_tokens: u32,
+        block_size: u32,
+        record: bool,
+    ) -> PyResult<Self> {
+        let make = || {
+            let mut scheduler = paretoserve_core::sched::Scheduler::new(Options {
+                policy: PolicyKind::parse(policy)?,
+                fifo_share,
+                preempt: Preempt::parse(preempt)?,
+                preempt_gain,
+                max_preemptions,
+                prefill_weight,
+                unknown_output_tokens,
+            })?;
+            scheduler.record(record);
+            NamedScheduler::new(scheduler, block_size)
+        };
+        quick(py, make()).map(|scheduler| Self(Mutex::new(scheduler)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
+    fn submit(
+        &self,
+        py: Python<'_>,
+        request_id: i64,
+        now_ns: u64,
+        prompt_tokens: u32,
+        expected_output_tokens: Option<u32>,
+        cached_tokens: u32,
+        priority: i32,
+    ) -> PyResult<()> {
+        let request = Request { arrival_ns: now_ns, prompt_tokens, expected_output_tokens, priority };
+        quick(py, self.lock().submit(request_id, request, cached_tokens))
+    }
+
+    /// Arrays of one length, checked by the caller.
+    #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
+    fn submit_many(
+        &self,
+        py: Python<'_>,
+        request_ids: Input<i64>,
+        now_ns: u64,
+        prompt_tokens: Input<u32>,
+        expected_output_tokens: Option<Input<u32>>,
+        cached_tokens: Option<Input<u32>>,
+        priority: Option<Input<i32>>,
+    ) -> PyResult<()> {
+        let ids = request_ids.as_slice();
+        let prompts = prompt_tokens.as_slice();
+        let [expected, cached] =
+            [&expected_output_tokens, &cached_tokens].map(|input| input.as_ref().map(Input::as_slice));
+        let priorities = priority.as_ref().map(Input::as_slice);
+        let optional = [expected.map(<[u32]>::len), cached.map(<[u32]>::len), priorities.map(<[i32]>::len)];
+        detached(py, || {
+            if prompts.len() != ids.len() || optional.iter().flatten().any(|&len| len != ids.len()) {
+                let expected = format!("({},), as every other array", ids.len());
+                return Err(paretoserve_core::Error::shape("prompt_tokens", expected, format!("({},)", prompts.len())));
+            }
+            self.lock().submit_many(ids, |row| {
+                let request = Request {
+                    arrival_ns: now_ns,
+                    prompt_tokens: prompts[row],
+                    expected_output_tokens: expected.map(|expected| expected[row]),
+                    priority: priorities.map_or(0, |priorities| priorities[row]),
+                };
+                (request, cached.map_or(0, |cached| cached[row]))
+            })
+        })
+    }
+
+    fn update(
+        &self,
+        py: Python<'_>,
+        request_id: i64,
+        expected_output_tokens: Option<u32>,
+        cached_tokens: Option<u32>,
+        priority: Option<i32>,
+    ) -> PyResult<()> {
+        quick(py, self.lock().update(request_id, expected_output_tokens, cached_tokens, priority))
+    }
+
+    fn advance(&self, py: Python<'_>, request_id: i64, num_computed: u32, num_sampled: u32) -> PyResult<()> {
+        quick(py, self.lock().advance(request_id, num_computed, num_sampled))
+    }
+
+    fn advance_many(
+        &self,
+        py: Python<'_>,
+        request_ids: Input<i64>,
+        num_computed: Input<u32>,
+        num_sampled: Input<u32>,
+    ) -> PyResult<()> {
+        let (ids, computed, sampled) = (request_ids.as_slice(), num_computed.as_slice(), num_sampled.as_slice());
+        detached(py, || self.lock().advance_many(ids, computed, sampled))
+    }
+
+    fn finish(&self, py: Python<'_>, request_id: i64) -> PyResult<()> {
+        quick(py, self.lock().finish(request_id))
+    }
+
+    fn cancel(&self, py: Python<'_>, request_id: i64) -> PyResult<()> {
+        quick(py, self.lock().cancel(request_id))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
+    fn next_batch<'py>(
+        &self,
+        py: Python<'py>,
+        now_ns: u64,
+        slots: u32,
+        token_budget: u32,
+        kv_free: Option<u64>,
+        chunked_prefill: bool,
+        reserve_full_prompt: bool,
+    ) -> PyResult<BatchBytes<'py>> {
+        let limits = Limits { slots, token_budget, chunked_prefill, reserve_full_prompt };
+        let columns = detached(py, || {
+            let mut scheduler = self.lock();
+            let batch = scheduler.next_batch(now_ns, &limits, kv_free)?.clone();
+            let ids = |handles: &[u32]| handles.iter().map(|&handle| scheduler.id(handle)).collect::<Vec<i64>>();
+            let steps = &batch.scheduled;
+            Ok([
+                steps.iter().map(|step| scheduler.id(step.request)).collect(),
+                steps.iter().map(|step| i64::from(step.num_tokens)).collect(),
+                steps.iter().map(|step| i64::from(step.num_computed_tokens)).collect(),
+                ids(&batch.admitted),
+                ids(&batch.preempted),
+            ])
+        })?;
+        Ok(columns.map(|column: Vec<i64>| bytes(py, column.into_iter())))
+    }
+
+    fn victims(&self, py: Python<'_>, num_blocks: u64) -> PyResult<Vec<i64>> {
+        detached(py, || Ok(self.lock().victims(num_blocks)))
+    }
+
+    fn job<'py>(&self, py: Python<'py>, request_id: i64) -> PyResult<Bound<'py, PyDict>> {
+        let scheduler = self.lock();
+        let (job, key) = quick(py, scheduler.job(request_id))?;
+        let entries = PyDict::new(py);
+        entries.set_item("state", format!("{:?}", job.state).to_lowercase())?;
+        entries.set_item("arrival_ns", job.request.arrival_ns)?;
+        entries.set_item("priority", job.request.priority)?;
+        entries.set_item("prompt_tokens", job.request.prompt_tokens)?;
+        entries.set_item("expected_output_tokens", job.request.expected_output_tokens)?;
+        entries.set_item("estimated_remaining_tokens", job.expected_remaining())?;
+        entries.set_item("num_cached_tokens", job.num_cached)?;
+        entries.set_item("num_computed_tokens", job.num_computed)?;
+        entries.set_item("num_output_tokens", job.num_sampled)?;
+        entries.set_item("num_preemptions", job.num_preemptions)?;
+        entries.set_item("key", key)?;
+        Ok(entries)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        stats(py, &self.lock().scheduler().stats())
+    }
+
+    fn steady_steps(&self) -> u32 {
+        self.lock().scheduler().steady_steps()
+    }
+
+    fn log<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        bytes(py, self.lock().scheduler().log().iter().flatten().copied())
+    }
+}
+
+/// Repeat a decision log and return the counters at its end; an error names the row that differs.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
+pub(crate) fn sched_replay(py: Python<'_>, rows: Input<i64>) -> PyResult<Bound<'_, PyDict>> {
+    let (rows, _) = rows.as_slice().as_chunks::<6>();
+    let rows: &[Row] = rows;
+    let end = detached(py, || replay(rows).map(|scheduler| scheduler.stats()))?;
+    stats(py, &end)
+}
+
+fn stats<'py>(py: Python<'py>, stats: &paretoserve_core::sched::Stats) -> PyResult<Bound<'py, PyDict>> {
+    let entries = PyDict::new(py);
+    for (name, value) in [
+        ("num_waiting", stats.num_waiting),
+        ("num_running", stats.num_running),
+        ("num_submitted", stats.num_submitted),
+        ("num_finished", stats.num_finished),
+        ("num_cancelled", stats.num_cancelled),
+        ("num_admitted", stats.num_admitted),
+        ("num_readmitted", stats.num_readmitted),
+        ("num_fifo_admitted", stats.num_fifo_admitted),
+        ("num_preempted", stats.num_preempted),
+        ("num_wasted_tokens", stats.num_wasted_tokens),
+        ("num_output_tokens", stats.num_output_tokens),
+    ] {
+        entries.set_item(name, value)?;
+    }
+    Ok(entries)
+}
