@@ -1,7 +1,6 @@
 //! What a simulated service is made of: how many engines, how each is cut, how much cache it has and by which rules it serves.
 
 use super::router::Router;
-use crate::cost::StepTime;
 use crate::sched;
 use crate::{Error, Result};
 
@@ -10,12 +9,13 @@ const MAX_PLACES: u32 = 1 << 16;
 
 /// A service to simulate. The step time of its engines is an argument of its own.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a service, named where they are set")]
 pub struct Options {
     /// Engines behind the router.
     pub replicas: u32,
     /// Data-parallel ranks of an engine: each has its own scheduler and cache, all wait for the slowest in every step.
     pub data_parallel: u32,
-    /// Pipeline stages of an engine, and batches in flight. Not used if the step time spreads its steps over stages itself.
+    /// Pipeline stages of an engine, and batches in flight.
     pub pipeline: u32,
     /// KV blocks of one data-parallel rank.
     pub num_blocks: u32,
@@ -85,18 +85,6 @@ impl Options {
             }
         }
         self.scheduler.check()
-    }
-
-    /// The options for engines of this step time. If it already spreads a step over pipeline stages, a step holds the
-    /// batches of all of them, and nothing is left to simulate.
-    pub(super) fn fitted_to(&self, step_time: &StepTime) -> Self {
-        let stages = step_time.parts().pipeline.stages;
-        let mut fitted = *self;
-        if stages > 1 {
-            fitted.pipeline = 1;
-            fitted.limits.token_budget = self.limits.token_budget.saturating_mul(stages);
-        }
-        fitted
     }
 
     /// Why no engine of this service can ever finish a request, if so.

@@ -251,11 +251,12 @@ impl<'a> Replica<'a> {
     fn steps_before(&self, index: usize, now_ns: u64) -> u64 {
         let group = &self.groups[index];
         let Some(flight) = group.flight else { return 1 };
-        let end_of = |steps| flight.start_ns as f64 + whole(self.clock.span_ns(&group.shapes, steps) + group.fraction);
+        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64;
+        let ends_after = |steps| whole(self.clock.span_ns(&group.shapes, steps) + group.fraction) >= span_ns;
         let (mut low, mut high) = (1, flight.num_steps);
         while low < high {
             let middle = low + (high - low) / 2;
-            if end_of(middle) >= now_ns as f64 {
+            if ends_after(middle) {
                 high = middle;
             } else {
                 low = middle + 1;
