@@ -32,7 +32,7 @@ pub fn simulate(
     let service = Service {
         trace: Trace { hashes: trace.hashes.filter(|_| options.prefix_caching), ..*trace },
         step_time,
-        options: options.fitted_to(step_time),
+        options: *options,
         stop,
     };
     let served = turn_away(rows, trace, options);

@@ -1,7 +1,6 @@
 //! What a simulated service is made of: how many engines, how each is cut, how much cache it has and by which rules it serves.
 
 use super::router::Router;
-use crate::cost::StepTime;
 use crate::sched;
 use crate::{Error, Result};
 
@@ -85,18 +84,6 @@ impl Options {
             }
         }
         self.scheduler.check()
-    }
-
-    /// The options for engines of this step time. If it already spreads a step over pipeline stages, a step holds the
-    /// batches of all of them, and nothing is left to simulate.
-    pub(super) fn fitted_to(&self, step_time: &StepTime) -> Self {
-        let stages = step_time.parts().pipeline.stages;
-        let mut fitted = *self;
-        if stages > 1 {
-            fitted.pipeline = 1;
-            fitted.limits.token_budget = self.limits.token_budget.saturating_mul(stages);
-        }
-        fitted
     }
 
     /// Why no engine of this service can ever finish a request, if so.
