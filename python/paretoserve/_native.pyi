@@ -39,51 +39,6 @@ class Operators:
     ) -> None: ...
     def memory_ns(self, bytes: float) -> float: ...
 
-def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
-def cuda_is_available() -> bool: ...
-def fit_grid(
-    values: NDArray[np.float32],
-    supported: NDArray[np.uint8],
-    axes_: list[NDArray[np.float64]],
-    points: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    bend: list[float],
-    slope: float,
-    rounds: int,
-) -> None: ...
-def operator_features(
-    analytic_ns: NDArray[np.float64],
-    points: NDArray[np.float64],
-    rates: tuple[float, float, float, float, float, float, int],
-    table: str,
-    rows: NDArray[np.float64],
-) -> None: ...
-def pareto_mask(
-    out: NDArray[np.uint8],
-    points: NDArray[Any],
-    dtype: str,
-    maximize: list[bool],
-    keep: str,
-    nan: str,
-    eps: list[float] | None,
-    groups: NDArray[np.uint32] | None,
-    num_groups: int,
-    allowed: NDArray[np.uint8] | None,
-    threads: int | None,
-) -> None: ...
-def simulate(
-    arrays: object,
-    trace: object,
-    expected_output_tokens: NDArray[np.int32] | None,
-    step_time: StepTime,
-    config: object,
-    extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
-def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
-def sim_jobs(
-    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
-) -> int: ...
-
 @final
 class Scheduler:
     def __new__(
@@ -143,3 +98,48 @@ class Scheduler:
     def stats(self) -> dict[str, int]: ...
     def steady_steps(self) -> int: ...
     def log(self) -> bytes: ...
+
+def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
+def cuda_is_available() -> bool: ...
+def fit_grid(
+    values: NDArray[np.float32],
+    supported: NDArray[np.uint8],
+    axes_: list[NDArray[np.float64]],
+    points: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    bend: list[float],
+    slope: float,
+    rounds: int,
+) -> None: ...
+def operator_features(
+    analytic_ns: NDArray[np.float64],
+    points: NDArray[np.float64],
+    rates: tuple[float, float, float, float, float, float, int],
+    table: str,
+    rows: NDArray[np.float64],
+) -> None: ...
+def pareto_mask(
+    out: NDArray[np.uint8],
+    points: NDArray[Any],
+    dtype: str,
+    maximize: list[bool],
+    keep: str,
+    nan: str,
+    eps: list[float] | None,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
+def sim_jobs(
+    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+) -> int: ...
+def simulate(
+    arrays: object,
+    trace: object,
+    expected_output_tokens: NDArray[np.int32] | None,
+    step_time: StepTime,
+    config: object,
+    extras: object,
+) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
