@@ -5,8 +5,8 @@
 
 pub mod cost;
 pub mod error;
+pub mod pareto;
 pub mod sched;
 pub mod sim;
-pub mod pareto;
 
 pub use error::{Error, Result};

@@ -53,7 +53,8 @@ impl<'a> StepClock<'a> {
     }
 
     fn run_ns(&self, shape: &StepShape, num_steps: u64) -> f64 {
-        let device_ns = |from: &StepShape, steps| self.step_time.decode_run_ns(from.num_decodes, from.decode_context, steps);
+        let device_ns =
+            |from: &StepShape, steps| self.step_time.decode_run_ns(from.num_decodes, from.decode_context, steps);
         if !self.overlap_host || self.host_ns == 0.0 {
             return device_ns(shape, num_steps) + num_steps as f64 * self.host_ns;
         }
@@ -119,6 +120,9 @@ mod tests {
         let idle = StepShape::default();
         let long = StepShape { num_decodes: 1, decode_context: 13, ..DECODES };
         // 113 against 110, 114 against 112, 115 against 114, 116 against 116, 117 against 118.
-        assert_eq!(clock(&step_time, 0, false).span_ns(&[DECODES, long, idle], 5), 113.0 + 114.0 + 115.0 + 116.0 + 118.0);
+        assert_eq!(
+            clock(&step_time, 0, false).span_ns(&[DECODES, long, idle], 5),
+            113.0 + 114.0 + 115.0 + 116.0 + 118.0
+        );
     }
 }

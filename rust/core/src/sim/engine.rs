@@ -66,8 +66,7 @@ fn new_replica<'a>(trace: &Trace<'a>, step_time: &'a StepTime, options: &Options
 /// All replicas in one time, for routers that look at them.
 fn together(trace: &Trace<'_>, served: &[u32], step_time: &StepTime, options: &Options) -> Result<Results> {
     let count = options.replicas as usize;
-    let mut replicas =
-        (0..count).map(|_| new_replica(trace, step_time, options)).collect::<Result<Vec<_>>>()?;
+    let mut replicas = (0..count).map(|_| new_replica(trace, step_time, options)).collect::<Result<Vec<_>>>()?;
     for (turn, &row) in served.iter().enumerate() {
         let row = row as usize;
         for replica in &mut replicas {
@@ -107,9 +106,14 @@ fn independent(trace: &Trace<'_>, served: &[u32], step_time: &StepTime, options:
     let per_thread = count.div_ceil(threads);
     let parts = thread::scope(|scope| {
         let run = &run;
-        let part = |first: usize| scope.spawn(move || (first..count.min(first + per_thread)).map(run).collect::<Result<Results>>());
+        let part = |first: usize| {
+            scope.spawn(move || (first..count.min(first + per_thread)).map(run).collect::<Result<Results>>())
+        };
         let handles: Vec<_> = (0..count).step_by(per_thread).map(part).collect();
-        handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+        handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Vec<_>>()
     });
     let mut results = Vec::with_capacity(count);
     for part in parts {

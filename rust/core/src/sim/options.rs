@@ -64,7 +64,8 @@ impl Default for Options {
 impl Options {
     /// Refuse what has no meaning.
     pub fn check(&self) -> Result<()> {
-        let places = [("replicas", self.replicas), ("data_parallel", self.data_parallel), ("pipeline_parallel", self.pipeline)];
+        let places =
+            [("replicas", self.replicas), ("data_parallel", self.data_parallel), ("pipeline_parallel", self.pipeline)];
         for (argument, count) in places {
             if !(1..=MAX_PLACES).contains(&count) {
                 return Err(Error::value(argument, format!("from 1 to {MAX_PLACES}"), count));

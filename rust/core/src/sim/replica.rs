@@ -204,7 +204,8 @@ impl<'a> Replica<'a> {
     fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
         let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
         let group = &self.groups[index];
-        let end_of = |steps| flight.start_ns as f64 + (self.clock.span_ns(&group.shapes, steps) + group.fraction).floor();
+        let end_of =
+            |steps| flight.start_ns as f64 + (self.clock.span_ns(&group.shapes, steps) + group.fraction).floor();
         let (mut low, mut high) = (1, flight.num_steps);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn least_loaded_takes_the_first_of_equals() {
-        let loads = [(2, 10), (1, 70), (1, 60), (1, 60)].map(|(requests, prompt_tokens)| Load { requests, prompt_tokens });
+        let loads =
+            [(2, 10), (1, 70), (1, 60), (1, 60)].map(|(requests, prompt_tokens)| Load { requests, prompt_tokens });
         assert_eq!(Router::LeastLoaded.choose(0, 4, |index| loads[index], |_| 5), 2);
         assert_eq!(Router::RoundRobin.choose(7, 4, |index| loads[index], |_| 5), 3);
     }

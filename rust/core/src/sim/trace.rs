@@ -45,7 +45,8 @@ impl<'a> Trace<'a> {
 
     /// The prefix ids of one request.
     pub fn hashes_of(&self, index: usize) -> &'a [i64] {
-        self.hashes.map_or(&[], |hashes| &hashes.ids[hashes.offsets[index] as usize..hashes.offsets[index + 1] as usize])
+        self.hashes
+            .map_or(&[], |hashes| &hashes.ids[hashes.offsets[index] as usize..hashes.offsets[index + 1] as usize])
     }
 
     /// Refuse what cannot be simulated.
@@ -101,13 +102,7 @@ mod tests {
     use super::*;
 
     fn trace<'a>(arrival_ns: &'a [i64], prompt: &'a [i32], output: &'a [i32]) -> Trace<'a> {
-        Trace {
-            arrival_ns,
-            prompt_tokens: prompt,
-            output_tokens: output,
-            expected_output_tokens: None,
-            hashes: None,
-        }
+        Trace { arrival_ns, prompt_tokens: prompt, output_tokens: output, expected_output_tokens: None, hashes: None }
     }
 
     #[test]
@@ -116,7 +111,10 @@ mod tests {
         assert_eq!(message(trace(&[], &[], &[])), "`trace` must be 1 to 2147483647 requests, got 0");
         assert_eq!(message(trace(&[0, 1], &[1, 0], &[1, 1])), "`prompt_tokens` must be at least 1, got 0 in request 1");
         assert_eq!(message(trace(&[0, 1], &[1, 1], &[1])), "`output_tokens` must have shape (2,), got (1,)");
-        assert_eq!(message(trace(&[5, 4], &[1, 1], &[1, 1])), "`arrival_ns` must be in order, got 4 after 5 in request 1");
+        assert_eq!(
+            message(trace(&[5, 4], &[1, 1], &[1, 1])),
+            "`arrival_ns` must be in order, got 4 after 5 in request 1"
+        );
         assert!(message(trace(&[-1, 4], &[1, 1], &[1, 1])).contains("got -1 to 4"));
         assert!(message(trace(&[0, i64::MAX], &[1, 1], &[1, 1])).contains("must be from 0 to"));
     }
@@ -124,7 +122,8 @@ mod tests {
     #[test]
     fn bad_hashes_are_refused() {
         let plain = trace(&[0], &[8], &[1]);
-        let with = |offsets, ids, block_tokens| Trace { hashes: Some(PrefixHashes { offsets, ids, block_tokens }), ..plain };
+        let with =
+            |offsets, ids, block_tokens| Trace { hashes: Some(PrefixHashes { offsets, ids, block_tokens }), ..plain };
         assert!(with(&[0, 2], &[7, 8], 4).check().is_ok());
         assert!(with(&[0, 2], &[7, 8], 0).check().is_err());
         assert!(with(&[0, 3], &[7, 8], 4).check().is_err());
