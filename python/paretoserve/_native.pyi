@@ -28,7 +28,7 @@ class Model:
 class Operators:
     def __new__(
         cls,
-        rates: tuple[float, float, float, float, float, float, int],
+        rates: tuple[float, float, float, float, float, float, int, int],
         launch_ns: float,
         fraction: float,
         tables: list[tuple[str, list[NDArray[np.float64]], NDArray[np.float32], NDArray[np.uint8]]],
@@ -53,7 +53,7 @@ def fit_grid(
 def operator_features(
     analytic_ns: NDArray[np.float64],
     points: NDArray[np.float64],
-    rates: tuple[float, float, float, float, float, float, int],
+    rates: tuple[float, float, float, float, float, float, int, int],
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...

@@ -46,6 +46,9 @@ pub struct DecodeAttention {
 
 const LAUNCH_NS: f64 = 6000.0;
 
+/// Queries that one block of a prefill kernel serves; each multiprocessor runs one block at a time.
+const QUERIES_PER_BLOCK: f64 = 128.0;
+
 /// Query-key pairs of one chunk: query `i` sees `min(past + i, window)` keys.
 fn pairs(chunk: f64, past: f64, window: f64) -> f64 {
     let growing = (window - past).clamp(0.0, chunk);
@@ -67,6 +70,9 @@ impl Operator for PrefillAttention {
         let bytes = batch
             * heads.head_dim
             * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes() as f64);
+        // One block walks all keys of its queries: with few queries behind a long past the others of the GPU idle.
+        let rate = peak.bf16_flops / f64::from(peak.multiprocessors);
+        let block = 4.0 * QUERIES_PER_BLOCK * heads.head_dim * keys / rate;
         // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
         let depth = 2.0 * pairs / chunk - 1.0;
         // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
@@ -74,7 +80,7 @@ impl Operator for PrefillAttention {
         let length = depth.max(chunk);
         let parallel = batch * heads.num_heads * chunk * depth / (length * depth.min(length)).max(1.0);
         Features {
-            analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
+            analytic_ns: roofline(LAUNCH_NS, flops.max(block), bytes / peak.memory_bandwidth),
             point: [
                 length.log2(),
                 parallel.log2(),
