@@ -47,7 +47,7 @@ pub struct DecodeAttention {
 const LAUNCH_NS: f64 = 6000.0;
 
 /// Queries that one block of a prefill kernel serves; each multiprocessor runs one block at a time.
-const QUERIES_PER_BLOCK: f64 = 128.0;
+const QUERIES_PER_BLOCK: f64 = 64.0;
 
 /// Query-key pairs of one chunk: query `i` sees `min(past + i, window)` keys.
 fn pairs(chunk: f64, past: f64, window: f64) -> f64 {
@@ -70,9 +70,12 @@ impl Operator for PrefillAttention {
         let bytes = batch
             * heads.head_dim
             * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes() as f64);
-        // One block walks all keys of its queries: with few queries behind a long past the others of the GPU idle.
+        // Blocks run in waves, and the last one walks all keys: with few queries behind a long past most of the GPU idles.
         let rate = peak.bf16_flops / f64::from(peak.multiprocessors);
-        let block = 4.0 * QUERIES_PER_BLOCK * heads.head_dim * keys / rate;
+        let blocks = batch * heads.num_heads * (chunk / QUERIES_PER_BLOCK).ceil();
+        let waves = (blocks / f64::from(peak.multiprocessors)).ceil();
+        let walk = 4.0 * QUERIES_PER_BLOCK * heads.head_dim / rate;
+        let block = walk * keys.max(waves * pairs / chunk);
         // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
         let depth = 2.0 * pairs / chunk - 1.0;
         // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
