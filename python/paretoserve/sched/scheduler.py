@@ -41,7 +41,8 @@ class Scheduler:
     preempt_gain : float, default 2.0
         Give way only if victim's remaining > (newcomer's remaining + victim's recomputation) * gain; 1 to 1000.
     max_preemptions : int, default 2
-        How often one request gives way to shorter ones. When blocks run out, requests below this number go first.
+        How often one request gives way to shorter ones (``srpt``). When blocks run out, those below this number go
+        first.
     prefill_weight : float, default 0.02
         Work of one prompt token in output tokens, 0 to 1000.
     unknown_output_tokens : int, default 256
