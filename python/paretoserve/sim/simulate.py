@@ -43,7 +43,13 @@ class _Arrays:
     @classmethod
     def empty(cls, n: int) -> "_Arrays":
         return cls(
-            *(np.empty(n, dtype) for dtype in (np.int32, np.int64, np.int64, np.int64, np.int32, np.int32, np.uint8))
+            replica=np.empty(n, np.int32),
+            scheduled_ns=np.empty(n, np.int64),
+            first_token_ns=np.empty(n, np.int64),
+            finish_ns=np.empty(n, np.int64),
+            preemptions=np.empty(n, np.int32),
+            cached_tokens=np.empty(n, np.int32),
+            refusal=np.empty(n, np.uint8),
         )
 
 
@@ -95,21 +101,24 @@ def simulate(
     Raises
     ------
     DtypeError, ShapeError, ValueError
-        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not finite.
+        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not
+        finite.
     KeyboardInterrupt
         On Ctrl-C in the main thread, within milliseconds.
 
     Notes
     -----
-    A request whose prompt and output need more than `num_blocks` blocks (or, without chunked prefill, more tokens than the
-    budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last prompt chunk
-    it computes; a request leaves with its last token. The interpreter lock is released. Stretches of equal decode steps
-    are one event; the cost is O(requests x (replicas + log n) + events x running requests).
+    A request whose prompt and output need more than `num_blocks` blocks (or, without chunked prefill, more tokens than
+    the budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last
+    prompt chunk it computes; a request leaves with its last token. Prompts are hit in whole KV blocks, from the hashes
+    of the trace; at least one prompt token is always computed, and generated tokens are never shared.
 
-    Data-parallel ranks have a scheduler and a cache each and step together. A pipeline of p stages keeps p batches in flight,
-    with an even share of `max_num_seqs` each, over one cache; `step_time` is the pass of one batch through all stages, of
-    which each takes an even part, and batches do not overtake each other. Prompts are hit in whole KV blocks, from the
-    hashes of the trace; at least one prompt token is always computed, and generated tokens are never shared.
+    Data-parallel ranks have a scheduler and a cache each and step together. A pipeline of p stages keeps p batches in
+    flight over one cache, with an even share of `max_num_seqs` each; `step_time` is the pass of one batch through all
+    stages, of which each takes an even part, and batches do not overtake each other.
+
+    The interpreter lock is released. Without a pipeline, stretches of equal decode steps are one event; the cost is
+    O(requests x (replicas + log n) + events x running requests).
 
     Examples
     --------
