@@ -24,6 +24,7 @@ class Model:
         context_tokens: int | None,
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
+    def weight_bytes(self, weight_format: str) -> int: ...
 
 class Operators:
     def __new__(
@@ -78,3 +79,67 @@ def simulate(
     config: object,
     extras: object,
 ) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
+def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
+def sim_jobs(
+    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+) -> int: ...
+
+@final
+class Scheduler:
+    def __new__(
+        cls,
+        policy: str,
+        fifo_share: float,
+        preempt: str,
+        preempt_gain: float,
+        max_preemptions: int,
+        prefill_weight: float,
+        unknown_output_tokens: int,
+        block_size: int,
+        record: bool,
+    ) -> Scheduler: ...
+    def submit(
+        self,
+        request_id: int,
+        now_ns: int,
+        prompt_tokens: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int,
+        priority: int,
+    ) -> None: ...
+    def submit_many(
+        self,
+        request_ids: NDArray[Any],
+        now_ns: int,
+        prompt_tokens: NDArray[Any],
+        expected_output_tokens: NDArray[Any] | None,
+        cached_tokens: NDArray[Any] | None,
+        priority: NDArray[Any] | None,
+    ) -> None: ...
+    def update(
+        self,
+        request_id: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int | None,
+        priority: int | None,
+    ) -> None: ...
+    def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None: ...
+    def advance_many(
+        self, request_ids: NDArray[Any], num_computed: NDArray[Any], num_sampled: NDArray[Any]
+    ) -> None: ...
+    def finish(self, request_id: int) -> None: ...
+    def cancel(self, request_id: int) -> None: ...
+    def next_batch(
+        self,
+        now_ns: int,
+        slots: int,
+        token_budget: int,
+        kv_free: int | None,
+        chunked_prefill: bool,
+        reserve_full_prompt: bool,
+    ) -> list[bytes]: ...
+    def victims(self, num_blocks: int) -> list[int]: ...
+    def job(self, request_id: int) -> dict[str, Any]: ...
+    def stats(self) -> dict[str, int]: ...
+    def steady_steps(self) -> int: ...
+    def log(self) -> bytes: ...

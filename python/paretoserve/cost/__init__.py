@@ -8,6 +8,8 @@ from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
 from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.step_shape import StepShape
+from paretoserve.cost.step_time import Link, OperatorTime, StepTime
 from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [
@@ -16,15 +18,19 @@ __all__ = [
     "Gqa",
     "Hardware",
     "Layers",
+    "Link",
     "Mla",
     "Model",
     "ModelSizes",
     "Moe",
     "OperatorEstimate",
+    "OperatorTime",
     "Operators",
     "Power",
     "Price",
     "RankMemory",
+    "StepShape",
+    "StepTime",
     "energy",
     "hardware",
     "hardware_names",

@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paretoserve import _native
+from paretoserve.cost.model import Model, Moe
 from paretoserve.errors import DataError
 
-__all__ = ["NativeTables", "read_columns", "terms"]
+__all__ = ["NativeTables", "read_columns", "read_tables", "terms"]
 
 Column = NDArray[np.float64]
+Experts = tuple[float, Column, Column, Column, int, int, int]
 Terms = list[tuple[str, float, Column, Column]]
 
 # How often a step runs each operator: once, or this many times per layer.
@@ -40,15 +43,78 @@ PER_LAYER = {
 class NativeTables:
     """What the native module compiles; times in nanoseconds."""
 
+    model: _native.Model
+    formats: tuple[str, str]
     host_ns: tuple[float, float, float, float]
     per_token: Terms
     per_sequence: Terms
     num_layers: float
     attention: tuple[Column, Column, Column, Column, Column]
-    experts: tuple[float, Column, Column, Column, int, int, int] | None
+    experts: Experts | None
     link: tuple[float, float] | None
     tensor_ranks: int
     hidden_bytes: float
+
+
+def read_tables(
+    folder: Path,
+    model: Model,
+    *,
+    ranks: tuple[int, int],
+    expert_parallel: bool,
+    formats: tuple[str, str],
+    link: tuple[float, float] | None,
+    host_ns: tuple[float, float],
+    repeats: Mapping[str, int],
+) -> NativeTables:
+    """Read a folder of tables; the arguments are those of `StepTime.from_tables`, in nanoseconds.
+
+    Raises
+    ------
+    DataError
+        If a table is missing or broken.
+    ValueError
+        If several ranks have no link.
+    """
+    tensor, data = ranks
+    if tensor * data > 1 and link is None:
+        raise ValueError(
+            f"`link` is needed for {tensor * data} ranks\n"
+            "hint: measure it, for example Link(latency_s=20e-6, bandwidth=16e9) for two GPUs over PCIe without peer access"
+        )
+    attention = read_columns(
+        folder / "attention.parquet", ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us")
+    )
+    layers = model.num_layers
+    return NativeTables(
+        model=model.native,
+        formats=formats,
+        host_ns=(host_ns[0], 0.0, host_ns[1], 0.0),
+        per_token=terms(folder / "dense.parquet", "tokens", num_layers=layers, repeats=repeats),
+        per_sequence=terms(folder / "per_sequence.parquet", "sequences", num_layers=layers, repeats=repeats),
+        num_layers=float(layers),
+        attention=(
+            attention["prefill_chunk"],
+            attention["kv_prefill"],
+            attention["n_decode"],
+            attention["kv_decode"],
+            attention["time_us"] * 1e3,
+        ),
+        experts=_experts(folder, model, ranks=data if expert_parallel else 1),
+        link=link,
+        tensor_ranks=tensor,
+        hidden_bytes=2.0 * model.hidden,
+    )
+
+
+def _experts(folder: Path, model: Model, *, ranks: int) -> Experts | None:
+    runs = [(run.count, run.ffn) for run in model.layers if isinstance(run.ffn, Moe)]
+    if not runs:
+        return None
+    rows = read_columns(folder / "moe.parquet", ("tokens", "activated_experts", "time_us"))
+    ffn = runs[0][1]
+    count = float(sum(count for count, _ in runs))
+    return (count, rows["tokens"], rows["activated_experts"], rows["time_us"] * 1e3, ffn.num_experts, ffn.top_k, ranks)
 
 
 def read_columns(path: Path, names: tuple[str, ...], *, text: str | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ fn attention(window: Option<f64>) -> AttentionTime {
     AttentionTime { count: 4.0, window, prefill, decode, mixed: None, prefill_source, decode_source }
 }
 
-fn model(stages: u32) -> StepTime {
+fn model(stretch: f64) -> StepTime {
     let knots = [1.0, 64.0, 512.0, 4096.0];
     let term = |name, by, (base, slope): (f64, f64)| {
         Term::sample(name, by, &knots, 1.0, |x| (base + slope * x, Provenance::Measured)).unwrap()
@@ -30,7 +30,7 @@ fn model(stages: u32) -> StepTime {
             term("sampler", By::Sampled, (4e5, 700.0)),
         ],
         attention: vec![attention(None), attention(Some(700.0))],
-        pipeline: Pipeline { stages, longest_share: 0.3, hops: Curve::sample(&knots, |t| 9e3 + 2.0 * t).unwrap() },
+        pipeline: Pipeline { stretch, hops: Curve::sample(&knots, |t| 9e3 + 2.0 * t).unwrap() },
         ..Parts::default()
     })
     .unwrap()
@@ -48,9 +48,9 @@ fn prefill(chunk: u64, past: u64, n: u32, context: u64) -> StepShape {
 proptest! {
     #[test]
     fn a_run_is_the_sum_of_its_steps(
-        n in 1u32..400, mean in 0u64..12_000, extra in 0u64..400, steps in 0u64..700, stages in 1u32..5,
+        n in 1u32..400, mean in 0u64..12_000, extra in 0u64..400, steps in 0u64..700, stretch in 1.0f64..1.5,
     ) {
-        let (model, context) = (model(stages), u64::from(n) * mean + extra);
+        let (model, context) = (model(stretch), u64::from(n) * mean + extra);
         let sum: f64 = (0..steps).map(|t| model.step_ns(&decode(n, context + u64::from(n) * t))).sum();
         let run = model.decode_run_ns(n, context, steps);
         prop_assert!((run - sum).abs() <= 1e-9 * sum, "{run} {sum}");
@@ -60,7 +60,7 @@ proptest! {
     fn steps_within_is_the_last_that_fits(
         n in 1u32..400, mean in 0u64..9000, budget in 0.0f64..1e11, max in 0u64..4000,
     ) {
-        let (model, context) = (model(1), u64::from(n) * mean);
+        let (model, context) = (model(1.0), u64::from(n) * mean);
         let steps = model.decode_steps_within(n, context, budget, max);
         prop_assert!(steps <= max && (steps == 0 || model.decode_run_ns(n, context, steps) <= budget));
         prop_assert!(steps == max || model.decode_run_ns(n, context, steps + 1) > budget);
@@ -68,9 +68,9 @@ proptest! {
 
     #[test]
     fn lockstep_of_one_rank_is_its_step(
-        chunk in 0u64..4096, past in 0u64..4096, n in 0u32..300, mean in 0u64..9000, stages in 1u32..5,
+        chunk in 0u64..4096, past in 0u64..4096, n in 0u32..300, mean in 0u64..9000, stretch in 1.0f64..1.5,
     ) {
-        let (model, shape) = (model(stages), prefill(chunk, past, n, u64::from(n) * mean));
+        let (model, shape) = (model(stretch), prefill(chunk, past, n, u64::from(n) * mean));
         let (one, step) = (model.lockstep_ns(&[shape]), model.step_ns(&shape));
         prop_assert!(step.is_finite() && (one - step).abs() <= 1e-9 * step);
         prop_assert!(model.lockstep_ns(&[shape, shape]) >= step);
@@ -82,7 +82,7 @@ proptest! {
     fn more_work_takes_longer(
         chunk in 1u64..4096, more in 0u64..4096, past in 0u64..4096, n in 1u32..300, mean in 0u64..9000,
     ) {
-        let (model, context) = (model(1), u64::from(n) * mean);
+        let (model, context) = (model(1.0), u64::from(n) * mean);
         let step = model.step_ns(&prefill(chunk, past, n, context));
         let longer_chunk = prefill(chunk + more, past, n, context);
         let longer_past = prefill(chunk, past + more, n, context);

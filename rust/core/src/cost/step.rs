@@ -3,8 +3,8 @@
 //! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step of a
 //! simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in the tokens
 //! of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from sums over the requests,
-//! and host time. Pipeline stages work on micro-batches of an even share of the requests: with as many in flight as there are
-//! stages, a token of each costs one pass through all stages.
+//! and host time. With pipeline stages a step is the pass of one batch through all of them; who keeps several batches in flight
+//! enters the next one when the first stage is free.
 
 use super::attention::AttentionTime;
 use super::curve::Curve;
@@ -32,7 +32,7 @@ pub struct StepShape {
     pub num_sampled: u32,
 }
 
-/// A step, or the share of it that one micro-batch holds, as the compiled functions see it.
+/// A step as the compiled functions see it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Load {
     /// Prompt tokens.
@@ -50,15 +50,15 @@ pub struct Load {
 }
 
 impl Load {
-    fn new(shape: &StepShape, share: f64) -> Self {
+    fn new(shape: &StepShape) -> Self {
         let decodes = f64::from(shape.num_decodes);
         Self {
-            prefill_tokens: shape.prefill_tokens as f64 * share,
-            num_prefills: (f64::from(shape.num_prefills) * share).max(1.0),
-            prefill_pairs: shape.prefill_pairs as f64 * share,
-            num_decodes: decodes * share,
+            prefill_tokens: shape.prefill_tokens as f64,
+            num_prefills: f64::from(shape.num_prefills.max(1)),
+            prefill_pairs: shape.prefill_pairs as f64,
+            num_decodes: decodes,
             decode_mean: if decodes > 0.0 { shape.decode_context as f64 / decodes } else { 0.0 },
-            num_sampled: f64::from(shape.num_sampled) * share,
+            num_sampled: f64::from(shape.num_sampled),
         }
     }
 
@@ -90,17 +90,15 @@ pub struct Linear {
 /// Pipeline stages of the engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
-    /// How many.
-    pub stages: u32,
-    /// Share of the layers that the longest stage holds.
-    pub longest_share: f64,
-    /// Nanoseconds of all hops between stages by tokens of the micro-batch.
+    /// Layers of the longest stage over the mean: batches follow each other at its pace.
+    pub stretch: f64,
+    /// Nanoseconds of all hops between stages by tokens.
     pub hops: Curve,
 }
 
 impl Default for Pipeline {
     fn default() -> Self {
-        Self { stages: 1, longest_share: 1.0, hops: Curve::default() }
+        Self { stretch: 1.0, hops: Curve::default() }
     }
 }
 
@@ -151,39 +149,36 @@ impl StepTime {
 
     /// Nanoseconds of one step of one engine; of one data-parallel rank while the others are idle.
     pub fn step_ns(&self, shape: &StepShape) -> f64 {
-        let share = self.share(shape);
-        let load = Load::new(shape, share);
+        let load = Load::new(shape);
         let tokens = load.tokens();
-        self.cycle(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens), share)
+        self.staged(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens))
     }
 
     /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest rank's
     /// own work, then the experts on the tokens of all.
     pub fn lockstep_ns(&self, shapes: &[StepShape]) -> f64 {
-        let share = shapes.iter().map(|shape| self.share(shape)).fold(1.0, f64::min);
         let (mut slowest, mut most, mut tokens) = (0.0f64, 0.0f64, 0.0);
         for shape in shapes {
-            let load = Load::new(shape, share);
+            let load = Load::new(shape);
             slowest = slowest.max(self.rank(shape, &load));
             most = most.max(load.tokens());
             tokens += load.tokens();
         }
-        self.cycle(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most), share)
+        self.staged(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most))
     }
 
     /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to each of
     /// `num_decodes` requests; `decode_context` is the sum before the first.
     pub fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
         let (shape, steps) = (decode_shape(num_decodes, decode_context), num_steps as f64);
-        let share = self.share(&shape);
-        let load = Load::new(&shape, share);
+        let load = Load::new(&shape);
         let grown = self.parts.host.per_context_token_ns * f64::from(num_decodes) * steps * (steps - 1.0) / 2.0;
         let mut pass = steps * (self.fixed(&shape, &load) + self.shared.at(load.tokens())) + grown;
         for kind in &self.parts.attention {
             pass += kind.run(load.num_decodes, load.decode_mean, num_steps);
         }
         let hops = steps * self.parts.pipeline.hops.at(load.tokens());
-        self.cycle(pass, hops, share)
+        self.staged(pass, hops)
     }
 
     /// The most of `max_steps` pure decode steps in a row that take at most `budget_ns` together.
@@ -213,8 +208,7 @@ impl StepTime {
 
     /// The parts of [`Self::step_ns`]; their times add up to it.
     pub fn explain(&self, shape: &StepShape) -> Vec<Share> {
-        let share = self.share(shape);
-        let load = Load::new(shape, share);
+        let load = Load::new(shape);
         let host = self.host(shape);
         let mut shares = vec![Share { name: "host".into(), ns: host, provenance: Provenance::Fitted }];
         for term in &self.parts.terms {
@@ -224,19 +218,13 @@ impl StepTime {
         }
         shares.extend(self.parts.attention.iter().flat_map(|kind| kind.explain(&load)));
         let pass: f64 = shares.iter().map(|part| part.ns).sum();
-        let wait = self.cycle(pass, 0.0, share) - pass;
+        let wait = self.staged(pass, 0.0) - pass;
         let hops = self.parts.pipeline.hops.at(load.tokens());
         for (name, ns) in [("waiting for the longest stage", wait), ("hops between stages", hops)] {
             shares.push(Share { name: name.into(), ns, provenance: Provenance::Fitted });
         }
         shares.retain(|part| part.ns != 0.0);
         shares
-    }
-
-    /// Share of the requests that one micro-batch holds.
-    fn share(&self, shape: &StepShape) -> f64 {
-        let requests = u64::from(shape.num_prefills) + u64::from(shape.num_decodes);
-        1.0 / (u64::from(self.parts.pipeline.stages).min(requests).max(1)) as f64
     }
 
     /// What a rank does by itself, without the experts.
@@ -257,10 +245,9 @@ impl StepTime {
             + host.per_context_token_ns * (shape.decode_context + shape.prefill_context) as f64
     }
 
-    /// From a pass of one micro-batch through all layers to the time until its next one: it waits for the longest stage, which
-    /// serves every micro-batch.
-    fn cycle(&self, pass: f64, hops: f64, share: f64) -> f64 {
-        pass * (self.parts.pipeline.longest_share / share).max(1.0) + hops
+    /// A pass through all layers, with every stage as long as the longest.
+    fn staged(&self, pass: f64, hops: f64) -> f64 {
+        pass * self.parts.pipeline.stretch + hops
     }
 }
 

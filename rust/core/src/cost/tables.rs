@@ -5,10 +5,93 @@
 //! tabulated by (tokens, activated experts); a step activates `E (1 - (1 - k/E)^T)` of them.
 
 use super::attention::{AttentionTime, Prefill, Source, chunk_pairs};
+use super::collective::Link;
+use super::curve::Curve;
 use super::decode::Decode;
+use super::experts::{self, Routing};
 use super::lattice::Lattice;
 use super::provenance::Provenance;
+use super::step::{Linear, Parts, StepTime};
+use super::terms::{By, Term};
+use super::work::WorkModel;
 use crate::{Error, Result};
+
+/// An operator table by one count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operator {
+    /// For people.
+    pub name: String,
+    /// Runs per step.
+    pub count: f64,
+    /// Measured nanoseconds of one run by tokens or sequences.
+    pub curve: Curve,
+}
+
+/// A table of expert layers, see [`experts::from_rows`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpertTable {
+    /// Expert layers.
+    pub count: f64,
+    /// Tokens, activated experts, nanoseconds.
+    pub rows: Vec<(f64, f64, f64)>,
+    /// How tokens spread.
+    pub routing: Routing,
+}
+
+/// All tables of one rank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tables {
+    /// Host time.
+    pub host: Linear,
+    /// Operators by tokens.
+    pub per_token: Vec<Operator>,
+    /// Operators by sampled sequences.
+    pub per_sequence: Vec<Operator>,
+    /// Layers of the model, all with the same attention.
+    pub num_layers: f64,
+    /// Attention of one layer.
+    pub attention: Vec<AttentionRow>,
+    /// Experts, if there are any.
+    pub experts: Option<ExpertTable>,
+    /// Link between ranks, if there are several.
+    pub link: Option<Link>,
+    /// Ranks that share matrices.
+    pub tensor_ranks: u32,
+    /// Bytes of the residual stream of one token.
+    pub hidden_bytes: f64,
+    /// Operations and bytes.
+    pub work: WorkModel,
+}
+
+impl Tables {
+    /// Compile the step. Collectives come from the link alone: two all-reduces per layer and one of the vocabulary-parallel
+    /// embedding between tensor ranks; a gather of all tokens before and a scatter of their sums after the experts.
+    pub fn compile(self) -> Result<StepTime> {
+        let measured = |operators: &[Operator], by| -> Result<Vec<Term>> {
+            let scaled = |operator: &Operator| Curve::sum(&[(operator.count, &operator.curve)]);
+            let term = |operator: &Operator| Ok(Term::new(&operator.name, by, scaled(operator)?, Provenance::Measured));
+            operators.iter().map(term).collect()
+        };
+        let mut terms = measured(&self.per_token, By::Tokens)?;
+        terms.extend(measured(&self.per_sequence, By::Sampled)?);
+        let bytes = self.hidden_bytes;
+        if let Some(link) = self.link.filter(|_| self.tensor_ranks > 1) {
+            let time = |tokens| link.all_reduce(self.tensor_ranks, tokens * bytes);
+            terms.push(link.term("all-reduce", By::Tokens, 2.0 * self.num_layers + 1.0, time)?);
+        }
+        if let Some(table) = &self.experts {
+            let (routing, by) = (&table.routing, By::SharedTokens);
+            let curve = experts::from_rows(table.count, &table.rows, routing)?;
+            terms.push(Term::new("experts", by, curve, Provenance::Interpolated));
+            if let Some(link) = self.link.filter(|_| routing.ranks > 1) {
+                let time = |tokens| link.all_gather(routing.ranks, tokens * bytes);
+                terms.push(link.term("dispatch and combine", by, 2.0 * table.count, time)?);
+            }
+        }
+        let attention = vec![attention(self.num_layers, None, &self.attention)?];
+        StepTime::new(Parts { host: self.host, terms, attention, work: self.work, ..Parts::default() })
+    }
+}
 
 /// One row of an attention table.
 #[derive(Debug, Clone, Copy, PartialEq)]

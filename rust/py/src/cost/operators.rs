@@ -1,4 +1,4 @@
-//! Bindings of `cost`: fitted operators, and the fit of a grid.
+//! Fitted operators, and the fit of a grid.
 
 use paretoserve_core::cost::Peak;
 use paretoserve_core::cost::grid::{Fit, Grid, Smoothness};

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use paretoserve_core::cost::collective::Link;
-use paretoserve_core::cost::experts::{self, Routing};
-use paretoserve_core::cost::step::{Linear, Parts};
-use paretoserve_core::cost::tables::{self, AttentionRow};
-use paretoserve_core::cost::terms::{By, Term};
-use paretoserve_core::cost::{self, Curve, Provenance, StepShape};
+use paretoserve_core::cost::experts::Routing;
+use paretoserve_core::cost::step::Linear;
+use paretoserve_core::cost::tables::{self, AttentionRow, ExpertTable, Operator};
+use paretoserve_core::cost::work::WorkModel;
+use paretoserve_core::cost::{self, Curve, KvFormat, StepShape, WeightFormat};
 use pyo3::prelude::*;
 
 use crate::arrays::Input;
-use crate::errors::{detached, to_python};
+use crate::errors::detached;
 
 /// A step: prefill tokens, prefills, prefill context, prefill pairs, decodes, decode context, sampled sequences.
 type Shape = (u64, u32, u64, u64, u32, u64, u32);
@@ -25,16 +25,20 @@ fn shape(shape: &Shape) -> StepShape {
 /// Operators by one count: name, how often a step runs them, counts, nanoseconds.
 type Rows = Vec<(String, f64, Input<f64>, Input<f64>)>;
 
-fn measured(rows: &Rows, by: By) -> impl Iterator<Item = paretoserve_core::Result<Term>> {
-    rows.iter().map(move |(name, count, knots, ns)| {
+fn operators(rows: &Rows) -> paretoserve_core::Result<Vec<Operator>> {
+    let operator = |(name, count, knots, ns): &(String, f64, Input<f64>, Input<f64>)| {
         let curve = Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?;
-        Ok(Term::new(name, by, Curve::sum(&[(*count, &curve)])?, Provenance::Measured))
-    })
+        Ok(Operator { name: name.clone(), count: *count, curve })
+    };
+    rows.iter().map(operator).collect()
 }
 
-/// Operator tables of a machine, read from the attributes of a Python object.
+/// Operator tables of a machine, read from the attributes of `paretoserve.cost.tables.NativeTables`.
 #[derive(FromPyObject)]
 struct Tables {
+    model: Py<super::model::Model>,
+    /// weights, cache.
+    formats: (String, String),
     host_ns: (f64, f64, f64, f64),
     per_token: Rows,
     per_sequence: Rows,
@@ -51,47 +55,40 @@ struct Tables {
 
 impl Tables {
     fn compile(&self) -> paretoserve_core::Result<cost::StepTime> {
+        let (weights, kv) = (WeightFormat::parse(&self.formats.0)?, KvFormat::parse(&self.formats.1)?);
+        let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = self.host_ns;
+        let experts = self.experts.as_ref().map(|(count, tokens, activated, ns, num_experts, top_k, ranks)| {
+            let rows = tokens.as_slice().iter().zip(activated.as_slice()).zip(ns.as_slice());
+            ExpertTable {
+                count: *count,
+                rows: rows.map(|((tokens, activated), ns)| (*tokens, *activated, *ns)).collect(),
+                routing: Routing { num_experts: *num_experts, top_k: *top_k, ranks: *ranks },
+            }
+        });
+        tables::Tables {
+            host: Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns },
+            per_token: operators(&self.per_token)?,
+            per_sequence: operators(&self.per_sequence)?,
+            num_layers: self.num_layers,
+            attention: self.attention_rows(),
+            experts,
+            link: self.link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?,
+            tensor_ranks: self.tensor_ranks,
+            hidden_bytes: self.hidden_bytes,
+            work: WorkModel::new(&self.model.get().inner, weights, kv),
+        }
+        .compile()
+    }
+
+    fn attention_rows(&self) -> Vec<AttentionRow> {
         let (chunk, past, decodes, context, ns) = &self.attention;
         let columns = [chunk, past, decodes, context, ns].map(Input::as_slice);
-        let rows: Vec<AttentionRow> = (0..columns.iter().map(|column| column.len()).min().unwrap_or(0))
-            .map(|i| AttentionRow {
-                chunk: columns[0][i],
-                past: columns[1][i],
-                decodes: columns[2][i],
-                context: columns[3][i],
-                ns: columns[4][i],
-            })
-            .collect();
-        let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = self.host_ns;
-        let mut terms = measured(&self.per_token, By::Tokens)
-            .chain(measured(&self.per_sequence, By::Sampled))
-            .collect::<paretoserve_core::Result<Vec<_>>>()?;
-        let link = self.link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?;
-        if let Some(link) = link.filter(|_| self.tensor_ranks > 1) {
-            // Two all-reduces per layer and one of the vocabulary-parallel embedding.
-            let count = 2.0 * self.num_layers + 1.0;
-            terms.push(link.term("all-reduce", By::Tokens, count, |tokens| {
-                link.all_reduce(self.tensor_ranks, tokens * self.hidden_bytes)
-            })?);
-        }
-        if let Some((layers, tokens, activated, ns, num_experts, top_k, ranks)) = &self.experts {
-            let columns = [tokens, activated, ns].map(Input::as_slice);
-            let rows: Vec<_> =
-                columns[0].iter().zip(columns[1]).zip(columns[2]).map(|((t, a), ns)| (*t, *a, *ns)).collect();
-            let routing = Routing { num_experts: *num_experts, top_k: *top_k, ranks: *ranks };
-            let curve = experts::from_rows(*layers, &rows, &routing)?;
-            terms.push(Term::new("experts", By::SharedTokens, curve, Provenance::Interpolated));
-            if let Some(link) = link.filter(|_| *ranks > 1) {
-                // Dispatch gathers the tokens of all ranks, combine scatters their sums.
-                terms.push(link.term("dispatch and combine", By::SharedTokens, 2.0 * layers, |tokens| {
-                    link.all_gather(*ranks, tokens * self.hidden_bytes)
-                })?);
-            }
-        }
-        let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = self.host_ns;
-        let host = Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns };
-        let attention = vec![tables::attention(self.num_layers, None, &rows)?];
-        cost::StepTime::new(Parts { host, terms, attention, ..Parts::default() })
+        let num_rows = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+        let row = |i: usize| {
+            let [chunk, past, decodes, context, ns] = columns.map(|column| column[i]);
+            AttentionRow { chunk, past, decodes, context, ns }
+        };
+        (0..num_rows).map(row).collect()
     }
 }
 
@@ -116,7 +113,7 @@ impl StepTime {
 
     #[staticmethod]
     fn from_tables(py: Python<'_>, tables: Tables) -> PyResult<Self> {
-        tables.compile().map(Self::new).map_err(|error| to_python(py, &error))
+        detached(py, || tables.compile()).map(Self::new)
     }
 
     fn step_ns(&self, step: Shape) -> f64 {

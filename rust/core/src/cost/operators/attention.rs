@@ -64,8 +64,9 @@ impl Operator for PrefillAttention {
         let pairs = pairs(chunk, past, heads.window);
         let flops = 4.0 * batch * heads.num_heads * heads.head_dim * pairs / peak.bf16_flops;
         let keys = (past + chunk).min(heads.window + chunk);
-        let bytes =
-            batch * heads.head_dim * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes());
+        let bytes = batch
+            * heads.head_dim
+            * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes() as f64);
         // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
         let depth = 2.0 * pairs / chunk - 1.0;
         // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
@@ -102,7 +103,8 @@ impl Operator for DecodeAttention {
         }
         let keys = context.min(heads.window);
         let flops = 4.0 * batch * heads.num_heads * heads.head_dim * keys / peak.bf16_flops;
-        let bytes = batch * heads.head_dim * (2.0 * heads.num_kv_heads * keys * kv.bytes() + 4.0 * heads.num_heads);
+        let bytes =
+            batch * heads.head_dim * (2.0 * heads.num_kv_heads * keys * kv.bytes() as f64 + 4.0 * heads.num_heads);
         // More heads than the tables have are looked up as more requests: the same number of independent streams.
         let kv_heads = heads.num_kv_heads.min(8.0);
         Features {

@@ -70,7 +70,7 @@ impl Operator for MlaPrefill {
         let expand = 2.0 * batch * past * KV_RANK * num_heads * (PLAIN + VALUE);
         let flops = attention / peak.bf16_flops + (2.0 * tokens * weights(num_heads) + expand) / peak.flops(format);
         let bytes = weights(num_heads) * weight_bytes(format)
-            + batch * (past + chunk) * (KV_RANK + ROTARY) * kv.bytes()
+            + batch * (past + chunk) * (KV_RANK + ROTARY) * kv.bytes() as f64
             + tokens * (2.0 * HIDDEN + 4.0 * num_heads * (PLAIN + VALUE)) * 2.0;
         Features {
             analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
@@ -95,7 +95,8 @@ impl Operator for MlaDecode {
         // Decoding uses the absorbed form: all heads read the same latent vectors.
         let attention = 2.0 * batch * num_heads * (2.0 * KV_RANK + ROTARY) * context;
         let flops = attention / peak.bf16_flops + 2.0 * batch * weights(num_heads) / peak.flops(format);
-        let bytes = weights(num_heads) * weight_bytes(format) + batch * context * (KV_RANK + ROTARY) * kv.bytes();
+        let bytes =
+            weights(num_heads) * weight_bytes(format) + batch * context * (KV_RANK + ROTARY) * kv.bytes() as f64;
         Features {
             analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
             point: [batch.log2(), context.log2(), num_heads.log2(), 0.0, 0.0, 0.0],

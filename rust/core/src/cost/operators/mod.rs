@@ -20,23 +20,12 @@ pub use moe::Moe;
 pub use rows::feature_rows;
 pub use table::{Table, kv_format, weight_format};
 
+pub use super::formats::KvFormat;
+pub use super::provenance::Provenance;
+
 use super::Peak;
 use super::grid::{Grid, MAX_AXES};
 use crate::{Error, Result};
-
-/// How an estimate was obtained, from the most to the least trusted; the provenance of a sum is the largest of its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Provenance {
-    /// A measured row.
-    Measured,
-    /// Between measured rows of the same operator, format and GPU.
-    Interpolated,
-    /// The fitted form outside the rows it was fitted on, with the ratio held at the edge.
-    Fitted,
-    /// A ratio of another format or GPU, or none at all.
-    Transferred,
-}
 
 /// An estimated time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,25 +34,6 @@ pub struct Estimate {
     pub ns: f64,
     /// How it was obtained.
     pub provenance: Provenance,
-}
-
-/// Number format of cached keys and values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KvFormat {
-    /// bfloat16.
-    Bf16,
-    /// FP8 E4M3.
-    Fp8,
-}
-
-impl KvFormat {
-    /// Bytes of one element.
-    pub fn bytes(self) -> f64 {
-        match self {
-            Self::Bf16 => 2.0,
-            Self::Fp8 => 1.0,
-        }
-    }
 }
 
 /// What an operator is at given sizes: its analytic time and where its ratio is looked up.

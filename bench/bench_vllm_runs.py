@@ -1,0 +1,34 @@
+"""Simulations of real vLLM runs: how far off they are, and how long they take.
+
+Run with ``pytest bench/bench_vllm_runs.py --benchmark-enable``, or as a script with ``tests`` on the path for the table alone.
+"""
+
+import pytest
+from _data import data
+from _vllm_runs import RUNS, read_measured, score, simulate_run
+
+HEADER = f"{'run':40} {'TTFT':>16} {'TPOT':>16} {'E2E':>16}   error of the mean (mean error per request)"
+
+
+def table_row(run):
+    folder = data(f"perf/vllm_runs/{run}")
+    simulation, measured = simulate_run(folder), read_measured(folder)
+    if measured is None:
+        means = (simulation.ttft_s.mean(), simulation.tpot_s.mean() * 1e3, simulation.e2e_s.mean())
+        return f"{run:40} {means[0]:14.2f} s {means[1]:13.1f} ms {means[2]:14.2f} s   not measured"
+    errors = score(simulation, measured)
+    cells = [f"{errors.bias[name]:+8.1%} ({errors.per_request[name]:5.1%})" for name in ("ttft", "tpot", "e2e")]
+    return f"{run:40} {cells[0]:>16} {cells[1]:>16} {cells[2]:>16}"
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_simulate_run(benchmark, run):
+    folder = data(f"perf/vllm_runs/{run}")
+    benchmark.pedantic(simulate_run, args=(folder,), rounds=3)
+    print(f"\n{HEADER}\n{table_row(run)}")
+
+
+if __name__ == "__main__":
+    print(HEADER)
+    for name in RUNS:
+        print(table_row(name))

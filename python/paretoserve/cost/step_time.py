@@ -1,0 +1,241 @@
+"""How long one engine step takes, with the provenance of each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from paretoserve import _native
+from paretoserve.cost.bundled import load_model
+from paretoserve.cost.model import Model
+from paretoserve.cost.step_shape import StepShape
+from paretoserve.cost.tables import read_tables
+
+__all__ = ["Link", "OperatorTime", "StepTime"]
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """The part of a step's time that one operator takes.
+
+    Parameters
+    ----------
+    operator : str
+        Its name.
+    seconds : float
+        All its runs in the step. Negative for "both in one batch" where prefill and decode share the GPU well.
+    provenance : {"measured", "interpolated", "fitted", "transferred"}
+        How it was obtained: a measured row; between measured rows; a fitted or analytic form outside them; from another
+        format or GPU, or from no measurement at all.
+    """
+
+    operator: str
+    seconds: float
+    provenance: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link between GPUs, for collectives that no table covers.
+
+    Parameters
+    ----------
+    latency_s : float
+        Seconds of a collective of no bytes.
+    bandwidth : float
+        Bytes per second in one direction. Measure it: a data-sheet number made a run 17 % too fast.
+    """
+
+    latency_s: float
+    bandwidth: float
+
+
+class StepTime:
+    """Step time of one model on one layout and system.
+
+    Made by `StepTime.fit` (bundled operator fits), `StepTime.from_tables` (operators measured on the machine itself) or
+    `StepTime.linear`. Compiled once: a step then costs about 100 ns in the simulator, and a stretch of pure decode has a
+    closed form. Immutable; may be shared by threads.
+
+    Notes
+    -----
+    Prefill attention is an analytic time (a launch and a cost per query-key pair) times an interpolated ratio of measured to
+    analytic; decode attention is bilinear in the number of decodes and their mean context; both in one batch are not
+    additive and get a ratio of their own. Everything else depends on the tokens or the sampled sequences of the step alone.
+
+    Examples
+    --------
+    >>> step_time = StepTime.linear(0.01, per_decode_s=0.001)
+    >>> step_time.step_s(StepShape.of(contexts=[100, 100]))
+    0.012
+    """
+
+    def __init__(self, native: _native.StepTime) -> None:
+        self._native = native
+
+    @property
+    def native(self) -> _native.StepTime:
+        """The compiled model, for the simulator."""
+        return self._native
+
+    @classmethod
+    def linear(
+        cls,
+        base_s: float,
+        *,
+        per_prefill_token_s: float = 0.0,
+        per_decode_s: float = 0.0,
+        per_context_token_s: float = 0.0,
+    ) -> StepTime:
+        """Make a step time that is linear in the counts of the step: for theory, tests and black-box endpoints.
+
+        Parameters
+        ----------
+        base_s : float
+            Seconds of every step.
+        per_prefill_token_s, per_decode_s, per_context_token_s : float, default 0
+            Seconds more per prompt token, per decoding request, and per token of context in the cache.
+
+        Raises
+        ------
+        ValueError
+            If a number is negative or not finite.
+        """
+        numbers = {
+            "base_s": base_s,
+            "per_prefill_token_s": per_prefill_token_s,
+            "per_decode_s": per_decode_s,
+            "per_context_token_s": per_context_token_s,
+        }
+        return cls(_native.StepTime.linear(*(_seconds(name, value) * 1e9 for name, value in numbers.items())))
+
+    @classmethod
+    def from_tables(
+        cls,
+        folder: str | Path,
+        model: str | Path | Model,
+        *,
+        tensor_parallel: int = 1,
+        data_parallel: int = 1,
+        expert_parallel: bool = False,
+        weight_format: str = "bf16",
+        kv_format: str = "bf16",
+        link: Link | None = None,
+        host_s: float = 0.001,
+        host_per_sequence_s: float = 0.0,
+        repeats: Mapping[str, int] | None = None,
+    ) -> StepTime:
+        """Compile operator tables measured on the serving machine itself.
+
+        Parameters
+        ----------
+        folder : str or Path
+            `dense.parquet`, `per_sequence.parquet`, `attention.parquet` and, for mixtures of experts, `moe.parquet`, as
+            LLMServingSim's profiler writes them for one rank of this layout. See `paretoserve.cost.tables`.
+        model : str, Path or Model
+            As for `load_model`; gives the number of layers, the width and the experts.
+        tensor_parallel, data_parallel : int, default 1
+            Ranks that share matrices; attention replicas that step together.
+        expert_parallel : bool, default False
+            Whether whole experts are spread over the ranks.
+        weight_format, kv_format : str, default "bf16"
+            For the bytes that a step moves; the tables already have the formats in their times.
+        link : Link, optional
+            Between the ranks; needed when there are several.
+        host_s, host_per_sequence_s : float, default 0.001 and 0
+            Host time of every step and of each decoding request in it. A millisecond per step moved a real vLLM run from
+            8.5 % too fast to 1.1 %.
+        repeats : mapping of str to int, optional
+            Runs per step of operators with names of their own.
+
+        Returns
+        -------
+        step_time : StepTime
+
+        Raises
+        ------
+        DataError
+            If a table is missing or broken; names file, row and column.
+        ValueError
+            If several ranks have no link, or a number is out of range.
+
+        Notes
+        -----
+        The time of a mixed batch comes from the table's rows with both a chunk and decodes. A row beyond the largest grid
+        that the rows fill is not used.
+        """
+        tables = read_tables(
+            Path(folder),
+            load_model(model),
+            ranks=(_count("tensor_parallel", tensor_parallel), _count("data_parallel", data_parallel)),
+            expert_parallel=expert_parallel,
+            formats=(weight_format, kv_format),
+            link=None if link is None else (_seconds("latency_s", link.latency_s) * 1e9, link.bandwidth / 1e9),
+            host_ns=(_seconds("host_s", host_s) * 1e9, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9),
+            repeats=repeats or {},
+        )
+        return cls(_native.StepTime.from_tables(tables))
+
+    def step_s(self, shape: StepShape) -> float:
+        """Seconds of one step of one engine; of one data-parallel rank while the others are idle."""
+        return self._native.step_ns(shape.counts) * 1e-9
+
+    def lockstep_s(self, shapes: Sequence[StepShape]) -> float:
+        """Seconds of one step of data-parallel ranks, one shape per rank: the slowest one sets the time."""
+        return self._native.lockstep_ns([shape.counts for shape in shapes]) * 1e-9
+
+    def decode_run_s(self, num_decodes: int, decode_context: int, num_steps: int) -> float:
+        """Seconds of pure decode steps in a row, in closed form.
+
+        Parameters
+        ----------
+        num_decodes : int
+            Decoding requests; each gets one token of context with each step.
+        decode_context : int
+            Sum of their contexts in the first step.
+        num_steps : int
+            How many steps.
+        """
+        shape = StepShape(num_decodes=num_decodes, decode_context=decode_context, num_sampled=num_decodes)
+        steps = _count("num_steps", num_steps, least=0)
+        return self._native.decode_run_ns(shape.num_decodes, shape.decode_context, steps) * 1e-9
+
+    def work(self, shape: StepShape) -> tuple[float, float]:
+        """Floating-point operations and bytes of device memory of a step on all GPUs; zero if the model is not known."""
+        return self._native.work(shape.counts)
+
+    def explain(self, shape: StepShape) -> list[OperatorTime]:
+        """Split the time of a step by operator; the parts add up to `step_s`.
+
+        Parameters
+        ----------
+        shape : StepShape
+            The step.
+
+        Returns
+        -------
+        operators : list of OperatorTime
+            In the order in which they were compiled; operators that take no time are left out.
+        """
+        return [OperatorTime(name, ns * 1e-9, how) for name, ns, how in self._native.explain(shape.counts)]
+
+    def provenance(self, shape: StepShape) -> str:
+        """Worst provenance of the operators that take at least 5 % of the step's time."""
+        parts = self.explain(shape)
+        least = 0.05 * sum(part.seconds for part in parts)
+        order = ("measured", "interpolated", "fitted", "transferred")
+        return max((part.provenance for part in parts if abs(part.seconds) >= least), key=order.index, default="fitted")
+
+
+def _seconds(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9 or not isfinite(value):
+        raise ValueError(f"`{name}` must be finite, not negative and at most 1e9 seconds, got {str(value)[:40]}")
+    return float(value)
+
+
+def _count(name: str, value: int, *, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 2**32 - 1:
+        raise ValueError(f"`{name}` must be an integer of {least} to {2**32 - 1}, got {str(value)[:40]}")
+    return value
