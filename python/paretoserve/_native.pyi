@@ -29,7 +29,7 @@ class Model:
 class Operators:
     def __new__(
         cls,
-        rates: tuple[float, float, float, float, float, float, int],
+        rates: tuple[float, float, float, float, float, float, int, int],
         launch_ns: float,
         fraction: float,
         tables: list[tuple[str, list[NDArray[np.float64]], NDArray[np.float32], NDArray[np.uint8]]],
@@ -38,51 +38,6 @@ class Operators:
         self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
     ) -> None: ...
     def memory_ns(self, bytes: float) -> float: ...
-
-def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
-def cuda_is_available() -> bool: ...
-def fit_grid(
-    values: NDArray[np.float32],
-    supported: NDArray[np.uint8],
-    axes_: list[NDArray[np.float64]],
-    points: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    bend: list[float],
-    slope: float,
-    rounds: int,
-) -> None: ...
-def operator_features(
-    analytic_ns: NDArray[np.float64],
-    points: NDArray[np.float64],
-    rates: tuple[float, float, float, float, float, float, int],
-    table: str,
-    rows: NDArray[np.float64],
-) -> None: ...
-def pareto_mask(
-    out: NDArray[np.uint8],
-    points: NDArray[Any],
-    dtype: str,
-    maximize: list[bool],
-    keep: str,
-    nan: str,
-    eps: list[float] | None,
-    groups: NDArray[np.uint32] | None,
-    num_groups: int,
-    allowed: NDArray[np.uint8] | None,
-    threads: int | None,
-) -> None: ...
-def simulate(
-    arrays: object,
-    trace: object,
-    expected_output_tokens: NDArray[np.int32] | None,
-    step_time: StepTime,
-    config: object,
-    extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
-def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
-def sim_jobs(
-    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
-) -> int: ...
 
 @final
 class Scheduler:
@@ -143,3 +98,65 @@ class Scheduler:
     def stats(self) -> dict[str, int]: ...
     def steady_steps(self) -> int: ...
     def log(self) -> bytes: ...
+
+@final
+class StepTime:
+    @staticmethod
+    def linear(
+        base_ns: float, per_prefill_token_ns: float, per_decode_ns: float, per_context_token_ns: float
+    ) -> StepTime: ...
+    @staticmethod
+    def from_tables(tables: object) -> StepTime: ...
+    def step_ns(self, step: tuple[int, ...]) -> float: ...
+    def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
+    def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
+    def decode_steps_within(
+        self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int
+    ) -> int: ...
+    def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
+    def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
+
+def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
+def cuda_is_available() -> bool: ...
+def fit_grid(
+    values: NDArray[np.float32],
+    supported: NDArray[np.uint8],
+    axes_: list[NDArray[np.float64]],
+    points: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    bend: list[float],
+    slope: float,
+    rounds: int,
+) -> None: ...
+def operator_features(
+    analytic_ns: NDArray[np.float64],
+    points: NDArray[np.float64],
+    rates: tuple[float, float, float, float, float, float, int, int],
+    table: str,
+    rows: NDArray[np.float64],
+) -> None: ...
+def pareto_mask(
+    out: NDArray[np.uint8],
+    points: NDArray[Any],
+    dtype: str,
+    maximize: list[bool],
+    keep: str,
+    nan: str,
+    eps: list[float] | None,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
+def sim_jobs(
+    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+) -> int: ...
+def simulate(
+    arrays: object,
+    trace: object,
+    expected_output_tokens: NDArray[np.int32] | None,
+    step_time: StepTime,
+    config: object,
+    extras: object,
+) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
