@@ -21,7 +21,7 @@ import yaml
 from operators import attention, collectives, gemm, mla, moe
 from operators.fitting import FittedTable, Rates, fit
 
-SYSTEMS = ["a100_sxm", "b200_sxm", "h100_sxm", "h200_sxm", "rtx_pro_6000_server"]
+MULTIPROCESSORS = {"a100_sxm": 108, "b200_sxm": 148, "h100_sxm": 132, "h200_sxm": 132, "rtx_pro_6000_server": 188}
 OUT = Path(__file__).resolve().parents[1] / "python/paretoserve/cost/data/operators"
 
 
@@ -31,7 +31,7 @@ def rates(data: Path, system: str) -> Rates:
     gpu, node = described["gpu"], described["node"]
     flops = [float(gpu.get(f"{kind}_tc_flops", 0)) for kind in ("bfloat16", "fp8", "fp4")]
     links = float(node["intra_node_bw"]), float(node["inter_node_bw"])
-    return (flops[0], flops[1], flops[2], float(gpu["mem_bw"]), *links, int(node["num_gpus_per_node"]))
+    return (flops[0], flops[1], flops[2], float(gpu["mem_bw"]), *links, int(node["num_gpus_per_node"]), MULTIPROCESSORS[system])
 
 
 def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, object]]:
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder that holds perf/kernels")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for one .npz file per system")
     parser.add_argument("--report", action="store_true", help="print held-out errors instead of writing")
-    parser.add_argument("--systems", nargs="+", default=SYSTEMS, help="systems to fit")
+    parser.add_argument("--systems", nargs="+", default=list(MULTIPROCESSORS), help="systems to fit")
     options = parser.parse_args()
     for system in options.systems:
         fitted, meta = fit_system(options.data, system)

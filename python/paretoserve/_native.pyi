@@ -24,11 +24,12 @@ class Model:
         context_tokens: int | None,
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
+    def weight_bytes(self, weight_format: str) -> int: ...
 
 class Operators:
     def __new__(
         cls,
-        rates: tuple[float, float, float, float, float, float, int],
+        rates: tuple[float, float, float, float, float, float, int, int],
         launch_ns: float,
         fraction: float,
         tables: list[tuple[str, list[NDArray[np.float64]], NDArray[np.float32], NDArray[np.uint8]]],
@@ -37,6 +38,83 @@ class Operators:
         self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
     ) -> None: ...
     def memory_ns(self, bytes: float) -> float: ...
+
+@final
+class Scheduler:
+    def __new__(
+        cls,
+        policy: str,
+        fifo_share: float,
+        preempt: str,
+        preempt_gain: float,
+        max_preemptions: int,
+        prefill_weight: float,
+        unknown_output_tokens: int,
+        block_size: int,
+        record: bool,
+    ) -> Scheduler: ...
+    def submit(
+        self,
+        request_id: int,
+        now_ns: int,
+        prompt_tokens: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int,
+        priority: int,
+    ) -> None: ...
+    def submit_many(
+        self,
+        request_ids: NDArray[Any],
+        now_ns: int,
+        prompt_tokens: NDArray[Any],
+        expected_output_tokens: NDArray[Any] | None,
+        cached_tokens: NDArray[Any] | None,
+        priority: NDArray[Any] | None,
+    ) -> None: ...
+    def update(
+        self,
+        request_id: int,
+        expected_output_tokens: int | None,
+        cached_tokens: int | None,
+        priority: int | None,
+    ) -> None: ...
+    def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None: ...
+    def advance_many(
+        self, request_ids: NDArray[Any], num_computed: NDArray[Any], num_sampled: NDArray[Any]
+    ) -> None: ...
+    def finish(self, request_id: int) -> None: ...
+    def cancel(self, request_id: int) -> None: ...
+    def next_batch(
+        self,
+        now_ns: int,
+        slots: int,
+        token_budget: int,
+        kv_free: int | None,
+        chunked_prefill: bool,
+        reserve_full_prompt: bool,
+    ) -> list[bytes]: ...
+    def victims(self, num_blocks: int) -> list[int]: ...
+    def job(self, request_id: int) -> dict[str, Any]: ...
+    def stats(self) -> dict[str, int]: ...
+    def steady_steps(self) -> int: ...
+    def log(self) -> bytes: ...
+
+@final
+class StepTime:
+    @staticmethod
+    def linear(
+        base_ns: float, per_prefill_token_ns: float, per_decode_ns: float, per_context_token_ns: float
+    ) -> StepTime: ...
+    @staticmethod
+    def from_tables(tables: object) -> StepTime: ...
+    def step_ns(self, step: tuple[int, ...]) -> float: ...
+    def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
+    def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
+    def decode_steps_within(
+        self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int
+    ) -> int: ...
+    def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
+    def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
 def cuda_is_available() -> bool: ...
@@ -53,7 +131,7 @@ def fit_grid(
 def operator_features(
     analytic_ns: NDArray[np.float64],
     points: NDArray[np.float64],
-    rates: tuple[float, float, float, float, float, float, int],
+    rates: tuple[float, float, float, float, float, float, int, int],
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
@@ -70,6 +148,10 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> None: ...
+def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
+def sim_jobs(
+    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+) -> int: ...
 def simulate(
     arrays: object,
     trace: object,

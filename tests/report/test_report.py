@@ -168,6 +168,14 @@ def test_a_row_marks_its_point_and_a_heading_sorts(open_report):
         assert content()["points"]["ttft_p99_s"][listed].tolist() == ordered.tolist()
 
 
+def test_other_columns_are_axes_but_not_in_the_table(open_report):
+    page = open_report(objectives=AXES[:2], others=AXES[2:])
+    assert "usd_per_mtok" not in page.locator("#table").text_content()
+    assert "usd_per_mtok" not in trace(page, "front of all objectives")[2][0]
+    page.select_option("#x", "2")
+    assert "usd_per_mtok" in trace(page, "front of all objectives")[2][0]
+
+
 def test_points_outside_the_limits_and_without_value(open_report):
     points = content()["points"]
     points["tokens_per_s"][:3] = [np.nan, np.inf, 0.0]

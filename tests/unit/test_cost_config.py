@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve import cost
 from paretoserve.errors import DataError, UnknownNameError
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve import cost
 
 POWER = Path(cost.__file__).parent / "data/power.json"
@@ -70,6 +70,17 @@ def test_run_coefficients_are_what_the_script_derives():
     )
     assert shipped["error"] == derived["error"]
     assert fitted["A100 SXM 40GB"]["error"] < 0.1
+
+
+def test_kernel_coefficients_are_what_the_script_derives():
+    pytest.importorskip("pyarrow")
+    fit_power = pytest.importorskip("fit_power")
+    derived = fit_power.fit_kernels(data("perf/kernels/b200_sxm"))
+    shipped = json.loads(POWER.read_text())["b200_sxm"]
+    assert [shipped[key] for key in ("idle_w", "memory_w", "compute_w")] == pytest.approx(
+        list(derived["coefficients"]), abs=0.06
+    )
+    assert shipped["error"] == derived["error"]
 
 
 def test_non_negative_fit_finds_known_coefficients():

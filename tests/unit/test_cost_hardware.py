@@ -4,8 +4,8 @@ import json
 import pickle
 
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve import cost
 from paretoserve.errors import DataError, UnknownNameError
 
@@ -196,7 +196,6 @@ def test_broken_yaml_is_named(tmp_path):
 
 
 def test_fields_given_in_code_are_checked():
-    good = {key: value for key, value in OWN.items()}
-    assert cost.Hardware(name="own", **good).fp8_flops is None
+    assert cost.Hardware(name="own", **OWN).fp8_flops is None
     with pytest.raises(ValueError, match="`memory_bytes` must be an integer of 1"):
-        cost.Hardware(name="own", **(good | {"memory_bytes": 1.5}))
+        cost.Hardware(name="own", **(OWN | {"memory_bytes": 1.5}))

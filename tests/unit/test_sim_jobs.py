@@ -186,3 +186,16 @@ def test_wrong_jobs_are_refused(release, size, error, text):
 def test_unknown_policies_are_refused():
     with pytest.raises(ValueError, match="`policy` must be"):
         simulate_jobs([0], [1], policy="shortest")
+
+
+def test_shortest_first_without_preemption_agrees_with_the_formula():
+    # Phipps 1956: E[T] = E[S] + rate E[S^2] / 2 * E[1 / (1 - load(S))^2] with load(x) of the jobs of size up to x.
+    load = 0.7
+    x = np.linspace(0, 40, 400_001)
+    density = np.exp(-x)
+    below = load * (1 - np.exp(-x) * (1 + x))
+    expected = 1 + load * (density / (1 - below) ** 2).sum() * (x[1] - x[0])
+    generator = np.random.default_rng(2)
+    release = poisson(generator, 600_000, load)
+    size = np.maximum(np.round(generator.exponential(UNIT, 600_000)), 1).astype(np.int64)
+    assert mean_flow(release, size, preempt="none") == pytest.approx(expected, rel=0.02)

@@ -16,7 +16,7 @@ from paretoserve import _native
 STEP = 1 / 32
 """Smallest step of the stored log-ratios; rounding to it costs at most 1.6 %, 0.8 % on average, before interpolation."""
 
-Rates = tuple[float, float, float, float, float, float, int]
+Rates = tuple[float, float, float, float, float, float, int, int]
 """Peak rates as the native functions take them; see `paretoserve.cost.operators`."""
 
 

@@ -68,13 +68,14 @@ _NK = [
 def read(folder: Path) -> list[OperatorTable]:
     """Read the GEMM tables of one system."""
     frame = pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("gemm.*.parquet"))])
-    axes = [log2([*_M, 8192, 16384, 32768]), log2([*_NK, 51200, 65536]), log2([*_NK, 51200, 65536])]
+    sizes = log2([*_NK, 51200, 65536])
+    axes = [log2([*_M, 8192, 16384, 32768]), sizes, sizes, [0.0, 1.0]]
     tables = []
     for dtype, part in frame.groupby("gemm_dtype", sort=True):
         if dtype not in FORMATS:
             continue
         rows, milliseconds = fastest(part, ["m", "n", "k"])
-        tables.append(OperatorTable(f"gemm/{FORMATS[dtype]}", rows, milliseconds * 1e6, axes, [0.1] * 3, [1, 2]))
+        tables.append(OperatorTable(f"gemm/{FORMATS[dtype]}", rows, milliseconds * 1e6, axes, [0.1] * 4, [1, 2]))
     return tables
 
 

@@ -75,7 +75,19 @@ def _config_path(name: str) -> Path | None:
 
 
 def model_names() -> list[str]:
-    """Return the bundled names in alphabetical order."""
+    """List the bundled models.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from paretoserve.cost import model_names
+    >>> "qwen3-32b" in model_names()
+    True
+    """
     return sorted(_catalog())
 
 

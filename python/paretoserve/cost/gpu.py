@@ -126,6 +126,8 @@ class Hardware:
             value = getattr(self, key)
             if value is not None or key in ("memory_bytes", "gpus_per_node", "reserved_bytes"):
                 positive_count(key, value, least=0 if key == "reserved_bytes" else 1, most=MOST_BYTES)
+        if not self.nccl_buffers:
+            raise ValueError("`nccl_buffers` must hold at least one pair of GPUs and bytes, got none")
         for count, held in self.nccl_buffers:
             positive_count("nccl_bytes", count)
             positive_count("nccl_bytes", held, least=0, most=MOST_BYTES)
@@ -150,10 +152,15 @@ class Hardware:
             raise ValueError(f"`weight_format` must be one of {', '.join(rates)}, got `{weight_format}`")
         return rates[weight_format] or self.bf16_flops
 
+    @property
+    def gpus_per_domain(self) -> int:
+        """GPUs that reach each other at the speed of the intra-node links: a rack where it has NVLink, else a node."""
+        return self.gpus_per_rack or self.gpus_per_node
+
     def nccl_bytes(self, num_gpus: int) -> int:
         """Communication buffers on each of `num_gpus` GPUs: of the next larger measured number."""
-        larger = [held for count, held in self.nccl_buffers if count >= num_gpus]
-        return larger[0] if larger else max(held for _, held in self.nccl_buffers)
+        larger = [pair for pair in self.nccl_buffers if pair[0] >= num_gpus]
+        return min(larger)[1] if larger else max(self.nccl_buffers)[1]
 
     def explain(self) -> str:
         """Return the main numbers and their sources as text."""

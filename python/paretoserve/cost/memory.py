@@ -238,8 +238,8 @@ def _refusal(model: Model, gpu: Hardware, question: _Question, memory: RankMemor
     missing = wanted * memory.kv_bytes_per_token - memory.headroom_bytes
     layout = f"tp{question.tensor_parallel} pp{question.pipeline_parallel} dp{question.data_parallel}"
     return (
-        f"{model.name} in {question.weight_format} does not fit {gpu.name} with {layout}: {missing / GIB:.1f} GiB missing "
-        f"on each GPU of pipeline stage {memory.stage} for {wanted:,} tokens of cache "
+        f"{model.name} in {question.weight_format} does not fit {gpu.name} with {layout}: {missing / GIB:.1f} GiB "
+        f"missing on each GPU of pipeline stage {memory.stage} for {wanted:,} tokens of cache "
         f"({memory.usable_bytes / GIB:.1f} GiB usable - {memory.weights_bytes / GIB:.1f} weights - "
         f"{memory.activation_bytes / GIB:.1f} activations - {memory.other_bytes / GIB:.1f} engine and buffers)\n"
         f"hint: {_what_fits(model, gpu, question, wanted)}"
@@ -254,7 +254,7 @@ def _what_fits(model: Model, gpu: Hardware, question: _Question, wanted: int) ->
         for tensor in (2**power for power in reversed(range(ranks.bit_length()))):
             pipeline = ranks // tensor
             larger = tensor >= question.tensor_parallel and pipeline >= question.pipeline_parallel
-            if tensor > gpu.gpus_per_node or not larger:
+            if tensor > gpu.gpus_per_domain or not larger:
                 continue
             if _fits(model, gpu, question, wanted, tensor_parallel=tensor, pipeline_parallel=pipeline):
                 offers.append(f"tensor_parallel={tensor} pipeline_parallel={pipeline}")

@@ -160,6 +160,29 @@ class Model:
         """Whether any layer is a mixture of experts."""
         return any(isinstance(run.ffn, Moe) for run in self.layers)
 
+    def weights_bytes(self, weight_format: str = "bf16") -> int:
+        """Bytes of all weights with their block scales.
+
+        Parameters
+        ----------
+        weight_format : {"bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"}, default "bf16"
+            Format of the weights. Embeddings, output head and routers stay in bfloat16 in every format, MLA projections
+            in the 4-bit formats, and all attention of expert models in MXFP4.
+        """
+        return self.native.weight_bytes(weight_format)
+
+    def kv_bytes(self, num_tokens: int, *, kv_format: str = "bf16") -> int:
+        """Bytes of the KV cache of one sequence; windowed layers stop growing at their window.
+
+        Parameters
+        ----------
+        num_tokens : int
+            Length of the sequence.
+        kv_format : {"bf16", "fp8"}, default "bf16"
+            Format of the cache.
+        """
+        return self.native.kv_bytes(kv_format, positive_count("num_tokens", num_tokens, least=0))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the architecture as plain data."""
         return asdict(self)

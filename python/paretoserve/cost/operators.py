@@ -134,7 +134,7 @@ class Operators:
     def describe(self) -> dict[str, Any]:
         """Return peak rates, memory stream and the measured tables behind the fit."""
         rates = ["bf16_flops", "fp8_flops", "fp4_flops", "memory_bandwidth", "link_bandwidth", "network_bandwidth"]
-        peak = dict(zip([*rates, "gpus_per_node"], self._meta["peak"], strict=True))
+        peak = dict(zip([*rates, "gpus_per_node", "multiprocessors"], self._meta["peak"], strict=True))
         return {key: self._meta[key] for key in ("system", "launch_ns", "memory_fraction", "sources")} | {"peak": peak}
 
     def estimate(self, table: str, *arguments: ArrayLike) -> OperatorEstimate:

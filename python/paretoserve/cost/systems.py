@@ -77,7 +77,19 @@ def hardware(name_or_path: str | Path | Hardware, *, price_usd_per_gpu_hour: flo
 
 
 def hardware_names() -> list[str]:
-    """Return the bundled names in alphabetical order."""
+    """List the bundled systems.
+
+    Returns
+    -------
+    names : list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from paretoserve.cost import hardware_names
+    >>> "h100_sxm" in hardware_names()
+    True
+    """
     return sorted(_catalog())
 
 

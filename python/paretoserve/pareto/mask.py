@@ -78,8 +78,8 @@ def mask(
     Notes
     -----
     O(n log n) for d <= 3 by sweeps (Kung, Luccio and Preparata 1975); above, rows sorted by their sum of ranks are
-    tested against the front so far: O(n d (log n + front)). A prefilter makes small fronts cheaper than that. Memory: 8
-    bytes per value and 36 bytes per row that the prefilter leaves.
+    tested against the front so far: O(n d (log n + front)). A prefilter makes small fronts cheaper than that. Memory: 4
+    bytes per row, and about 16 bytes per value and 16 per row of the rows that the prefilter leaves.
 
     Examples
     --------

@@ -70,6 +70,7 @@ def render_report(
     points: Mapping[str, ArrayLike] | pa.Table,
     objectives: Sequence[Axis],
     front: ArrayLike,
+    others: Sequence[Axis] = (),
     eligible: ArrayLike | None = None,
     picks: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
@@ -82,12 +83,14 @@ def render_report(
     title : str
         Heading of the page.
     points : mapping of str to array_like of shape (n,), or pyarrow.Table
-        Columns of all points. Those named by `objectives` are numbers; the others describe the configuration and are
+        Columns of all points. Those that an axis names are numbers; the rest describes the configuration and is
         shown in the hover text and the table, or once below the title where all points agree.
     objectives : sequence of Axis
-        What the axes can show, the first two at the start.
+        What spans the front: shown in the hover text, in the table and on the axes, the first two at the start.
     front : array_like of bool, shape (n,)
         Which points no other point beats in all objectives.
+    others : sequence of Axis
+        More numbers that the axes can show; beside a point only while they do.
     eligible : array_like of bool, shape (n,), optional
         Which points meet the limits; the others are drawn as crosses and no staircase goes through them. Default: all.
     picks : mapping of str to int, optional
@@ -139,10 +142,11 @@ def render_report(
             )
     if not objectives:
         raise ValueError("`objectives` must name at least one column, got none")
-    for axis in objectives:
+    axes = [*objectives, *others]
+    for axis in axes:
         if axis.name not in columns:
             raise ValueError(f"`objectives` names `{axis.name}`, which is not a column of `points`")
-    names = {axis.name for axis in objectives}
+    names = {axis.name for axis in axes}
     described = {
         name: [_plain(value) for value in values.tolist()] for name, values in columns.items() if name not in names
     }
@@ -151,10 +155,11 @@ def render_report(
     rows, thinned = _shown_rows(masks["front"], picks or {})
     data = {
         "title": title,
-        "axes": [vars(axis) for axis in objectives],
+        "axes": [vars(axis) for axis in axes],
+        "num_objectives": len(objectives),
         "fields": list(fields) or ["point"],
         "picks": list(picks or {}),
-        "points": [_point(int(row), objectives, columns, fields, masks, picks or {}) for row in rows],
+        "points": [_point(int(row), axes, columns, fields, masks, picks or {}) for row in rows],
     }
     lines = [
         *notes,
@@ -191,17 +196,17 @@ def _shown_rows(front: NDArray[np.bool_], picks: Mapping[str, int]) -> tuple[NDA
 
 def _point(
     row: int,
-    objectives: Sequence[Axis],
+    axes: Sequence[Axis],
     columns: Mapping[str, NDArray[Any]],
     fields: Mapping[str, list[str]],
     masks: Mapping[str, NDArray[np.bool_]],
     picks: Mapping[str, int],
 ) -> dict[str, Any]:
-    values = [float(columns[axis.name][row]) for axis in objectives]
+    values = [float(columns[axis.name][row]) for axis in axes]
     return {
         "index": row,
         "values": [value if math.isfinite(value) else None for value in values],
-        "texts": [_amount(value, axis.unit) for value, axis in zip(values, objectives, strict=True)],
+        "texts": [_amount(value, axis.unit) for value, axis in zip(values, axes, strict=True)],
         "fields": [values[row] for values in fields.values()] or [str(row)],
         "front": bool(masks["front"][row]),
         "eligible": bool(masks["eligible"][row]),

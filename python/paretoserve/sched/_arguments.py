@@ -4,9 +4,14 @@ The native module refuses what does not fit; these ranges are looked at only the
 them.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from paretoserve._integers import BITS_32, BITS_63, BITS_64, check_integer
 
-__all__ = ["RANGES", "refuse"]
+__all__ = ["RANGES", "checked", "refuse"]
+
+Result = TypeVar("Result")
 
 RANGES = {
     "request_id": (-(2**63), BITS_63),
@@ -32,3 +37,12 @@ def refuse(**arguments: object) -> None:
     for name, value in arguments.items():
         if value is not None:
             check_integer(name, value, *RANGES[name])
+
+
+def checked(method: Callable[..., Result], **arguments: int | None) -> Result:
+    """Call a native method with integers by position; say which one it refused."""
+    try:
+        return method(*arguments.values())
+    except (OverflowError, TypeError):
+        refuse(**arguments)
+        raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import check_integer, integer_array
-from paretoserve.sched._arguments import RANGES, refuse
+from paretoserve.sched._arguments import RANGES, checked, refuse
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
 
@@ -41,7 +41,8 @@ class Scheduler:
     preempt_gain : float, default 2.0
         Give way only if victim's remaining > (newcomer's remaining + victim's recomputation) * gain; 1 to 1000.
     max_preemptions : int, default 2
-        How often one request gives way to shorter ones. When blocks run out, requests below this number go first.
+        How often one request gives way to shorter ones (``srpt``). When blocks run out, those below this number go
+        first.
     prefill_weight : float, default 0.02
         Work of one prompt token in output tokens, 0 to 1000.
     unknown_output_tokens : int, default 256
@@ -214,16 +215,13 @@ class Scheduler:
         >>> scheduler.next_batch(0, 1, 100, None).request_ids
         array([2])
         """
-        try:
-            self._native.update(request_id, expected_output_tokens, cached_tokens, priority)
-        except (OverflowError, TypeError):
-            refuse(
-                request_id=request_id,
-                expected_output_tokens=expected_output_tokens,
-                cached_tokens=cached_tokens,
-                priority=priority,
-            )
-            raise
+        checked(
+            self._native.update,
+            request_id=request_id,
+            expected_output_tokens=expected_output_tokens,
+            cached_tokens=cached_tokens,
+            priority=priority,
+        )
 
     def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None:
         """Tell that a running request made progress, in one step or in a stretch of decode steps.
@@ -278,19 +276,11 @@ class Scheduler:
 
     def finish(self, request_id: int) -> None:
         """Forget a request that has all its output; the engine frees its blocks. ValueError if the id is unknown."""
-        try:
-            self._native.finish(request_id)
-        except (OverflowError, TypeError):
-            refuse(request_id=request_id)
-            raise
+        checked(self._native.finish, request_id=request_id)
 
     def cancel(self, request_id: int) -> None:
         """Forget a request that nobody wants, waiting or running. ValueError if the id is unknown."""
-        try:
-            self._native.cancel(request_id)
-        except (OverflowError, TypeError):
-            refuse(request_id=request_id)
-            raise
+        checked(self._native.cancel, request_id=request_id)
 
     def next_batch(
         self,
@@ -350,11 +340,7 @@ class Scheduler:
         >>> scheduler.victim(), scheduler.victim(8)
         ([2], [2, 1])
         """
-        try:
-            return self._native.victims(num_blocks)
-        except (OverflowError, TypeError):
-            refuse(num_blocks=num_blocks)
-            raise
+        return checked(self._native.victims, num_blocks=num_blocks)
 
     def steady_steps(self) -> int:
         """Return how many more steps would repeat the last batch, each request decoding one token.
@@ -374,11 +360,7 @@ class Scheduler:
         >>> scheduler.explain(7)["reason"]
         'waits at 22 output tokens of expected remaining work; the smallest enters first, the oldest on its FIFO turns'
         """
-        try:
-            entries = self._native.job(request_id)
-        except (OverflowError, TypeError):
-            refuse(request_id=request_id)
-            raise
+        entries = checked(self._native.job, request_id=request_id)
         return {"request_id": request_id, **entries, "reason": reason(self._policy, entries)}
 
     def stats(self) -> dict[str, int]:

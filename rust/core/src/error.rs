@@ -26,6 +26,8 @@ pub enum Error {
         /// What came.
         got: String,
     },
+    /// The caller asked a long computation to stop.
+    Interrupted,
 }
 
 impl Error {
@@ -49,6 +51,7 @@ impl fmt::Display for Error {
             Self::Value { argument, expected, got } => {
                 write!(f, "`{argument}` must be {expected}, got {got}")
             }
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }

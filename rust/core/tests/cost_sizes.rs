@@ -75,7 +75,7 @@ proptest! {
             runs.iter().flat_map(|run| std::iter::repeat_n(run.ffn, run.count as usize)).collect()
         };
         let cut = stages(&model, pipeline);
-        prop_assert_eq!(cut.concat().iter().map(|run| run.count).sum::<u32>() as u64, model.num_layers());
+        prop_assert_eq!(cut.concat().iter().map(|run| u64::from(run.count)).sum::<u64>(), model.num_layers());
         prop_assert_eq!(spread(&cut.concat()), spread(&model.layers));
         let sizes: Vec<u32> = cut.iter().map(|runs| runs.iter().map(|run| run.count).sum()).collect();
         prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);

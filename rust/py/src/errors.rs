@@ -1,7 +1,7 @@
 //! Core error to Python exception: the only such place. The classes live in `paretoserve/errors.py`.
 
 use paretoserve_core::Error;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 
 /// The exception that tells Python about `error`.
@@ -9,6 +9,7 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     match error {
         Error::Shape { .. } => raise(py, "ShapeError", error.to_string()),
         Error::Value { .. } => PyValueError::new_err(error.to_string()),
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
     }
 }
 

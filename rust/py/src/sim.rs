@@ -1,6 +1,7 @@
 //! Binding of `paretoserve_core::sim`.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
 
 use paretoserve_core::sched::options::PolicyKind;
 use paretoserve_core::{sched, sim};
@@ -43,6 +44,7 @@ pub(crate) struct Extras {
     num_blocks: u32,
     host_ns: u64,
     overlap_host: bool,
+    record: bool,
     threads: u32,
 }
 
@@ -82,12 +84,15 @@ fn options(config: &Configuration, extras: &Extras) -> paretoserve_core::Result<
         host_ns: extras.host_ns,
         overlap_host: extras.overlap_host,
         skip: true,
-        record: false,
+        record: extras.record,
         threads: extras.threads,
     })
 }
 
-/// Simulate a trace; fills `arrays`, returns the totals of each replica.
+/// Replica, rank, lane and the rows of a decision log as bytes of int64.
+type LogRow = (u32, u32, u32, Cow<'static, [u8]>);
+
+/// Simulate a trace; fills `arrays`, returns the totals of each replica and the decision logs.
 #[pyfunction]
 pub(crate) fn simulate(
     py: Python<'_>,
@@ -97,10 +102,19 @@ pub(crate) fn simulate(
     step_time: &StepTime,
     config: Configuration,
     extras: Extras,
-) -> PyResult<Vec<TotalsRow>> {
+) -> PyResult<(Vec<TotalsRow>, Vec<LogRow>)> {
     let options = options(&config, &extras).map_err(|error| to_python(py, &error))?;
     let step_time = Arc::clone(&step_time.inner);
-    detached(py, move || {
+    let signal = Mutex::new(None);
+    let stop = || {
+        let raised = Python::attach(|py| py.check_signals()).err();
+        let stops = raised.is_some();
+        if let (Some(error), Ok(mut signal)) = (raised, signal.lock()) {
+            *signal = Some(error);
+        }
+        stops
+    };
+    let run = detached(py, || {
         let hashes = match (&trace.hash_offsets, &trace.hash_ids) {
             (Some(offsets), Some(ids)) => Some(sim::PrefixHashes {
                 offsets: offsets.as_slice(),
@@ -125,9 +139,18 @@ pub(crate) fn simulate(
             cached_tokens: arrays.cached_tokens.as_mut_slice(),
             refusal: arrays.refusal.as_mut_slice(),
         };
-        let totals = sim::simulate(&mut rows, &requests, &step_time, &options)?;
-        Ok(totals.iter().map(totals_row).collect())
-    })
+        sim::simulate(&mut rows, &requests, &step_time, &options, &stop)
+    });
+    if let Ok(Some(error)) = signal.into_inner() {
+        return Err(error);
+    }
+    let run = run?;
+    Ok((run.totals.iter().map(totals_row).collect(), run.logs.into_iter().map(log_row).collect()))
+}
+
+fn log_row(log: sim::DecisionLog) -> LogRow {
+    let bytes: Vec<u8> = log.rows.iter().flatten().flat_map(|number| number.to_ne_bytes()).collect();
+    (log.replica, log.rank, log.lane, Cow::Owned(bytes))
 }
 
 fn totals_row(totals: &sim::Totals) -> TotalsRow {

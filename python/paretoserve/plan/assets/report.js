@@ -1,7 +1,7 @@
 // The report's chart and table. All numbers come from the JSON in the page; nothing is loaded from elsewhere.
 "use strict";
 (() => {
-  const { title, axes, fields, picks, points } = JSON.parse(document.getElementById("data").textContent);
+  const { title, axes, num_objectives: numObjectives, fields, picks, points } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const chart = byId("chart");
   const state = { x: 0, y: Math.min(1, axes.length - 1), sortBy: null, descending: false, chosen: null };
@@ -13,7 +13,8 @@
 
   function hover(point) {
     const lines = point.fields.map((value, i) => `${escape(fields[i])}: <b>${escape(value)}</b>`);
-    lines.push(...point.texts.map((text, i) => `${escape(axes[i].name)}: <b>${escape(text)}</b>`));
+    const shownAxes = new Set([...axes.keys()].slice(0, numObjectives).concat([state.x, state.y]));
+    lines.push(...[...shownAxes].map((axis) => `${escape(axes[axis].name)}: <b>${escape(point.texts[axis])}</b>`));
     return [...point.picks.map((pick) => `<b>${escape(pick)}</b>`), ...lines].join("<br>");
   }
 
@@ -118,9 +119,9 @@
     row.dataset.index = point.index;
     row.classList.toggle("front", point.front);
     row.setAttribute("aria-selected", point.index === state.chosen);
-    point.fields.concat(point.texts).forEach((text, i) => {
+    point.fields.concat(point.texts.slice(0, numObjectives)).forEach((text, i) => {
       const cell = row.insertCell();
-      cell.textContent = text;
+      cell.textContent = cell.title = text;
       cell.classList.toggle("number", i >= fields.length);
     });
     for (const pick of point.picks) {
@@ -135,7 +136,7 @@
   function fill() {
     const head = document.createElement("tr");
     fields.forEach((field, i) => head.append(heading(field, i, "sort")));
-    axes.forEach((axis, i) => head.append(heading(axis.name, fields.length + i, axis.meaning || "sort")));
+    axes.slice(0, numObjectives).forEach((axis, i) => head.append(heading(axis.name, fields.length + i, axis.meaning || "sort")));
     const rows = points.filter((point) => point.front || !byId("front-only").checked).sort(order);
     byId("table").tHead.replaceChildren(head);
     byId("table").tBodies[0].replaceChildren(...rows.map(rowOf));

@@ -20,6 +20,8 @@ pub struct Peak {
     pub network_bandwidth: f64,
     /// GPUs of a node.
     pub gpus_per_node: u32,
+    /// Streaming multiprocessors of one GPU.
+    pub multiprocessors: u32,
 }
 
 impl Peak {
@@ -28,7 +30,11 @@ impl Peak {
         let needed = [self.bf16_flops, self.memory_bandwidth, self.link_bandwidth, self.network_bandwidth];
         let optional = [self.fp8_flops, self.fp4_flops];
         let positive = needed.iter().all(|rate| rate.is_finite() && *rate > 0.0);
-        if !positive || !optional.iter().all(|rate| rate.is_finite() && *rate >= 0.0) || self.gpus_per_node == 0 {
+        if !positive
+            || !optional.iter().all(|rate| rate.is_finite() && *rate >= 0.0)
+            || self.gpus_per_node == 0
+            || self.multiprocessors == 0
+        {
             return Err(Error::value(
                 "peak",
                 "finite positive rates and at least one GPU per node",

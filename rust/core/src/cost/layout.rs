@@ -37,20 +37,20 @@ impl Layout {
         if let Attention::Gqa { num_kv_heads, .. } = run.attention {
             // Fewer heads than ranks: each head lives on several ranks.
             let (few, many) = (num_kv_heads.min(self.tensor), num_kv_heads.max(self.tensor));
-            if many % few != 0 {
+            if !many.is_multiple_of(few) {
                 let expected = format!("a divisor or a multiple of the {num_kv_heads} KV heads");
                 return Err(Error::value("tensor_parallel", expected, self.tensor));
             }
         }
         match run.ffn {
-            Ffn::Dense { width } => self.check_width("tensor_parallel", self.tensor, width, weights),
+            Ffn::Dense { width } => check_width("tensor_parallel", self.tensor, width, weights),
             Ffn::Moe { num_experts, width, shared_width, .. } => {
                 let ranks = self.tensor.saturating_mul(self.data);
                 if shared_width > 0 {
-                    self.check_width("tensor_parallel", self.tensor, shared_width, weights)?;
+                    check_width("tensor_parallel", self.tensor, shared_width, weights)?;
                 }
                 if !self.expert {
-                    return self.check_width("tensor_parallel * data_parallel", ranks, width, weights);
+                    return check_width("tensor_parallel * data_parallel", ranks, width, weights);
                 }
                 if ranks > num_experts {
                     let expected = format!("at most the {num_experts} experts with `expert_parallel`");
@@ -60,24 +60,24 @@ impl Layout {
             }
         }
     }
-
-    fn check_width(&self, argument: &'static str, ranks: u32, width: u32, weights: WeightFormat) -> Result<()> {
-        divides(argument, ranks, "feed-forward columns", width)?;
-        let block = weights.block();
-        if ranks > 1 && (width / ranks) % block != 0 {
-            let expected = format!("such that {width} columns are cut into whole blocks of {block}");
-            return Err(Error::value(argument, expected, ranks));
-        }
-        Ok(())
-    }
 }
 
 /// More than any engine spans.
 const MAX_RANKS: u32 = 65_536;
 
 fn divides(argument: &'static str, ranks: u32, what: &str, count: u32) -> Result<()> {
-    if count % ranks == 0 {
+    if count.is_multiple_of(ranks) {
         return Ok(());
     }
     Err(Error::value(argument, format!("a divisor of the {count} {what}"), ranks))
+}
+
+fn check_width(argument: &'static str, ranks: u32, width: u32, weights: WeightFormat) -> Result<()> {
+    divides(argument, ranks, "feed-forward columns", width)?;
+    let block = weights.block();
+    if ranks > 1 && !(width / ranks).is_multiple_of(block) {
+        let expected = format!("such that {width} columns are cut into whole blocks of {block}");
+        return Err(Error::value(argument, expected, ranks));
+    }
+    Ok(())
 }

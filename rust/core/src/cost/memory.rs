@@ -140,3 +140,70 @@ fn ffn_width(run: &Layers, layout: &Layout, hidden: u128) -> u128 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: MemoryOptions = MemoryOptions {
+        memory_bytes: 1_000_000,
+        utilization: 0.9,
+        reserved_bytes: 1000,
+        max_num_seqs: 4,
+        max_num_batched_tokens: 8,
+        block_size: 16,
+        context_tokens: None,
+    };
+    const LAYOUT: Layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false };
+
+    fn tiny() -> Model {
+        let attention = Attention::Gqa { num_heads: 2, num_kv_heads: 2, head_dim: 16, window: Some(32) };
+        let layers = vec![Layers { count: 2, attention, ffn: Ffn::Dense { width: 64 } }];
+        Model { hidden: 32, vocab: 100, tied_embeddings: true, layers }
+    }
+
+    fn stage(options: &MemoryOptions) -> Result<StageMemory> {
+        rank_memory(&tiny(), &LAYOUT, WeightFormat::Bf16, KvFormat::Bf16, options).map(|stages| stages[0])
+    }
+
+    #[test]
+    fn the_account_adds_up() {
+        let found = stage(&OPTIONS).unwrap();
+        let weights = 2 * (100 * 32 + 2 * (4 * 32 * 32 + 3 * 32 * 64));
+        // 8 tokens of 3 * 32 residual and 3 * 64 inside, float32 logits and probabilities of 4 sequences.
+        let activations = 2 * 8 * (3 * 32 + 3 * 64) + 8 * 4 * 100;
+        assert_eq!(found.sizes.weight_bytes, weights);
+        assert_eq!(found.activation_bytes, activations);
+        assert_eq!(found.cache_bytes as u64, 900_000 - weights - activations - 1000);
+        assert!((found.bytes_per_token - 256.0).abs() < 1e-9);
+        assert_eq!(found.num_blocks(16), found.cache_bytes as u64 / (16 * 256));
+    }
+
+    #[test]
+    fn windows_count_once_the_length_is_known() {
+        let long = stage(&MemoryOptions { context_tokens: Some(64), ..OPTIONS }).unwrap();
+        assert!((long.bytes_per_token - 128.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_missing_is_negative_and_holds_no_block() {
+        let found = stage(&MemoryOptions { memory_bytes: 1000, ..OPTIONS }).unwrap();
+        assert!(found.cache_bytes < 0);
+        assert_eq!(found.num_blocks(16), 0);
+    }
+
+    #[test]
+    fn impossible_options_are_refused() {
+        for options in [
+            MemoryOptions { utilization: f64::NAN, ..OPTIONS },
+            MemoryOptions { utilization: 0.0, ..OPTIONS },
+            MemoryOptions { block_size: 0, ..OPTIONS },
+            MemoryOptions { memory_bytes: u64::MAX, ..OPTIONS },
+            MemoryOptions { context_tokens: Some(0), ..OPTIONS },
+        ] {
+            assert!(stage(&options).is_err());
+        }
+        let huge = MemoryOptions { max_num_seqs: u32::MAX, max_num_batched_tokens: u32::MAX, ..OPTIONS };
+        assert!(stage(&huge).unwrap().cache_bytes < 0);
+    }
+}

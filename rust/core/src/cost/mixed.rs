@@ -4,9 +4,9 @@
 //! time (a floor plus work over a rate) times an interpolated ratio; the mixed time is their sum times the exponential of a ratio on a
 //! four-dimensional grid. All axes are logarithmic.
 
-use super::StepShape;
 use super::grid::{Fit, Grid, Sample, Smoothness};
-use super::operators::{Estimate, Provenance};
+use super::operators::Estimate;
+use super::{Provenance, StepShape};
 use crate::{Error, Result};
 
 /// One attention call: prompt chunks behind cached tokens, and decoding requests.

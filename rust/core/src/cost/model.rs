@@ -123,7 +123,7 @@ impl Layers {
                 positive("num_heads", num_heads)?;
                 positive("num_kv_heads", num_kv_heads)?;
                 positive("head_dim", head_dim)?;
-                if num_heads % num_kv_heads != 0 {
+                if !num_heads.is_multiple_of(num_kv_heads) {
                     return Err(Error::value(
                         "num_kv_heads",
                         format!("a divisor of `num_heads` {num_heads}"),

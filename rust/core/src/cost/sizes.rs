@@ -142,3 +142,31 @@ pub fn rank_sizes(model: &Model, layout: &Layout, weights: WeightFormat, kv: KvF
     });
     Ok(ranks.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Llama-3.1-8B.
+    fn llama() -> Model {
+        let attention = Attention::Gqa { num_heads: 32, num_kv_heads: 8, head_dim: 128, window: None };
+        let layers = vec![Layers { count: 32, attention, ffn: Ffn::Dense { width: 14_336 } }];
+        Model { hidden: 4096, vocab: 128_256, tied_embeddings: false, layers }
+    }
+
+    #[test]
+    fn parameters_follow_the_formula() {
+        let layer = 2 * 4096 * 32 * 128 + 2 * 4096 * 8 * 128 + 3 * 4096 * 14_336;
+        let embedding = 128_256 * 4096;
+        let found = sizes(&llama());
+        assert_eq!(found.parameters, 32 * layer + 2 * embedding);
+        assert_eq!(found.active_parameters, 32 * layer + embedding);
+        assert_eq!(found.kv_elements_per_token, 32 * 2 * 8 * 128);
+    }
+
+    #[test]
+    fn more_ranks_than_kv_heads_replicate_them() {
+        let bytes = |tensor| kv_bytes(&llama().layers, tensor, KvFormat::Bf16, 1);
+        assert_eq!([1, 4, 8, 16].map(bytes), [131_072, 32_768, 16_384, 16_384]);
+    }
+}

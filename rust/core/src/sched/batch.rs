@@ -4,10 +4,11 @@
 //! with the largest key give way (under FCFS: the last admitted). Then, unless somebody just gave way, waiting requests enter
 //! until slots or tokens run out or the first one does not fit.
 
+use super::check::check_time;
 use super::job::State;
 use super::log::{self, Recorder};
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
-use super::scheduler::{Scheduler, check_time, takes_slots};
+use super::scheduler::{Scheduler, takes_slots};
 use crate::{Error, Result};
 
 /// Why nobody else was admitted.
@@ -56,8 +57,8 @@ impl Scheduler {
         self.note_steadiness(stop, num_continued, batch);
     }
 
-    /// The running request that gives way when blocks run out: the largest key, looked for first among those that were
-    /// preempted fewer than `max_preemptions` times, so that nobody is computed again and again. O(running).
+    /// The running request that gives way when blocks run out: the largest key. Where keys are sizes it is looked for first
+    /// among those preempted fewer than `max_preemptions` times: the longest would be computed again and again. O(running).
     pub fn victim(&self) -> Option<RequestIndex> {
         self.candidates().max_by_key(|&request| self.victim_key(request))
     }
@@ -75,7 +76,8 @@ impl Scheduler {
 
     fn victim_key(&self, request: RequestIndex) -> (bool, u64, u64) {
         let job = &self.jobs[request as usize];
-        let tired = !self.policy.is_fifo() && job.num_preemptions >= self.options.max_preemptions;
+        let sized = self.policy.recompute(job).is_some();
+        let tired = sized && job.num_preemptions >= self.options.max_preemptions;
         (!tired, self.policy.rank(job), job.sequence)
     }
 

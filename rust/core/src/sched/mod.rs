@@ -5,10 +5,26 @@
 //! ones while slots, tokens and KV blocks last. Time is an argument, keys are integers and every tie is broken by age, so equal
 //! calls give equal answers; [`log`] records them and replays them.
 //!
-//! A serving engine and the simulator of this crate drive the same interface.
+//! A serving engine and the simulator of this crate drive the same interface:
+//!
+//! ```
+//! use paretoserve_core::sched::{Batch, Limits, Options, Request, Scheduler, Unlimited};
+//!
+//! let mut scheduler = Scheduler::new(Options::default())?;
+//! let request = scheduler.submit(Request { prompt_tokens: 100, ..Request::default() })?;
+//! let (limits, mut batch) = (Limits::new(256, 64), Batch::default());
+//! scheduler.next_batch(0, &limits, &mut Unlimited, &mut batch)?;
+//! assert_eq!(batch.scheduled[0].num_tokens, 64);
+//! scheduler.advance(request, 64, 0)?;
+//! scheduler.next_batch(1, &limits, &mut Unlimited, &mut batch)?;
+//! assert_eq!(batch.scheduled[0].num_tokens, 36);
+//! scheduler.advance(request, 36, 1)?; // the prompt is read, the first token sampled
+//! # Ok::<(), paretoserve_core::Error>(())
+//! ```
 
 mod batch;
 pub mod blocks;
+mod check;
 pub mod job;
 pub mod log;
 mod named;
@@ -18,8 +34,10 @@ pub mod queue;
 pub mod request;
 mod scheduler;
 pub mod share;
+mod stats;
 
 pub use named::NamedScheduler;
 pub use options::{Options, PolicyKind, Preempt};
 pub use request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Unlimited};
-pub use scheduler::{Scheduler, Stats};
+pub use scheduler::Scheduler;
+pub use stats::Stats;

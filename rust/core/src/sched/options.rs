@@ -64,8 +64,8 @@ pub struct Options {
     pub preempt: Preempt,
     /// Evict only if `victim_remaining > (new_remaining + victim_recompute) * preempt_gain`; at least 1.
     pub preempt_gain: f64,
-    /// How often one request may be evicted for a shorter one; the policy's victim for blocks is also looked for among
-    /// requests below this number first.
+    /// How often one request may be evicted for a shorter one. Under SRPT the victim for blocks, too, is looked for first
+    /// among requests below this number.
     pub max_preemptions: u32,
     /// Work of one prompt token in output tokens.
     pub prefill_weight: f64,

@@ -1,5 +1,6 @@
 //! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
 
+use super::check::check_sizes;
 use super::job::{Job, State};
 use super::log::{self, Row};
 use super::options::{MICRO, Options, Preempt, micro};
@@ -7,34 +8,8 @@ use super::policy::{self, Key, Policy};
 use super::queue::Queue;
 use super::request::{Request, RequestIndex};
 use super::share::FifoShare;
+use super::stats::Stats;
 use crate::{Error, Result};
-
-/// Counters since the scheduler was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Requests in the queue now.
-    pub num_waiting: u64,
-    /// Requests that hold a slot now.
-    pub num_running: u64,
-    /// Requests ever submitted.
-    pub num_submitted: u64,
-    /// Requests that finished.
-    pub num_finished: u64,
-    /// Requests that were cancelled.
-    pub num_cancelled: u64,
-    /// Requests admitted for the first time.
-    pub num_admitted: u64,
-    /// Admissions after a preemption.
-    pub num_readmitted: u64,
-    /// Admissions, of either kind, that the FIFO share gave to the oldest.
-    pub num_fifo_admitted: u64,
-    /// Preemptions, for blocks or for slots.
-    pub num_preempted: u64,
-    /// Tokens whose KV was thrown away by preemptions.
-    pub num_wasted_tokens: u64,
-    /// Output tokens of finished requests, the basis of the estimate for requests without one.
-    pub num_output_tokens: u64,
-}
 
 /// Decides which requests run in the next step of one engine.
 #[derive(Debug)]
@@ -57,7 +32,7 @@ pub struct Scheduler {
     pub(super) steady_for_arrivals: bool,
     pub(super) scratch: Vec<RequestIndex>,
     pub(super) log: Option<Vec<Row>>,
-    last_arrival_ns: u64,
+    pub(super) last_arrival_ns: u64,
     next_sequence: u64,
 }
 
@@ -161,32 +136,6 @@ impl Scheduler {
         job.num_computed += num_computed;
         job.num_sampled += num_sampled;
         self.note([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
-        Ok(())
-    }
-
-    /// Whether [`Scheduler::advance`] would accept this.
-    pub(super) fn check_advance(&self, request: RequestIndex, num_computed: u32, num_sampled: u32) -> Result<()> {
-        let job = self.job(request)?;
-        if job.state != State::Running {
-            return Err(Error::value("request", "running", "a waiting request"));
-        }
-        let sampled = job.num_sampled.checked_add(num_sampled);
-        let tokens = sampled.and_then(|sampled| sampled.checked_add(job.request.prompt_tokens));
-        let Some(tokens) = tokens else {
-            return Err(Error::value(
-                "num_sampled",
-                "a number of tokens below 4294967296 with the prompt",
-                num_sampled,
-            ));
-        };
-        let left = tokens - job.num_computed;
-        if num_computed > left {
-            return Err(Error::value(
-                "num_computed",
-                format!("at most {left}, the tokens that are left"),
-                num_computed,
-            ));
-        }
         Ok(())
     }
 
@@ -303,37 +252,6 @@ impl Scheduler {
             .checked_div(self.stats.num_finished)
             .map_or(self.options.unknown_output_tokens, |mean| u32::try_from(mean).unwrap_or(u32::MAX).max(1))
     }
-
-    pub(super) fn check(&self, request: &Request, cached_tokens: u32) -> Result<()> {
-        if request.arrival_ns < self.last_arrival_ns {
-            let expected = format!("at least {}, the arrival before it", self.last_arrival_ns);
-            return Err(Error::value("arrival_ns", expected, request.arrival_ns));
-        }
-        check_time("arrival_ns", request.arrival_ns)?;
-        check_sizes(request, cached_tokens)
-    }
-}
-
-/// Times fit a signed 64-bit number everywhere: 292 years.
-pub(super) fn check_time(argument: &'static str, time_ns: u64) -> Result<()> {
-    if i64::try_from(time_ns).is_err() {
-        return Err(Error::value(argument, "below 2**63 nanoseconds", time_ns));
-    }
-    Ok(())
-}
-
-fn check_sizes(request: &Request, cached_tokens: u32) -> Result<()> {
-    if request.prompt_tokens == 0 {
-        return Err(Error::value("prompt_tokens", "at least 1", 0));
-    }
-    if request.expected_output_tokens == Some(0) {
-        return Err(Error::value("expected_output_tokens", "at least 1", 0));
-    }
-    if cached_tokens > request.prompt_tokens {
-        let expected = format!("at most {}, the prompt", request.prompt_tokens);
-        return Err(Error::value("cached_tokens", expected, cached_tokens));
-    }
-    Ok(())
 }
 
 /// Whether slots may be taken from running requests.

@@ -160,19 +160,22 @@ impl<'a> KvBlocks<'a> {
             if want > 0 {
                 let Some(&slot) = self.slot_of.get(hash) else { break };
                 let segment = &self.segments[slot as usize];
-                if segment.references == 0 {
-                    hit.unreferenced_blocks += segment.blocks;
+                let used = segment.blocks.min(want).min(most - hit.blocks);
+                if used == 0 {
+                    break;
                 }
-                hit.blocks += segment.blocks.min(want);
-                if segment.blocks < want || hit.blocks > most {
-                    hit.segments = index + 1;
+                if segment.references == 0 {
+                    hit.unreferenced_blocks += used;
+                }
+                hit.blocks += used;
+                hit.segments = index + 1;
+                if used < want {
                     break;
                 }
             }
             hit.segments = index + 1;
             hit.whole_segments = index + 1;
         }
-        hit.blocks = hit.blocks.min(most);
         hit
     }
 
@@ -189,9 +192,29 @@ impl<'a> KvBlocks<'a> {
         self.unreferenced_blocks -= blocks;
     }
 
-    fn reference(&mut self, slot: u32) {
+    /// Reference the segments of a hit.
+    fn acquire(&mut self, held: &Held<'_>, hit: &Hit) {
+        let mut left = hit.blocks;
+        for (index, hash) in (0..hit.segments).zip(held.hashes) {
+            let used = self.blocks_of_segment(index, held.prompt_tokens).min(left);
+            if used == 0 {
+                continue;
+            }
+            left -= used;
+            let slot = self.slot_of[hash];
+            self.reference(slot, used);
+        }
+    }
+
+    /// Reference the first `used` blocks of a segment. The others become free if nobody else references it, so that a request
+    /// never holds more than its own tokens need.
+    fn reference(&mut self, slot: u32, used: u32) {
         if self.segments[slot as usize].references == 0 {
             self.unlink(slot);
+            let segment = &mut self.segments[slot as usize];
+            let unused = segment.blocks.saturating_sub(used);
+            segment.blocks -= unused;
+            self.free_blocks += unused;
         }
         self.segments[slot as usize].references += 1;
     }
@@ -267,7 +290,7 @@ impl<'a> KvBlocks<'a> {
             let resident = match self.slot_of.get(&hash) {
                 Some(&slot) => {
                     if !referenced {
-                        self.reference(slot);
+                        self.reference(slot, want);
                     }
                     let segment = &mut self.segments[slot as usize];
                     let resident = segment.blocks.min(want);
@@ -313,11 +336,7 @@ impl KvCache for KvBlocks<'_> {
             if missing + hit.unreferenced_blocks > self.available_blocks() {
                 return false;
             }
-            for (index, hash) in (0..hit.segments).zip(held.hashes) {
-                if self.blocks_of_segment(index, held.prompt_tokens) > 0 {
-                    self.reference(self.slot_of[hash]);
-                }
-            }
+            self.acquire(&held, &hit);
             self.take(missing);
             self.held[request as usize] = Held {
                 segments: hit.segments,

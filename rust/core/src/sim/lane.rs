@@ -7,6 +7,7 @@ use super::router::Load;
 use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepShape;
+use crate::sched::log::Row;
 use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduler};
 
 /// What is told about one request in the end. Times are -1 until they are known.
@@ -89,9 +90,14 @@ impl KvCache for PoolView<'_, '_> {
 impl Lane {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let slots = options.limits.slots.div_ceil(options.pipeline);
+        // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks of the
+        // other, none would ever sample.
+        let reserve_full_prompt = options.limits.reserve_full_prompt || options.pipeline > 1;
+        let mut scheduler = Scheduler::new(options.scheduler)?;
+        scheduler.record(options.record);
         Ok(Self {
-            scheduler: Scheduler::new(options.scheduler)?,
-            limits: Limits { slots, ..options.limits },
+            scheduler,
+            limits: Limits { slots, reserve_full_prompt, ..options.limits },
             batch: Batch::default(),
             active: Vec::new(),
             load: Load::default(),
@@ -101,6 +107,11 @@ impl Lane {
 
     pub(super) fn load(&self) -> Load {
         self.load
+    }
+
+    /// What the scheduler recorded.
+    pub(super) fn log(&self) -> &[Row] {
+        self.scheduler.log()
     }
 
     /// Whether requests wait or run here.
@@ -214,7 +225,7 @@ impl Lane {
 
     /// Whether the batch in flight repeats whatever was submitted meanwhile.
     pub(super) fn is_steady(&self) -> bool {
-        self.batch.scheduled.is_empty() && !self.has_work() || self.scheduler.steady()
+        (self.batch.scheduled.is_empty() && !self.has_work()) || self.scheduler.steady()
     }
 
     /// The batch of the last [`Lane::form`] has run `num_steps` times, the last time until `end_ns`.
@@ -226,15 +237,18 @@ impl Lane {
         totals: &mut Totals,
     ) -> Result<()> {
         let steps = num_steps as u32;
+        if steps > 1 {
+            // All of them before the first one leaves, as the single steps would have done.
+            for scheduled in &self.batch.scheduled {
+                let reserved = pool.reserve(scheduled.request, scheduled.num_computed_tokens + steps);
+                debug_assert!(reserved, "a stretch was planned without room for its tokens");
+            }
+        }
         for scheduled in &self.batch.scheduled {
             let request = scheduled.request;
             let active = &mut self.active[request as usize];
             let computed = scheduled.num_computed_tokens;
             if computed >= active.prefill_target {
-                if steps > 1 {
-                    let reserved = pool.reserve(request, computed + steps);
-                    debug_assert!(reserved, "a stretch was planned without room for its tokens");
-                }
                 totals.decode_tokens += num_steps;
                 active.generated += steps;
                 active.most_computed = active.most_computed.max(computed + steps);

@@ -19,6 +19,6 @@ pub mod trace;
 pub use engine::simulate;
 pub use kv::KvBlocks;
 pub use options::{Options, Refusal};
-pub use result::{Rows, Totals};
+pub use result::{DecisionLog, Rows, Run, Totals};
 pub use router::Router;
 pub use trace::{PrefixHashes, Trace};

@@ -14,7 +14,7 @@ pub struct Options {
     pub replicas: u32,
     /// Data-parallel ranks of an engine: each has its own scheduler and cache, all wait for the slowest in every step.
     pub data_parallel: u32,
-    /// Pipeline stages of an engine, and batches in flight.
+    /// Pipeline stages of an engine, and batches in flight. Not used if the step time spreads its steps over stages itself.
     pub pipeline: u32,
     /// KV blocks of one data-parallel rank.
     pub num_blocks: u32,

@@ -10,13 +10,19 @@
 
 use super::clock::StepClock;
 use super::kv::KvBlocks;
-use super::lane::{Lane, Outcome, PoolView};
+use super::lane::{Lane, PoolView};
 use super::options::Options;
-use super::result::Totals;
+use super::result::{DecisionLog, ReplicaResult, Totals};
 use super::router::Load;
 use super::trace::{MAX_TIME_NS, Trace};
 use crate::cost::StepShape;
 use crate::{Error, Result};
+
+/// A few milliseconds of work: `stop` may be slow to answer.
+const LAUNCHES_PER_STOP: u32 = 1 << 14;
+
+/// One is enough for a lone lane; lanes of a pipeline may give way to each other.
+const MAX_VAIN_LAUNCHES: u32 = 8;
 
 /// One or more equal steps that are being computed.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +43,8 @@ struct Group {
     ready_ns: u64,
     /// Carried from step to step, so that a stretch ends when its single steps would.
     fraction: f64,
+    /// How often in a row nothing could run although nothing was in flight.
+    vain_launches: u32,
 }
 
 impl Group {
@@ -60,15 +68,24 @@ pub(super) struct Replica<'a> {
     /// When each pipeline stage is free again.
     stage_free_ns: Vec<u64>,
     skip: bool,
+    record: bool,
+    /// Asked now and then whether to give up.
+    stop: &'a (dyn Fn() -> bool + Sync),
     totals: Totals,
+    launches: u32,
 }
 
 impl<'a> Replica<'a> {
-    pub(super) fn new(clock: StepClock<'a>, options: &Options, hash_block_tokens: u32) -> Result<Self> {
+    pub(super) fn new(
+        clock: StepClock<'a>,
+        options: &Options,
+        hash_block_tokens: u32,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Result<Self> {
         let group = || -> Result<Group> {
             let lanes = (0..options.data_parallel).map(|_| Lane::new(options)).collect::<Result<_>>()?;
             let shapes = vec![StepShape::default(); options.data_parallel as usize];
-            Ok(Group { lanes, shapes, flight: None, ready_ns: 0, fraction: 0.0 })
+            Ok(Group { lanes, shapes, flight: None, ready_ns: 0, fraction: 0.0, vain_launches: 0 })
         };
         let pool = |_| KvBlocks::new(options.num_blocks, options.block_size, hash_block_tokens);
         Ok(Self {
@@ -78,7 +95,10 @@ impl<'a> Replica<'a> {
             stage_free_ns: vec![0; options.pipeline as usize],
             // Batches of a pipeline meet in its stages, so their steps are not independent of each other.
             skip: options.skip && options.pipeline == 1,
+            record: options.record,
+            stop,
             totals: Totals::default(),
+            launches: 0,
         })
     }
 
@@ -132,11 +152,24 @@ impl<'a> Replica<'a> {
         Ok(())
     }
 
-    /// Outcomes in the order of finishing, and the totals.
-    pub(super) fn into_results(self) -> (Vec<(u32, Outcome)>, Totals) {
+    /// Everything there is to tell about the replica with this number.
+    pub(super) fn into_result(self, replica: usize) -> ReplicaResult {
         let peak_blocks = self.pools.iter().map(KvBlocks::peak_blocks).max().unwrap_or(0);
-        let done = self.groups.into_iter().flat_map(|group| group.lanes).flat_map(|lane| lane.done).collect();
-        (done, Totals { peak_blocks, ..self.totals })
+        let mut result = ReplicaResult {
+            done: Vec::new(),
+            totals: Totals { peak_blocks, ..self.totals },
+            logs: Vec::new(),
+        };
+        for (lane, group) in (0..).zip(self.groups) {
+            for (rank, member) in (0..).zip(group.lanes) {
+                if self.record {
+                    let rows = member.log().to_vec();
+                    result.logs.push(DecisionLog { replica: replica as u32, rank, lane, rows });
+                }
+                result.done.extend(member.done);
+            }
+        }
+        result
     }
 
     fn next_event(&self) -> Option<(u64, usize, Event)> {
@@ -152,6 +185,10 @@ impl<'a> Replica<'a> {
 
     fn launch(&mut self, index: usize, now_ns: u64) -> Result<()> {
         let num_lanes = self.groups.len() as u32;
+        self.launches = self.launches.wrapping_add(1);
+        if self.launches.is_multiple_of(LAUNCHES_PER_STOP) && (self.stop)() {
+            return Err(Error::Interrupted);
+        }
         let group = &mut self.groups[index];
         let mut num_steps = if self.skip { u64::MAX } else { 1 };
         for ((lane, pool), shape) in group.lanes.iter_mut().zip(&mut self.pools).zip(&mut group.shapes) {
@@ -163,20 +200,26 @@ impl<'a> Replica<'a> {
             }
         }
         if group.shapes.iter().all(|shape| *shape == StepShape::default()) {
-            return self.wait_for_others(index);
+            return self.wait_for_others(index, now_ns);
         }
         let flight = self.flight(index, now_ns, num_steps)?;
         self.groups[index].flight = Some(flight);
+        self.groups[index].vain_launches = 0;
         Ok(())
     }
 
-    /// Nothing fits beside the other batches in flight: try again when one of them ends.
-    fn wait_for_others(&mut self, index: usize) -> Result<()> {
-        let ends = self.groups.iter().filter_map(|group| group.flight).map(|flight| flight.end_ns);
-        let Some(end_ns) = ends.min() else {
+    /// Nothing fits beside the other batches in flight: try again when one of them ends. With none in flight, somebody has just
+    /// given way to itself, because a prefix that it shared with a request that left holds more than it uses; then it starts
+    /// again at once, after the lanes that wait to launch.
+    fn wait_for_others(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        let first_end_ns = self.groups.iter().filter_map(|group| group.flight).map(|flight| flight.end_ns).min();
+        let after_others_ns = now_ns + u64::from(self.groups.len() > 1);
+        let group = &mut self.groups[index];
+        group.ready_ns = first_end_ns.unwrap_or(after_others_ns);
+        group.vain_launches = if first_end_ns.is_some() { 0 } else { group.vain_launches + 1 };
+        if group.vain_launches > MAX_VAIN_LAUNCHES {
             return Err(Error::value("num_blocks", "enough for every request", "a service that stands still"));
-        };
-        self.groups[index].ready_ns = end_ns;
+        }
         Ok(())
     }
 

@@ -58,6 +58,36 @@ impl Rows<'_> {
     }
 }
 
+/// Decisions of one scheduler, as [`crate::sched::log`] writes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionLog {
+    /// Replica it belongs to.
+    pub replica: u32,
+    /// Data-parallel rank in the replica.
+    pub rank: u32,
+    /// Batch in flight of the pipeline that it forms.
+    pub lane: u32,
+    /// The rows.
+    pub rows: Vec<crate::sched::log::Row>,
+}
+
+/// What a simulation returns beside its rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
+    /// One per replica.
+    pub totals: Vec<Totals>,
+    /// One per scheduler, if they were asked for; by replica, then lane, then rank.
+    pub logs: Vec<DecisionLog>,
+}
+
+/// What one replica leaves behind.
+pub(super) struct ReplicaResult {
+    /// Rows of the trace and their outcomes, in the order of finishing.
+    pub(super) done: Vec<(u32, Outcome)>,
+    pub(super) totals: Totals,
+    pub(super) logs: Vec<DecisionLog>,
+}
+
 /// Sums over one replica, or over all of them after [`Totals::add`].
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Totals {

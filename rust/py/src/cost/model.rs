@@ -1,7 +1,7 @@
 //! Models, their sizes and their memory per GPU.
 
 use paretoserve_core::cost::memory::rank_memory;
-use paretoserve_core::cost::sizes::{kv_bytes, sizes};
+use paretoserve_core::cost::sizes::{kv_bytes, rank_sizes, sizes};
 use paretoserve_core::cost::{self, Attention, Ffn, KvFormat, Layout, MemoryOptions, WeightFormat};
 use pyo3::prelude::*;
 
@@ -53,7 +53,7 @@ pub(crate) struct Model {
     pub(crate) inner: cost::Model,
 }
 
-/// Memory of one stage: (num_layers, parameters, weight bytes, KV bytes per token, activation bytes, cache bytes,
+/// Memory of one stage: (layers, parameters, weight bytes, KV bytes per token, activation bytes, cache bytes,
 /// cache bytes per token at the context asked for, blocks).
 type StageRow = (u64, u64, u64, u64, u64, i64, f64, u64);
 
@@ -77,6 +77,15 @@ impl Model {
     /// Bytes of the cache of one sequence of `num_tokens`.
     fn kv_bytes(&self, py: Python<'_>, kv_format: &str, num_tokens: u64) -> PyResult<u64> {
         detached(py, || Ok(kv_bytes(&self.inner.layers, 1, KvFormat::parse(kv_format)?, num_tokens)))
+    }
+
+    /// Bytes of all weights on one GPU.
+    fn weight_bytes(&self, py: Python<'_>, weight_format: &str) -> PyResult<u64> {
+        let layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false };
+        detached(py, || {
+            let ranks = rank_sizes(&self.inner, &layout, WeightFormat::parse(weight_format)?, KvFormat::Bf16)?;
+            Ok(ranks.iter().map(|rank| rank.weight_bytes).sum())
+        })
     }
 
     /// Memory of the fullest GPU of each pipeline stage.

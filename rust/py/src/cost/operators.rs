@@ -9,14 +9,32 @@ use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
 /// Peak rates in the order of `paretoserve.cost.operators.Peak`.
-type Rates = (f64, f64, f64, f64, f64, f64, u32);
+type Rates = (f64, f64, f64, f64, f64, f64, u32, u32);
 
 /// Name, axes, values and support of one fitted grid.
 type NamedGrid = (String, Vec<Input<f64>>, Input<f32>, Input<u8>);
 
 fn peak(rates: Rates) -> Peak {
-    let (bf16_flops, fp8_flops, fp4_flops, memory_bandwidth, link_bandwidth, network_bandwidth, gpus_per_node) = rates;
-    Peak { bf16_flops, fp8_flops, fp4_flops, memory_bandwidth, link_bandwidth, network_bandwidth, gpus_per_node }
+    let (
+        bf16_flops,
+        fp8_flops,
+        fp4_flops,
+        memory_bandwidth,
+        link_bandwidth,
+        network_bandwidth,
+        gpus_per_node,
+        multiprocessors,
+    ) = rates;
+    Peak {
+        bf16_flops,
+        fp8_flops,
+        fp4_flops,
+        memory_bandwidth,
+        link_bandwidth,
+        network_bandwidth,
+        gpus_per_node,
+        multiprocessors,
+    }
 }
 
 fn axes(buffers: &[Input<f64>]) -> Vec<Vec<f64>> {

@@ -1,7 +1,7 @@
 //! Attention over a cache with grouped-query heads: prompt chunks and single new tokens, with or without a sliding window.
 
-use super::{Features, KvFormat, Operator, Table, roofline};
-use crate::cost::Peak;
+use super::{Features, Operator, Table, roofline};
+use crate::cost::{KvFormat, Peak};
 
 /// Heads of one rank.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +46,9 @@ pub struct DecodeAttention {
 
 const LAUNCH_NS: f64 = 6000.0;
 
+/// Queries that one block of a prefill kernel serves; each multiprocessor runs one block at a time.
+const QUERIES_PER_BLOCK: f64 = 64.0;
+
 /// Query-key pairs of one chunk: query `i` sees `min(past + i, window)` keys.
 fn pairs(chunk: f64, past: f64, window: f64) -> f64 {
     let growing = (window - past).clamp(0.0, chunk);
@@ -67,6 +70,12 @@ impl Operator for PrefillAttention {
         let bytes = batch
             * heads.head_dim
             * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes() as f64);
+        // Blocks run in waves, and the last one walks all keys: with few queries behind a long past most of the GPU idles.
+        let rate = peak.bf16_flops / f64::from(peak.multiprocessors);
+        let blocks = batch * heads.num_heads * (chunk / QUERIES_PER_BLOCK).ceil();
+        let waves = (blocks / f64::from(peak.multiprocessors)).ceil();
+        let walk = 4.0 * QUERIES_PER_BLOCK * heads.head_dim / rate;
+        let block = walk * keys.max(waves * pairs / chunk);
         // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
         let depth = 2.0 * pairs / chunk - 1.0;
         // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
@@ -74,7 +83,7 @@ impl Operator for PrefillAttention {
         let length = depth.max(chunk);
         let parallel = batch * heads.num_heads * chunk * depth / (length * depth.min(length)).max(1.0);
         Features {
-            analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
+            analytic_ns: roofline(LAUNCH_NS, flops.max(block), bytes / peak.memory_bandwidth),
             point: [
                 length.log2(),
                 parallel.log2(),

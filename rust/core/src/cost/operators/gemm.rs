@@ -20,8 +20,8 @@ pub struct Gemm {
 const LAUNCH_NS: f64 = 2000.0;
 
 impl Operator for Gemm {
-    /// Logarithms of rows, columns and contracted size.
-    const AXES: usize = 3;
+    /// Logarithms of rows, columns and contracted size; 1 where block scales of the rows need a padded copy.
+    const AXES: usize = 4;
 
     fn features(&self, peak: &Peak) -> Features {
         let Self { format, m, n, k } = *self;
@@ -30,9 +30,10 @@ impl Operator for Gemm {
         }
         let flops = 2.0 * m * n * k / peak.flops(format);
         let bytes = n * k * weight_bytes(format) + m * k * peak.activation_bytes(format) + m * n * 2.0;
+        let padded = format == WeightFormat::Fp8Block && m % 4.0 != 0.0;
         Features {
             analytic_ns: roofline(LAUNCH_NS, flops, bytes / peak.memory_bandwidth),
-            point: [m.log2(), n.log2(), k.log2(), 0.0, 0.0, 0.0],
+            point: [m.log2(), n.log2(), k.log2(), f64::from(u8::from(padded)), 0.0, 0.0],
         }
     }
 

@@ -1,8 +1,8 @@
 //! The whole multi-head latent attention module of DeepSeek-V3 (projections and attention), measured per number of heads.
 
 use super::table::{lenders, weight_bytes};
-use super::{Features, KvFormat, Operator, Table, roofline};
-use crate::cost::{Peak, WeightFormat};
+use super::{Features, Operator, Table, roofline};
+use crate::cost::{KvFormat, Peak, WeightFormat};
 
 /// The module on `batch` prompt chunks of `chunk` tokens behind `past` cached ones.
 #[derive(Debug, Clone, Copy, PartialEq)]

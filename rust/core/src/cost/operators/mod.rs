@@ -18,13 +18,10 @@ pub use gemm::Gemm;
 pub use mla::{MlaDecode, MlaPrefill};
 pub use moe::Moe;
 pub use rows::feature_rows;
-pub use table::{Table, kv_format, weight_format};
+pub use table::Table;
 
-pub use super::formats::KvFormat;
-pub use super::provenance::Provenance;
-
-use super::Peak;
 use super::grid::{Grid, MAX_AXES};
+use super::{Peak, Provenance};
 use crate::{Error, Result};
 
 /// An estimated time.

@@ -1,8 +1,8 @@
 //! Names of the fitted grids, and which weight formats borrow from which.
 
 use super::{Collective, DecodeAttention, Exchange, Gemm, MlaDecode, MlaPrefill, Moe, PrefillAttention};
-use super::{Kind, KvFormat, Operator};
-use crate::cost::WeightFormat;
+use super::{Kind, Operator};
+use crate::cost::{KvFormat, WeightFormat};
 use crate::{Error, Result};
 
 /// One fitted grid of a system.
@@ -35,8 +35,8 @@ impl Table {
         let mut parts = name.split('/');
         let operator = parts.next().ok_or_else(unknown)?;
         let (first, second) = (parts.next(), parts.next());
-        let weights = || first.and_then(weight_format).ok_or_else(unknown);
-        let kv = |part: Option<&str>| part.and_then(kv_format).ok_or_else(unknown);
+        let weights = || WeightFormat::parse(first.ok_or_else(unknown)?);
+        let kv = |part: Option<&str>| KvFormat::parse(part.ok_or_else(unknown)?);
         Ok(match operator {
             "gemm" => Self::Gemm(weights()?),
             "prefill" => Self::Prefill(kv(first)?),
@@ -66,28 +66,6 @@ impl Table {
             Self::Collective(_) => Collective::AXES,
             Self::Dispatch | Self::Combine => Exchange::AXES,
         }
-    }
-}
-
-/// The weight format called `name`.
-pub fn weight_format(name: &str) -> Option<WeightFormat> {
-    Some(match name {
-        "bf16" => WeightFormat::Bf16,
-        "fp8" => WeightFormat::Fp8,
-        "fp8_block" => WeightFormat::Fp8Block,
-        "int4" => WeightFormat::Int4,
-        "mxfp4" => WeightFormat::Mxfp4,
-        "nvfp4" => WeightFormat::Nvfp4,
-        _ => return None,
-    })
-}
-
-/// The cache format called `name`.
-pub fn kv_format(name: &str) -> Option<KvFormat> {
-    match name {
-        "bf16" => Some(KvFormat::Bf16),
-        "fp8" => Some(KvFormat::Fp8),
-        _ => None,
     }
 }
 
