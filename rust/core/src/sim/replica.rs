@@ -155,11 +155,8 @@ impl<'a> Replica<'a> {
     /// Everything there is to tell about the replica with this number.
     pub(super) fn into_result(self, replica: usize) -> ReplicaResult {
         let peak_blocks = self.pools.iter().map(KvBlocks::peak_blocks).max().unwrap_or(0);
-        let mut result = ReplicaResult {
-            done: Vec::new(),
-            totals: Totals { peak_blocks, ..self.totals },
-            logs: Vec::new(),
-        };
+        let mut result =
+            ReplicaResult { done: Vec::new(), totals: Totals { peak_blocks, ..self.totals }, logs: Vec::new() };
         for (lane, group) in (0..).zip(self.groups) {
             for (rank, member) in (0..).zip(group.lanes) {
                 if self.record {
