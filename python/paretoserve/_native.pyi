@@ -159,4 +159,6 @@ def simulate(
     step_time: StepTime,
     config: object,
     extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
+) -> tuple[
+    list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
+]: ...
