@@ -9,7 +9,7 @@ from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
 from paretoserve.cost.sizes import ModelSizes, model_sizes
 from paretoserve.cost.step_shape import StepShape
-from paretoserve.cost.step_time import Link, OperatorTime, StepTime
+from paretoserve.cost.step_time import Link, OperatorTime, StepTime, Utilization
 from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "RankMemory",
     "StepShape",
     "StepTime",
+    "Utilization",
     "energy",
     "hardware",
     "hardware_names",

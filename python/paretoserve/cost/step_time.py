@@ -9,11 +9,18 @@ from pathlib import Path
 
 from paretoserve import _native
 from paretoserve.cost.bundled import load_model
+from paretoserve.cost.gpu import Hardware
 from paretoserve.cost.model import Model
+from paretoserve.cost.operators import Operators
 from paretoserve.cost.step_shape import StepShape
+from paretoserve.cost.systems import hardware as find_hardware
 from paretoserve.cost.tables import read_tables
 
-__all__ = ["Link", "OperatorTime", "StepTime"]
+__all__ = ["Link", "OperatorTime", "StepTime", "Utilization"]
+
+# Host time that CUDA graphs and asynchronous scheduling leave visible, see bench/bench_silicon.py.
+HOST_S = 0.0005
+HOST_PER_SEQUENCE_S = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,25 @@ class Link:
     bandwidth: float
 
 
+@dataclass(frozen=True)
+class Utilization:
+    """Shares of the peak rates that a step uses.
+
+    Parameters
+    ----------
+    mfu, mbu : float
+        Operations per second over the peak of the weight format, bytes per second over the memory bandwidth.
+    """
+
+    mfu: float
+    mbu: float
+
+    @property
+    def possible(self) -> bool:
+        """Whether both are at most 1; a prediction beyond is wrong."""
+        return self.mfu <= 1.0 and self.mbu <= 1.0
+
+
 class StepTime:
     """Step time of one model on one layout and system.
 
@@ -72,8 +98,9 @@ class StepTime:
     0.012
     """
 
-    def __init__(self, native: _native.StepTime) -> None:
+    def __init__(self, native: _native.StepTime, *, peak: tuple[float, float] | None = None) -> None:
         self._native = native
+        self._peak = peak
 
     @property
     def native(self) -> _native.StepTime:
@@ -110,6 +137,75 @@ class StepTime:
             "per_context_token_s": per_context_token_s,
         }
         return cls(_native.StepTime.linear(*(_seconds(name, value) * 1e9 for name, value in numbers.items())))
+
+    @classmethod
+    def fit(
+        cls,
+        model: str | Path | Model,
+        hardware: str | Path | Hardware,
+        *,
+        tensor_parallel: int = 1,
+        pipeline_parallel: int = 1,
+        data_parallel: int = 1,
+        expert_parallel: bool = False,
+        weight_format: str = "bf16",
+        kv_format: str = "bf16",
+        host_s: float = HOST_S,
+        host_per_sequence_s: float = HOST_PER_SEQUENCE_S,
+    ) -> StepTime:
+        """Compile the fitted operators of a system that the package ships.
+
+        Parameters
+        ----------
+        model : str, Path or Model
+            As for `load_model`.
+        hardware : str, Path or Hardware
+            As for `hardware`; its operators must be among `Operators.systems`.
+        tensor_parallel, pipeline_parallel, data_parallel, expert_parallel
+            The layout of one engine, as in `rank_memory`.
+        weight_format, kv_format : str, default "bf16"
+            How weights and cache are stored.
+        host_s, host_per_sequence_s : float
+            Host time that is not hidden behind the GPU, of every step and of each decoding request in it.
+
+        Returns
+        -------
+        step_time : StepTime
+
+        Raises
+        ------
+        UnknownNameError
+            If model or system are not known, or no operators were fitted for the system.
+        ValueError
+            If the layout does not fit the model.
+
+        Notes
+        -----
+        With pipeline stages a step is the pass of one batch through all stages; the simulator keeps a batch per stage in
+        flight. Under expert parallelism the most loaded rank sets the time, for uniform routing. About a millisecond.
+
+        Examples
+        --------
+        >>> step_time = StepTime.fit("qwen3-32b", "h100_sxm", tensor_parallel=2)
+        >>> 0.01 < step_time.step_s(StepShape.of(contexts=[1000])) < 0.03
+        True
+        """
+        system = find_hardware(hardware)
+        layout = (
+            _count("tensor_parallel", tensor_parallel),
+            _count("pipeline_parallel", pipeline_parallel),
+            _count("data_parallel", data_parallel),
+            bool(expert_parallel),
+        )
+        native = _native.StepTime.fit(
+            load_model(model).native,
+            layout,
+            (weight_format, kv_format),
+            Operators.load(system.name).native,
+            (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
+        )
+        num_gpus = layout[0] * layout[1] * layout[2]
+        return cls(native, peak=(num_gpus * system.peak_flops(weight_format), num_gpus * system.memory_bandwidth))
 
     @classmethod
     def from_tables(
@@ -205,6 +301,20 @@ class StepTime:
     def work(self, shape: StepShape) -> tuple[float, float]:
         """Floating-point operations and bytes of device memory of a step on all GPUs; zero if the model is not known."""
         return self._native.work(shape.counts)
+
+    def utilization(self, shape: StepShape) -> Utilization:
+        """Return the shares of the peak arithmetic rate and of the memory bandwidth that a step uses.
+
+        Raises
+        ------
+        ValueError
+            If the peak rates are not known: only `StepTime.fit` knows them.
+        """
+        if self._peak is None:
+            raise ValueError("`utilization` needs peak rates, which only a step time made by StepTime.fit knows")
+        flops, num_bytes = self.work(shape)
+        seconds = max(self.step_s(shape), 1e-12)
+        return Utilization(flops / seconds / self._peak[0], num_bytes / seconds / self._peak[1])
 
     def explain(self, shape: StepShape) -> list[OperatorTime]:
         """Split the time of a step by operator; the parts add up to `step_s`.

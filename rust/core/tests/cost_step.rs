@@ -1,6 +1,6 @@
 //! Properties of the step model: closed form, lock-step, tables.
 
-use paretoserve_core::cost::attention::{AttentionTime, Prefill, Source, chunk_pairs};
+use paretoserve_core::cost::attention::{AttentionTime, Mixed, Prefill, Source, chunk_pairs};
 use paretoserve_core::cost::decode::Decode;
 use paretoserve_core::cost::step::{Linear, Parts, Pipeline};
 use paretoserve_core::cost::tables::{self, AttentionRow};
@@ -9,12 +9,21 @@ use paretoserve_core::cost::{Curve, Provenance, StepShape, StepTime};
 use proptest::prelude::*;
 
 fn attention(window: Option<f64>) -> AttentionTime {
-    let prefill = Prefill::sample(&[16.0, 2048.0], &[0.0, 1024.0], |c, p| 3000.0 + 0.2 * chunk_pairs(c, p)).unwrap();
+    let prefill =
+        Prefill::sample(&[16.0, 2048.0], &[0.0, 1024.0], window, |c, p| 3000.0 + 0.2 * chunk_pairs(c, p)).unwrap();
     let counts = [1.0, 8.0, 256.0];
     let decode = Decode::sample(&counts, &[16.0, 512.0, 9000.0], |n, k| 4000.0 + n * (20.0 + k).powf(0.9)).unwrap();
     let prefill_source = Source::sample([&[16.0, 2048.0], &[0.0, 1024.0]], |_, _| Provenance::Measured).unwrap();
     let decode_source = Source::sample([&counts, &[16.0, 9000.0]], |_, _| Provenance::Measured).unwrap();
-    AttentionTime { count: 4.0, window, prefill, decode, mixed: None, prefill_source, decode_source }
+    AttentionTime {
+        count: 4.0,
+        window,
+        prefill,
+        decode,
+        mixed: Mixed::slower_decode(4.0),
+        prefill_source,
+        decode_source,
+    }
 }
 
 fn model(stretch: f64) -> StepTime {

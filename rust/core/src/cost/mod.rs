@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod collective;
+pub mod compile;
 pub mod curve;
 pub mod decode;
 pub mod experts;

@@ -4,7 +4,7 @@
 //! decode); its rows without decodes give prefill, those without a chunk decode, the others the mixed ratio. Experts are
 //! tabulated by (tokens, activated experts); a step activates `E (1 - (1 - k/E)^T)` of them.
 
-use super::attention::{AttentionTime, Prefill, Source, chunk_pairs};
+use super::attention::{AttentionTime, Mixed, Prefill, Source, chunk_pairs};
 use super::collective::Link;
 use super::curve::Curve;
 use super::decode::Decode;
@@ -121,7 +121,7 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
     };
     let (axes, times) = regular_grid(kind(true, false).map(|row| ([row.chunk, row.past], row.ns)))?;
     let prefill_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
-    let prefill = Prefill::sample(&axes[0], &axes[1], |chunk, past| times.at([chunk, past]))?;
+    let prefill = Prefill::sample(&axes[0], &axes[1], window, |chunk, past| times.at([chunk, past]))?;
     let (axes, times) = regular_grid(kind(false, true).map(|row| ([row.decodes, row.context], row.ns)))?;
     let decode_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
     let decode = Decode::sample(&axes[0], &axes[1], |n, context| times.at([n, context]))?;
@@ -130,7 +130,7 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
         row.ns / (prefill.at(row.chunk, row.past, pairs) + decode.at(row.decodes, row.context))
     };
     let mixed = kind(true, true).map(|row| ([row.chunk, row.past, row.decodes, row.context], ratio(row)));
-    let mixed = if kind(true, true).next().is_some() { Some(regular_grid(mixed)?.1) } else { None };
+    let mixed = if kind(true, true).next().is_some() { Mixed::Ratio(regular_grid(mixed)?.1) } else { Mixed::Sum };
     Ok(AttentionTime { count, window, prefill, decode, mixed, prefill_source, decode_source })
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use paretoserve_core::cost::collective::Link;
+use paretoserve_core::cost::compile::Target;
 use paretoserve_core::cost::experts::Routing;
 use paretoserve_core::cost::step::Linear;
 use paretoserve_core::cost::tables::{self, AttentionRow, ExpertTable, Operator};
 use paretoserve_core::cost::work::WorkModel;
-use paretoserve_core::cost::{self, Curve, KvFormat, StepShape, WeightFormat};
+use paretoserve_core::cost::{self, Curve, KvFormat, Layout, StepShape, WeightFormat};
 use pyo3::prelude::*;
 
 use crate::arrays::Input;
@@ -114,6 +115,32 @@ impl StepTime {
     #[staticmethod]
     fn from_tables(py: Python<'_>, tables: Tables) -> PyResult<Self> {
         detached(py, || tables.compile()).map(Self::new)
+    }
+
+    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert and `host_ns` the numbers of
+    /// `linear`.
+    #[staticmethod]
+    fn fit(
+        py: Python<'_>,
+        model: &super::model::Model,
+        layout: (u32, u32, u32, bool),
+        formats: (String, String),
+        operators: &super::operators::Operators,
+        host_ns: (f64, f64, f64, f64),
+    ) -> PyResult<Self> {
+        let (tensor, pipeline, data, expert) = layout;
+        let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = host_ns;
+        detached(py, || {
+            let target = Target {
+                model: &model.inner,
+                layout: &Layout { tensor, pipeline, data, expert },
+                weights: WeightFormat::parse(&formats.0)?,
+                kv: KvFormat::parse(&formats.1)?,
+                operators: &operators.0,
+            };
+            target.compile(Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns })
+        })
+        .map(Self::new)
     }
 
     fn step_ns(&self, step: Shape) -> f64 {
