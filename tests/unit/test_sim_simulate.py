@@ -16,7 +16,9 @@ MS = 1_000_000
 STEP = StepTime.linear(0.001, per_prefill_token_s=1e-5)
 
 
-def run(arrival_ms, prompt, output, *, num_blocks=1000, step_time=STEP, hashes=None, extras=None, **config) -> Simulation:
+def run(
+    arrival_ms, prompt, output, *, num_blocks=1000, step_time=STEP, hashes=None, extras=None, **config
+) -> Simulation:
     trace = {}
     if hashes is not None:
         trace = {
@@ -25,7 +27,12 @@ def run(arrival_ms, prompt, output, *, num_blocks=1000, step_time=STEP, hashes=N
             "hash_block_tokens": 32,
         }
     return simulate(
-        Trace(arrival_ns=np.rint(np.array(arrival_ms) * MS).astype(np.int64), prompt_tokens=prompt, output_tokens=output, **trace),
+        Trace(
+            arrival_ns=np.rint(np.array(arrival_ms) * MS).astype(np.int64),
+            prompt_tokens=prompt,
+            output_tokens=output,
+            **trace,
+        ),
         Configuration(**config),
         step_time=step_time,
         num_blocks=num_blocks,
@@ -108,10 +115,11 @@ def test_running_out_of_blocks_preempts_the_last_admitted_and_computes_it_again(
     # Each prompt fills 4 of 9 blocks. Step 2 gives request 0 the fifth block; there is none for request 1, which gives way.
     result = run([0, 0], [64, 64], [10, 10], num_blocks=9)
     assert result.preemptions.tolist() == [0, 1]
-    # Step 1 takes 2.28 ms, 9 decodes of request 0 alone 9 ms; then 64 + 1 tokens are computed again and 8 decodes follow.
-    assert result.finish_ns.tolist() == [11.28 * MS, 20.92 * MS]
+    # Step 1 takes 2.28 ms, 9 decodes of request 0 alone 9 ms; then 65 tokens take 1.65 ms, 64 of them again, and 8 decodes
+    # follow.
+    assert result.finish_ns.tolist() == [11.28 * MS, 20.93 * MS]
     assert result.recomputed_tokens == 64
-    assert result.peak_blocks.tolist() == [5]
+    assert result.peak_blocks.tolist() == [9]
 
 
 def test_a_request_that_can_never_fit_is_rejected_with_the_reason():
@@ -157,9 +165,10 @@ def test_data_parallel_ranks_wait_for_each_other():
 def test_a_pipeline_overlaps_batches_and_a_token_passes_all_stages():
     alone = run([0], [100], [3], pipeline_parallel=2)
     assert alone.finish_ns.tolist() == [4 * MS]
-    # Two batches of 1 ms in flight, half a millisecond apart: in the steady state a token of each per millisecond.
+    # Each prompt is 1 ms in each stage: they end at 2 and 3. The first decode of request 0 waits for the second prompt in
+    # stage 2 until 3.5. From then on two batches of 1 ms are in flight, half a millisecond apart.
     both = run([0, 0], [100, 100], [101, 101], pipeline_parallel=2)
-    assert both.finish_ns.tolist() == [102 * MS, 103 * MS]
+    assert both.finish_ns.tolist() == [102.5 * MS, 103 * MS]
     assert both.busy_ns.tolist() == [103 * MS]
 
 
