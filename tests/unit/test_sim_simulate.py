@@ -112,11 +112,12 @@ def test_the_least_recently_used_prefix_is_evicted_from_its_end():
 
 
 def test_running_out_of_blocks_preempts_the_last_admitted_and_computes_it_again():
-    # Each prompt fills 4 of 9 blocks. Step 2 gives request 0 the fifth block; there is none for request 1, which gives way.
+    # Each prompt fills 4 of 9 blocks. Step 2 gives request 0 the fifth block; there is none for request 1, which gives
+    # way.
     result = run([0, 0], [64, 64], [10, 10], num_blocks=9)
     assert result.preemptions.tolist() == [0, 1]
-    # Step 1 takes 2.28 ms, 9 decodes of request 0 alone 9 ms; then 65 tokens take 1.65 ms, 64 of them again, and 8 decodes
-    # follow.
+    # Step 1 takes 2.28 ms, 9 decodes of request 0 alone 9 ms; then 65 tokens take 1.65 ms, 64 of them again, and 8
+    # decodes follow.
     assert result.finish_ns.tolist() == [11.28 * MS, 20.93 * MS]
     assert result.recomputed_tokens == 64
     assert result.peak_blocks.tolist() == [9]
@@ -165,8 +166,8 @@ def test_data_parallel_ranks_wait_for_each_other():
 def test_a_pipeline_overlaps_batches_and_a_token_passes_all_stages():
     alone = run([0], [100], [3], pipeline_parallel=2)
     assert alone.finish_ns.tolist() == [4 * MS]
-    # Each prompt is 1 ms in each stage: they end at 2 and 3. The first decode of request 0 waits for the second prompt in
-    # stage 2 until 3.5. From then on two batches of 1 ms are in flight, half a millisecond apart.
+    # Each prompt is 1 ms in each stage: they end at 2 and 3. The first decode of request 0 waits in stage 2 for the
+    # second prompt and ends at 3.5. From then on two batches of 1 ms are in flight, half a millisecond apart.
     both = run([0, 0], [100, 100], [101, 101], pipeline_parallel=2)
     assert both.finish_ns.tolist() == [102.5 * MS, 103 * MS]
     assert both.busy_ns.tolist() == [103 * MS]
@@ -205,7 +206,7 @@ def test_one_slot_with_unit_steps_is_the_queue_of_the_textbooks(rho, seed):
 def test_threads_and_repetition_change_nothing():
     rng = np.random.default_rng(0)
     load = (np.cumsum(rng.integers(0, 3, 300)), rng.integers(1, 300, 300), rng.integers(1, 60, 300))
-    base = dict(num_blocks=80, replicas=5, router="round_robin", policy="srpt")
+    base = {"num_blocks": 80, "replicas": 5, "router": "round_robin", "policy": "srpt"}
     results = [run(*load, **base, extras={"threads": threads}).to_dict() for threads in (1, 2, 5, None, 1)]
     assert all(result == results[0] for result in results)
     beside = []
