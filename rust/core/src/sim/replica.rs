@@ -24,10 +24,15 @@ const LAUNCHES_PER_STOP: u32 = 1 << 14;
 /// One is enough for a lone lane; lanes of a pipeline may give way to each other.
 const MAX_VAIN_LAUNCHES: u32 = 8;
 
-/// Whole nanoseconds. A sum of steps and their closed form differ by less than the margin, so that both round alike when the
-/// exact value is an integer.
+/// A sum of steps and their closed form differ by less, so that both round alike when the exact value is an integer.
+const ROUNDING_NS: f64 = 1e-6;
+
+/// The time of ranks in lockstep has no closed form: a longer stretch would be summed up in vain when an arrival cuts it.
+const MAX_LOCKSTEP_STRETCH: u64 = 8;
+
+/// Whole nanoseconds.
 fn whole(span_ns: f64) -> f64 {
-    (span_ns + 1e-6).floor()
+    (span_ns + ROUNDING_NS).floor()
 }
 
 /// One or more equal steps that are being computed.
@@ -60,6 +65,7 @@ impl Group {
 }
 
 /// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Land,
     Launch,
@@ -175,15 +181,20 @@ impl<'a> Replica<'a> {
         result
     }
 
+    /// The earliest event. Steps end before others begin at the same time; then the smaller index goes first.
     fn next_event(&self) -> Option<(u64, usize, Event)> {
-        let event_of = |(index, group): (usize, &Group)| match group.flight {
-            Some(flight) => Some((flight.end_ns, index, Event::Land)),
-            None if group.has_work() => Some((group.ready_ns.max(self.stage_free_ns[0]), index, Event::Launch)),
-            None => None,
-        };
-        // Steps end before others begin at the same time; then the smaller index goes first.
-        let order = |(time_ns, index, event): &(u64, usize, Event)| (*time_ns, matches!(event, Event::Launch), *index);
-        self.groups.iter().enumerate().filter_map(event_of).min_by_key(order)
+        let mut next: Option<(u64, usize, Event)> = None;
+        for (index, group) in self.groups.iter().enumerate() {
+            let (time_ns, event) = match group.flight {
+                Some(flight) => (flight.end_ns, Event::Land),
+                None if group.has_work() => (group.ready_ns.max(self.stage_free_ns[0]), Event::Launch),
+                None => continue,
+            };
+            if next.is_none_or(|(first_ns, _, first)| (time_ns, event) < (first_ns, first)) {
+                next = Some((time_ns, index, event));
+            }
+        }
+        next
     }
 
     fn launch(&mut self, index: usize, now_ns: u64) -> Result<()> {
@@ -193,7 +204,11 @@ impl<'a> Replica<'a> {
             return Err(Error::Interrupted);
         }
         let group = &mut self.groups[index];
-        let mut num_steps = if self.skip { u64::MAX } else { 1 };
+        let mut num_steps = match (self.skip, group.lanes.len()) {
+            (false, _) => 1,
+            (true, 1) => u64::MAX,
+            (true, _) => MAX_LOCKSTEP_STRETCH,
+        };
         for ((lane, pool), shape) in group.lanes.iter_mut().zip(&mut self.pools).zip(&mut group.shapes) {
             let mut view = PoolView { pool, lane: index as u32, num_lanes };
             *shape = lane.form(now_ns, &mut view, &mut self.totals)?;
@@ -238,10 +253,10 @@ impl<'a> Replica<'a> {
         }
         let whole_ns = whole(span_ns + fraction);
         let stages = self.stage_free_ns.len() as u64;
+        let (share, rest) = (whole_ns as u64 / stages, whole_ns as u64 % stages);
         let mut end_ns = start_ns;
         for (stage, free_ns) in (0..).zip(&mut self.stage_free_ns) {
-            let share = |part: u64| (u128::from(whole_ns as u64) * u128::from(part) / u128::from(stages)) as u64;
-            end_ns = end_ns.max(*free_ns) + share(stage + 1) - share(stage);
+            end_ns = end_ns.max(*free_ns) + share + u64::from(stage < rest);
             *free_ns = end_ns;
         }
         Ok(Flight { start_ns, num_steps, end_ns, fraction: span_ns + fraction - whole_ns })
@@ -251,18 +266,8 @@ impl<'a> Replica<'a> {
     fn steps_before(&self, index: usize, now_ns: u64) -> u64 {
         let group = &self.groups[index];
         let Some(flight) = group.flight else { return 1 };
-        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64;
-        let ends_after = |steps| whole(self.clock.span_ns(&group.shapes, steps) + group.fraction) >= span_ns;
-        let (mut low, mut high) = (1, flight.num_steps);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if ends_after(middle) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        low
+        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64 - group.fraction - ROUNDING_NS;
+        self.clock.steps_reaching(&group.shapes, flight.num_steps, span_ns)
     }
 
     /// End a stretch at the first step that ends at or after `now_ns`.
