@@ -103,7 +103,7 @@ def simulate(
     --------
     >>> from paretoserve.cost import StepTime
     >>> trace = Trace(arrival_ns=[0, 0], prompt_tokens=[100, 100], output_tokens=[1, 3])
-    >>> step_time = StepTime.linear(base_ns=1e6, per_prefill_token_ns=1e4)
+    >>> step_time = StepTime.linear(0.001, per_prefill_token_s=1e-5)
     >>> simulation = simulate(trace, Configuration(), step_time=step_time, num_blocks=100)
     >>> simulation.e2e_s
     array([0.003, 0.005])
