@@ -6,6 +6,21 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Model",
+    "Operators",
+    "Scheduler",
+    "StepTime",
+    "cuda_devices",
+    "cuda_is_available",
+    "fit_grid",
+    "operator_features",
+    "pareto_mask",
+    "sched_replay",
+    "sim_jobs",
+    "simulate",
+]
+
 @final
 class Model:
     def __new__(cls, hidden: int, vocab: int, tied_embeddings: bool, layers: Sequence[object]) -> Model: ...
@@ -26,6 +41,7 @@ class Model:
     def sizes(self) -> tuple[int, int, int]: ...
     def weight_bytes(self, weight_format: str) -> int: ...
 
+@final
 class Operators:
     def __new__(
         cls,
@@ -118,9 +134,7 @@ class StepTime:
     def step_ns(self, step: tuple[int, ...]) -> float: ...
     def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
     def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
-    def decode_steps_within(
-        self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int
-    ) -> int: ...
+    def decode_steps_within(self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int) -> int: ...
     def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
@@ -167,4 +181,6 @@ def simulate(
     step_time: StepTime,
     config: object,
     extras: object,
-) -> list[tuple[int, int, int, int, float, float, int, int, int, int, int]]: ...
+) -> tuple[
+    list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
+]: ...

@@ -83,8 +83,8 @@ def render_report(
     title : str
         Heading of the page.
     points : mapping of str to array_like of shape (n,), or pyarrow.Table
-        Columns of all points. Those that an axis names are numbers; the rest describes the configuration and is
-        shown in the hover text and the table, or once below the title where all points agree.
+        Columns of all points. Those that an axis names are numbers; the rest describes the configuration: in the hover
+        text and the table, whose first column is the first of them, or once below the title where all points agree.
     objectives : sequence of Axis
         What spans the front: shown in the hover text, in the table and on the axes, the first two at the start.
     front : array_like of bool, shape (n,)

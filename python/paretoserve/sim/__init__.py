@@ -5,13 +5,14 @@ from paretoserve.sim.jobs import Jobs, simulate_jobs
 from paretoserve.sim.load import load_trace
 from paretoserve.sim.profile import PROFILES
 from paretoserve.sim.readers.parquet import write_trace
-from paretoserve.sim.result import Simulation
+from paretoserve.sim.result import DecisionLog, Simulation
 from paretoserve.sim.simulate import simulate
 from paretoserve.sim.trace import Trace
 
 __all__ = [
     "PROFILES",
     "Configuration",
+    "DecisionLog",
     "Jobs",
     "Simulation",
     "Trace",

@@ -1,7 +1,9 @@
 """What a simulation tells: times per request, totals, and the sentences that explain them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from paretoserve.sim.configuration import Configuration
 from paretoserve.sim.trace import Trace
 
-__all__ = ["Simulation"]
+__all__ = ["DecisionLog", "Simulation"]
 
 # Per-request arrays that the native call fills.
 _ROWS = ("replica", "scheduled_ns", "first_token_ns", "finish_ns", "preemptions", "cached_tokens", "refusal")
@@ -30,6 +32,24 @@ _TOTALS = (
     "preemptions",
     "peak_blocks",
 )
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionLog:
+    """What one scheduler was asked and answered.
+
+    Attributes
+    ----------
+    replica, lane, rank : int
+        Whose scheduler: replica, batch in flight of its pipeline, data-parallel rank.
+    rows : ndarray of int64, shape (n, 6)
+        Read-only; `paretoserve.sched.KINDS` says what they mean and `paretoserve.sched.replay` repeats them.
+    """
+
+    replica: int
+    rank: int
+    lane: int
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,6 +89,8 @@ class Simulation:
         The most KV blocks that requests of one data-parallel rank held at a time.
     makespan_ns : int
         End of the last step, from time 0 of the trace.
+    decisions : tuple of DecisionLog
+        What each scheduler decided, if it was recorded.
     """
 
     trace: Trace
@@ -91,6 +113,7 @@ class Simulation:
     recomputed_tokens: int
     peak_blocks: NDArray[np.int64]
     makespan_ns: int
+    decisions: tuple[DecisionLog, ...]
 
     @classmethod
     def from_native(
@@ -100,7 +123,8 @@ class Simulation:
         num_blocks: int,
         arrays: Any,
         replicas: Sequence[tuple[float, ...]],
-    ) -> "Simulation":
+        logs: Sequence[tuple[int, int, int, bytes]],
+    ) -> Simulation:
         """Put together what the native call returned."""
         columns: dict[str, list[Any]] = {
             name: list(values) for name, values in zip(_TOTALS, zip(*replicas, strict=True), strict=True)
@@ -115,6 +139,9 @@ class Simulation:
             busy_ns=_frozen(np.array(columns["busy_ns"], dtype=np.int64)),
             peak_blocks=_frozen(np.array(columns["peak_blocks"], dtype=np.int64)),
             makespan_ns=max(columns["makespan_ns"]),
+            decisions=tuple(
+                DecisionLog(*place, np.frombuffer(rows, dtype=np.int64).reshape(-1, 6)) for *place, rows in logs
+            ),
         )
 
     @cached_property

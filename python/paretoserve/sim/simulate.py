@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve import _native
-from paretoserve.errors import DtypeError, ShapeError
+from paretoserve._integers import integer_array
+from paretoserve.errors import DtypeError
 from paretoserve.sim.configuration import Configuration, check_count
 from paretoserve.sim.result import Simulation
 from paretoserve.sim.trace import MAX_TOKENS, Trace
@@ -23,6 +24,7 @@ class _Extras:
     num_blocks: int
     host_ns: int
     overlap_host: bool
+    record: bool
     threads: int
 
 
@@ -54,6 +56,7 @@ def simulate(
     expected_output_tokens: ArrayLike | None = None,
     host_time_s: float = 0.0,
     overlap_host: bool = False,
+    record: bool = False,
     threads: int | None = None,
 ) -> Simulation:
     """Serve a trace with a configuration, event by event.
@@ -78,6 +81,8 @@ def simulate(
         Seconds of host work per step that `step_time` does not contain.
     overlap_host : bool, default False
         Whether the host works while the device computes: a step then takes the longer of the two, not their sum.
+    record : bool, default False
+        Whether to keep the decision log of every scheduler in ``Simulation.decisions``.
     threads : int, optional
         Most threads used; by default as many as there are processors. Only replicas behind ``"round_robin"`` can run on
         several. The result does not depend on it.
@@ -91,6 +96,8 @@ def simulate(
     ------
     DtypeError, ShapeError, ValueError
         If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not finite.
+    KeyboardInterrupt
+        On Ctrl-C in the main thread, within milliseconds.
 
     Notes
     -----
@@ -98,6 +105,11 @@ def simulate(
     budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last prompt chunk
     it computes; a request leaves with its last token. The interpreter lock is released. Stretches of equal decode steps
     are one event; the cost is O(requests x (replicas + log n) + events x running requests).
+
+    Data-parallel ranks have a scheduler and a cache each and step together. A pipeline of p stages keeps p batches in flight,
+    with an even share of `max_num_seqs` each, over one cache; `step_time` is the pass of one batch through all stages, of
+    which each takes an even part, and batches do not overtake each other. Prompts are hit in whole KV blocks, from the
+    hashes of the trace; at least one prompt token is always computed, and generated tokens are never shared.
 
     Examples
     --------
@@ -118,31 +130,28 @@ def simulate(
     extras = _Extras(
         num_blocks=check_count("num_blocks", num_blocks, MAX_TOKENS),
         host_ns=_nanoseconds(host_time_s),
-        overlap_host=bool(overlap_host),
+        overlap_host=_switch("overlap_host", overlap_host),
+        record=_switch("record", record),
         threads=check_count("threads", os.cpu_count() or 1 if threads is None else threads, 2**16),
     )
     arrays = _Arrays.empty(trace.num_requests)
-    expected = _expected(expected_output_tokens, trace.num_requests)
-    replicas = _native.simulate(arrays, trace, expected, native, config, extras)
-    return Simulation.from_native(trace, config, extras.num_blocks, arrays, replicas)
+    expected = expected_output_tokens
+    if expected is not None:
+        expected = integer_array("expected_output_tokens", expected, np.int32, 1, MAX_TOKENS, trace.num_requests)
+    replicas, logs = _native.simulate(arrays, trace, expected, native, config, extras)
+    return Simulation.from_native(trace, config, extras.num_blocks, arrays, replicas, logs)
 
 
 def _nanoseconds(host_time_s: float) -> int:
+    if isinstance(host_time_s, bool) or not isinstance(host_time_s, int | float | np.integer | np.floating):
+        raise DtypeError(f"`host_time_s` must be a number, got {type(host_time_s).__name__}")
     seconds = float(host_time_s)
     if not 0 <= seconds <= 3600:
         raise ValueError(f"`host_time_s` must be from 0 to 3600 seconds, got {seconds}")
     return round(seconds * 1e9)
 
 
-def _expected(lengths: ArrayLike | None, n: int) -> NDArray[np.int32] | None:
-    if lengths is None:
-        return None
-    given = np.asarray(lengths)
-    if given.shape != (n,):
-        raise ShapeError(f"`expected_output_tokens` must have shape ({n},), got {given.shape}")
-    if given.dtype.kind not in "iu":
-        raise DtypeError(f"`expected_output_tokens` must hold integers, got {given.dtype}")
-    if given.min() < 1 or given.max() > MAX_TOKENS:
-        outside = given[(given < 1) | (given > MAX_TOKENS)][0]
-        raise ValueError(f"`expected_output_tokens` must be from 1 to {MAX_TOKENS}, got {outside}")
-    return np.ascontiguousarray(given, dtype=np.int32)
+def _switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise DtypeError(f"`{name}` must be True or False, got {type(value).__name__}")
+    return bool(value)

@@ -56,7 +56,7 @@ fn services() -> impl Strategy<Value = Options> {
     let policy = prop_oneof![Just(PolicyKind::Fcfs), Just(PolicyKind::Srpt)];
     let layout = (1..4_u32, 1..4_u32, 1..4_u32);
     let cache = (10..80_u32, prop_oneof![Just(1_u32), Just(4), Just(16)], any::<bool>());
-    let limits = (1..9_u32, 1..80_u32, any::<bool>());
+    let limits = (1..9_u32, 1..80_u32, any::<bool>(), any::<bool>());
     let host = (0..20_u64, any::<bool>());
     (router, policy, layout, cache, limits, host).prop_map(|(router, policy, layout, cache, limits, host)| Options {
         replicas: layout.0,
@@ -65,7 +65,12 @@ fn services() -> impl Strategy<Value = Options> {
         num_blocks: cache.0,
         block_size: cache.1,
         prefix_caching: cache.2,
-        limits: Limits { reserve_full_prompt: limits.2, ..Limits::new(limits.0, limits.1) },
+        limits: Limits {
+            slots: limits.0,
+            token_budget: limits.1,
+            chunked_prefill: limits.2,
+            reserve_full_prompt: limits.3,
+        },
         scheduler: sched::Options { policy, ..sched::Options::default() },
         router,
         host_ns: host.0,
@@ -117,7 +122,7 @@ fn step_time() -> StepTime {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_request_gets_exactly_its_tokens_in_order(load in loads(), options in services()) {
@@ -125,8 +130,10 @@ proptest! {
         let (mut sampled, mut fresh) = (0, 0);
         for row in 0..load.prompt.len() {
             let tokens = load.prompt[row] + load.output[row] - 1;
-            if tokens as u32 > options.num_blocks * options.block_size {
-                prop_assert_eq!((outcome.refusal[row], outcome.replica[row], outcome.finish_ns[row]), (1, -1, -1));
+            let too_long = tokens as u32 > options.num_blocks * options.block_size;
+            if too_long || (!options.limits.chunked_prefill && tokens as u32 > options.limits.token_budget) {
+                let code = if too_long { 1 } else { 2 };
+                prop_assert_eq!((outcome.refusal[row], outcome.replica[row], outcome.finish_ns[row]), (code, -1, -1));
                 continue;
             }
             prop_assert_eq!(outcome.refusal[row], 0);

@@ -29,7 +29,7 @@ fn quick<T>(py: Python<'_>, result: paretoserve_core::Result<T>) -> PyResult<T> 
     result.map_err(|error| to_python(py, &error))
 }
 
-fn bytes<'py>(py: Python<'py>, values: impl Iterator<Item = i64>) -> Bound<'py, PyBytes> {
+fn bytes(py: Python<'_>, values: impl Iterator<Item = i64>) -> Bound<'_, PyBytes> {
     PyBytes::new(py, &values.flat_map(i64::to_ne_bytes).collect::<Vec<u8>>())
 }
 

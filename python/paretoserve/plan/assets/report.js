@@ -4,6 +4,7 @@
   const { title, axes, num_objectives: numObjectives, fields, picks, points } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const chart = byId("chart");
+  const family = "system-ui, 'DejaVu Sans', sans-serif";
   const state = { x: 0, y: Math.min(1, axes.length - 1), sortBy: null, descending: false, chosen: null };
 
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -78,20 +79,27 @@
     const visible = points.filter(shown(state.x, logX)).filter(shown(state.y, logY));
     const layout = { uirevision: [state.x, state.y, logX, logY].join(), xaxis: axisLayout(state.x, logX), yaxis: axisLayout(state.y, logY), hovermode: "closest",
       margin: { t: 10, r: 20, b: 60, l: 70 }, legend: { orientation: "h", y: -0.2 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
-      font: { family: "system-ui, 'DejaVu Sans', sans-serif", color: "#1c2733" }, hoverlabel: { align: "left" } };
+      font: { family, color: "#1c2733" }, hoverlabel: { align: "left", font: { family } } };
     Plotly.react(chart, traces(visible), layout, { responsive: true, displaylogo: false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { filename: "front" } });
+      modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]], toImageButtonOptions: { filename: "front" } });
     chart.setAttribute("aria-label", `${title}: ${name(state.y)} over ${name(state.x)}, ${visible.length} points`);
     const hidden = points.length - visible.length;
     byId("status").textContent = hidden ? `${hidden} points have no value on these axes and are not drawn` : "";
   }
 
-  function heading(label, column, hint) {
+  // The columns of the table: what names a point, its objectives, then the rest of its configuration.
+  const fieldColumns = fields.map((label, i) => ({ label, hint: "sort", text: (point) => point.fields[i] }));
+  const axisColumns = axes.slice(0, numObjectives).map((axis, i) => ({
+    label: axis.name, hint: axis.meaning || "sort", text: (point) => point.texts[i], number: (point) => point.values[i],
+  }));
+  const columns = [...fieldColumns.slice(0, 1), ...axisColumns, ...fieldColumns.slice(1)];
+
+  function heading(column) {
     const cell = document.createElement("th");
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = label.replaceAll("_", "_\u200b");
-    button.title = hint;
+    button.textContent = column.label.replaceAll("_", "_\u200b");
+    button.title = column.hint;
     button.addEventListener("click", () => {
       state.descending = state.sortBy === column && !state.descending;
       state.sortBy = column;
@@ -103,14 +111,14 @@
     return cell;
   }
 
-  // Columns are counted through: fields first, then axes. Points without a value come last in both directions.
+  // Points without a value come last in both directions.
   function order(a, b) {
-    const column = state.sortBy, axis = column - fields.length, sign = state.descending ? -1 : 1;
+    const column = state.sortBy;
     if (column === null) return b.front - a.front || a.index - b.index;
-    const [p, q] = axis < 0 ? [a.fields[column], b.fields[column]] : [a.values[axis], b.values[axis]];
+    const [p, q] = [a, b].map(column.number || column.text);
     if (p === null || q === null) return (p === null) - (q === null) || a.index - b.index;
-    const compared = axis < 0 ? p.localeCompare(q, "en", { numeric: true }) : p - q;
-    return sign * compared || a.index - b.index;
+    const compared = column.number ? p - q : p.localeCompare(q, "en", { numeric: true });
+    return (state.descending ? -compared : compared) || a.index - b.index;
   }
 
   function rowOf(point) {
@@ -119,11 +127,11 @@
     row.dataset.index = point.index;
     row.classList.toggle("front", point.front);
     row.setAttribute("aria-selected", point.index === state.chosen);
-    point.fields.concat(point.texts.slice(0, numObjectives)).forEach((text, i) => {
+    for (const column of columns) {
       const cell = row.insertCell();
-      cell.textContent = cell.title = text;
-      cell.classList.toggle("number", i >= fields.length);
-    });
+      cell.textContent = cell.title = column.text(point);
+      cell.classList.toggle("number", column.number !== undefined);
+    }
     for (const pick of point.picks) {
       const tag = document.createElement("span");
       tag.className = `tag pick-${picks.indexOf(pick) % 3}`;
@@ -135,8 +143,7 @@
 
   function fill() {
     const head = document.createElement("tr");
-    fields.forEach((field, i) => head.append(heading(field, i, "sort")));
-    axes.slice(0, numObjectives).forEach((axis, i) => head.append(heading(axis.name, fields.length + i, axis.meaning || "sort")));
+    head.append(...columns.map(heading));
     const rows = points.filter((point) => point.front || !byId("front-only").checked).sort(order);
     byId("table").tHead.replaceChildren(head);
     byId("table").tBodies[0].replaceChildren(...rows.map(rowOf));

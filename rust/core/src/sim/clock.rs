@@ -85,6 +85,7 @@ fn advance(shapes: &mut [StepShape], num_steps: u64) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums of small integers are exact")]
 mod tests {
     use super::*;
 

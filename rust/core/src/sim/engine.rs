@@ -84,6 +84,9 @@ impl<'a> Service<'a> {
             let row = row as usize;
             for replica in &mut replicas {
                 replica.run_until(self.trace.arrival_ns[row] as u64)?;
+                if self.options.router == Router::PrefixAffinity {
+                    replica.settle(self.trace.arrival_ns[row] as u64);
+                }
             }
             let load = |index: usize| replicas[index].load();
             let uncached = |index: usize| replicas[index].uncached_tokens(&self.trace, row);

@@ -287,20 +287,17 @@ impl<'a> KvBlocks<'a> {
             }
             let before = (u64::from(index) * u64::from(self.hash_block_tokens) / u64::from(self.block_size)) as u32;
             let own = want - (held.shared_blocks - before);
-            let resident = match self.slot_of.get(&hash) {
-                Some(&slot) => {
-                    if !referenced {
-                        self.reference(slot, want);
-                    }
-                    let segment = &mut self.segments[slot as usize];
-                    let resident = segment.blocks.min(want);
-                    segment.blocks = segment.blocks.max(want);
-                    resident
+            let resident = if let Some(&slot) = self.slot_of.get(&hash) {
+                if !referenced {
+                    self.reference(slot, want);
                 }
-                None => {
-                    self.insert(hash, want);
-                    0
-                }
+                let segment = &mut self.segments[slot as usize];
+                let resident = segment.blocks.min(want);
+                segment.blocks = segment.blocks.max(want);
+                resident
+            } else {
+                self.insert(hash, want);
+                0
             };
             held.private_blocks -= own;
             held.shared_blocks += own;

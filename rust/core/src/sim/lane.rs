@@ -32,14 +32,23 @@ struct Active {
     output_tokens: u32,
     /// Output tokens so far.
     generated: u32,
-    /// Tokens to compute before it decodes: the prompt, and after a preemption the output so far.
-    prefill_target: u32,
     /// Most tokens it ever had in the cache.
     most_computed: u32,
     outcome: Outcome,
 }
 
 impl Active {
+    /// Prompt and output so far.
+    fn known_tokens(&self) -> u32 {
+        self.prompt_tokens + self.generated
+    }
+
+    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end of a
+    /// recomputation may look the same, and is.
+    fn decodes(&self, computed: u32) -> bool {
+        self.generated > 0 && computed + 1 == self.known_tokens()
+    }
+
     /// Its first chunk (again) starts after `computed` tokens that the cache had.
     fn note_start(&mut self, now_ns: u64, computed: u32) {
         if self.outcome.scheduled_ns < 0 {
@@ -135,7 +144,6 @@ impl Lane {
             prompt_tokens,
             output_tokens: trace.output_tokens[row] as u32,
             generated: 0,
-            prefill_target: prompt_tokens,
             most_computed: 0,
             outcome: NOTHING,
         };
@@ -153,15 +161,13 @@ impl Lane {
         self.scheduler.next_batch(now_ns, &self.limits, pool, &mut self.batch)?;
         totals.preemptions += self.batch.preempted.len() as u64;
         for &request in &self.batch.preempted {
-            let active = &mut self.active[request as usize];
-            active.outcome.preemptions += 1;
-            active.prefill_target = active.prompt_tokens + active.generated;
+            self.active[request as usize].outcome.preemptions += 1;
         }
         let mut shape = StepShape::default();
         for scheduled in &self.batch.scheduled {
             let active = &mut self.active[scheduled.request as usize];
             let computed = scheduled.num_computed_tokens;
-            if computed >= active.prefill_target {
+            if active.decodes(computed) {
                 shape.num_decodes += 1;
                 shape.decode_context += u64::from(computed);
                 continue;
@@ -176,7 +182,7 @@ impl Lane {
             shape.num_prefills += 1;
             shape.prefill_context += past;
             shape.prefill_pairs += tokens * past + tokens * (tokens + 1) / 2;
-            shape.num_sampled += u32::from(after == active.prefill_target);
+            shape.num_sampled += u32::from(after == active.known_tokens());
         }
         shape.num_sampled += shape.num_decodes;
         Ok(shape)
@@ -228,6 +234,16 @@ impl Lane {
         (self.batch.scheduled.is_empty() && !self.has_work()) || self.scheduler.steady()
     }
 
+    /// Take the blocks of the first `num_steps` steps of a stretch.
+    pub(super) fn reserve_ahead(&self, num_steps: u64, pool: &mut PoolView<'_, '_>) {
+        if num_steps > 1 {
+            for scheduled in &self.batch.scheduled {
+                let reserved = pool.reserve(scheduled.request, scheduled.num_computed_tokens + num_steps as u32);
+                debug_assert!(reserved, "a stretch was planned without room for its tokens");
+            }
+        }
+    }
+
     /// The batch of the last [`Lane::form`] has run `num_steps` times, the last time until `end_ns`.
     pub(super) fn land(
         &mut self,
@@ -237,25 +253,20 @@ impl Lane {
         totals: &mut Totals,
     ) -> Result<()> {
         let steps = num_steps as u32;
-        if steps > 1 {
-            // All of them before the first one leaves, as the single steps would have done.
-            for scheduled in &self.batch.scheduled {
-                let reserved = pool.reserve(scheduled.request, scheduled.num_computed_tokens + steps);
-                debug_assert!(reserved, "a stretch was planned without room for its tokens");
-            }
-        }
+        // All of them before the first one leaves, as the single steps would have done.
+        self.reserve_ahead(num_steps, pool);
         for scheduled in &self.batch.scheduled {
             let request = scheduled.request;
             let active = &mut self.active[request as usize];
             let computed = scheduled.num_computed_tokens;
-            if computed >= active.prefill_target {
+            if active.decodes(computed) {
                 totals.decode_tokens += num_steps;
                 active.generated += steps;
                 active.most_computed = active.most_computed.max(computed + steps);
                 self.scheduler.advance(request, steps, steps)?;
             } else {
                 totals.prefill_tokens += u64::from(scheduled.num_tokens);
-                let sampled = u32::from(computed + scheduled.num_tokens == active.prefill_target);
+                let sampled = u32::from(computed + scheduled.num_tokens == active.known_tokens());
                 active.generated += sampled;
                 if sampled == 1 && active.outcome.first_token_ns < 0 {
                     active.outcome.first_token_ns = end_ns as i64;

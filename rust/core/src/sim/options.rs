@@ -9,12 +9,13 @@ const MAX_PLACES: u32 = 1 << 16;
 
 /// A service to simulate. The step time of its engines is an argument of its own.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a service, named where they are set")]
 pub struct Options {
     /// Engines behind the router.
     pub replicas: u32,
     /// Data-parallel ranks of an engine: each has its own scheduler and cache, all wait for the slowest in every step.
     pub data_parallel: u32,
-    /// Pipeline stages of an engine, and batches in flight. Not used if the step time spreads its steps over stages itself.
+    /// Pipeline stages of an engine, and batches in flight.
     pub pipeline: u32,
     /// KV blocks of one data-parallel rank.
     pub num_blocks: u32,

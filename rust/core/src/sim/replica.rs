@@ -24,6 +24,12 @@ const LAUNCHES_PER_STOP: u32 = 1 << 14;
 /// One is enough for a lone lane; lanes of a pipeline may give way to each other.
 const MAX_VAIN_LAUNCHES: u32 = 8;
 
+/// Whole nanoseconds. A sum of steps and their closed form differ by less than the margin, so that both round alike when the
+/// exact value is an integer.
+fn whole(span_ns: f64) -> f64 {
+    (span_ns + 1e-6).floor()
+}
+
 /// One or more equal steps that are being computed.
 #[derive(Debug, Clone, Copy)]
 struct Flight {
@@ -223,13 +229,14 @@ impl<'a> Replica<'a> {
     /// A flight of `num_steps` steps from `start_ns` on; with a pipeline it enters the stages here.
     fn flight(&mut self, index: usize, start_ns: u64, num_steps: u64) -> Result<Flight> {
         let group = &self.groups[index];
-        let span_ns = self.clock.span_ns(&group.shapes, num_steps) + group.fraction;
+        let fraction = group.fraction;
+        let span_ns = self.clock.span_ns(&group.shapes, num_steps);
         // Written so that NaN is refused, too.
         if !(span_ns >= 0.0 && span_ns + start_ns as f64 <= MAX_TIME_NS as f64) {
             let expected = "a model whose steps take 0 ns or more and end within 146 years";
             return Err(Error::value("step_time", expected, format!("{span_ns} ns")));
         }
-        let whole_ns = span_ns.floor();
+        let whole_ns = whole(span_ns + fraction);
         let stages = self.stage_free_ns.len() as u64;
         let mut end_ns = start_ns;
         for (stage, free_ns) in (0..).zip(&mut self.stage_free_ns) {
@@ -237,30 +244,48 @@ impl<'a> Replica<'a> {
             end_ns = end_ns.max(*free_ns) + share(stage + 1) - share(stage);
             *free_ns = end_ns;
         }
-        Ok(Flight { start_ns, num_steps, end_ns, fraction: span_ns - whole_ns })
+        Ok(Flight { start_ns, num_steps, end_ns, fraction: span_ns + fraction - whole_ns })
     }
 
-    /// End a stretch at the first step that ends at or after `now_ns`.
-    fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
-        let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
+    /// Steps of a stretch that start before `now_ns`, at least 1.
+    fn steps_before(&self, index: usize, now_ns: u64) -> u64 {
         let group = &self.groups[index];
-        let end_of =
-            |steps| flight.start_ns as f64 + (self.clock.span_ns(&group.shapes, steps) + group.fraction).floor();
+        let Some(flight) = group.flight else { return 1 };
+        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64;
+        let ends_after = |steps| whole(self.clock.span_ns(&group.shapes, steps) + group.fraction) >= span_ns;
         let (mut low, mut high) = (1, flight.num_steps);
         while low < high {
             let middle = low + (high - low) / 2;
-            if end_of(middle) >= now_ns as f64 {
+            if ends_after(middle) {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
-        if low < flight.num_steps {
+        low
+    }
+
+    /// End a stretch at the first step that ends at or after `now_ns`.
+    fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
+        let num_steps = self.steps_before(index, now_ns);
+        if num_steps < flight.num_steps {
             self.stage_free_ns.fill(flight.start_ns);
-            let shorter = self.flight(index, flight.start_ns, low)?;
+            let shorter = self.flight(index, flight.start_ns, num_steps)?;
             self.groups[index].flight = Some(shorter);
         }
         Ok(())
+    }
+
+    /// Let stretches take the blocks that they have used by now, so that the pools show what is resident.
+    pub(super) fn settle(&mut self, now_ns: u64) {
+        for index in 0..self.groups.len() {
+            let num_steps = self.steps_before(index, now_ns);
+            let num_lanes = self.groups.len() as u32;
+            for (lane, pool) in self.groups[index].lanes.iter().zip(&mut self.pools) {
+                lane.reserve_ahead(num_steps, &mut PoolView { pool, lane: index as u32, num_lanes });
+            }
+        }
     }
 
     fn land(&mut self, index: usize) -> Result<()> {
