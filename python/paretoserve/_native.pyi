@@ -6,6 +6,21 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Model",
+    "Operators",
+    "Scheduler",
+    "StepTime",
+    "cuda_devices",
+    "cuda_is_available",
+    "fit_grid",
+    "operator_features",
+    "pareto_mask",
+    "sched_replay",
+    "sim_jobs",
+    "simulate",
+]
+
 @final
 class Model:
     def __new__(cls, hidden: int, vocab: int, tied_embeddings: bool, layers: Sequence[object]) -> Model: ...
@@ -26,6 +41,7 @@ class Model:
     def sizes(self) -> tuple[int, int, int]: ...
     def weight_bytes(self, weight_format: str) -> int: ...
 
+@final
 class Operators:
     def __new__(
         cls,
@@ -35,6 +51,9 @@ class Operators:
         tables: list[tuple[str, list[NDArray[np.float64]], NDArray[np.float32], NDArray[np.uint8]]],
     ) -> Operators: ...
     def estimate(
+        self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
+    ) -> None: ...
+    def estimate_cold(
         self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
     ) -> None: ...
     def memory_ns(self, bytes: float) -> float: ...
@@ -106,13 +125,19 @@ class StepTime:
         base_ns: float, per_prefill_token_ns: float, per_decode_ns: float, per_context_token_ns: float
     ) -> StepTime: ...
     @staticmethod
+    def fit(
+        model: Model,
+        layout: tuple[int, int, int, bool],
+        formats: tuple[str, str],
+        operators: Operators,
+        host_ns: tuple[float, float, float, float],
+    ) -> StepTime: ...
+    @staticmethod
     def from_tables(tables: object) -> StepTime: ...
     def step_ns(self, step: tuple[int, ...]) -> float: ...
     def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
     def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
-    def decode_steps_within(
-        self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int
-    ) -> int: ...
+    def decode_steps_within(self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int) -> int: ...
     def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 

@@ -4,17 +4,13 @@
 //! attention is sampled on grids; collectives follow the layout. What depends on tokens alone is sampled at knots once, so a
 //! compile asks for about a thousand operator times and takes well under a millisecond.
 
-use super::attention::{AttentionTime, Mixed, Prefill, Source};
+mod attention;
+mod products;
+
 use super::curve::Curve;
-use super::decode::Decode;
-use super::experts::Routing;
-use super::formats::{KvFormat, Role};
-use super::matrices::{Cut, Matrix, layer_matrices};
+use super::formats::KvFormat;
 use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
-use super::operators::{
-    Collective, DecodeAttention, Estimate, Exchange, Gemm, Heads, Kind, MlaDecode, MlaPrefill, Moe, Operator,
-    Operators, PrefillAttention,
-};
+use super::operators::{Collective, Estimate, Exchange, Gemm, Kind, Operator, Operators};
 use super::provenance::Provenance;
 use super::sizes::stages;
 use super::step::{Linear, Parts, Pipeline, StepTime};
@@ -27,14 +23,6 @@ const KNOTS: [f64; 27] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, 768.0, 1024.0, 1536.0,
     2048.0, 3072.0, 4096.0, 6144.0, 8192.0, 12288.0, 16384.0, 32768.0, 65536.0,
 ];
-const CHUNKS: [f64; 11] = [16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 32768.0];
-const PASTS: [f64; 8] = [0.0, 128.0, 512.0, 2048.0, 8192.0, 32768.0, 65536.0, 131_072.0];
-const COUNTS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
-const CONTEXTS: [f64; 15] = [
-    16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 1536.0, 2048.0, 3072.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0,
-    131_072.0,
-];
-
 /// A model in its formats on a layout of a system.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -76,6 +64,14 @@ impl Target<'_> {
         (ns, provenance)
     }
 
+    /// As [`Self::ask`], but no faster than the peak rates allow: tables of small operators hit the cache, and beyond their edge
+    /// a ratio below one would be kept.
+    fn ask_possible<O: Operator>(&self, operator: &O, flops: f64, rate: f64, bytes: f64) -> (f64, Provenance) {
+        let (ns, provenance) = self.ask(operator);
+        let least = 1e9 * (flops / rate).max(bytes / self.operators.peak().memory_bandwidth);
+        if least > ns { (least, provenance.max(Provenance::Fitted)) } else { (ns, provenance) }
+    }
+
     fn stream(&self, bytes: f64) -> (f64, Provenance) {
         let Estimate { ns, provenance } = self.operators.memory_ns(bytes);
         (ns, provenance)
@@ -97,7 +93,7 @@ impl Target<'_> {
     fn ends(&self) -> Result<Vec<Term>> {
         let (hidden, tensor) = (self.hidden(), self.layout.tensor);
         let vocab = f64::from(self.model.vocab);
-        let head = |s| self.ask(&Gemm { format: WeightFormat::Bf16, m: s, n: vocab / f64::from(tensor), k: hidden });
+        let head = |s| self.gemm(&Gemm { format: WeightFormat::Bf16, m: s, n: vocab / f64::from(tensor), k: hidden });
         let mut terms = vec![
             Term::sample("embedding", By::Tokens, &KNOTS, 1.0, |t| self.stream(4.0 * t * hidden))?,
             Term::sample("LM head", By::Sampled, &KNOTS, 1.0, head)?,
@@ -109,75 +105,6 @@ impl Target<'_> {
             terms.push(Term::sample("gather of logits", By::Sampled, &KNOTS, 1.0, gather)?);
         }
         Ok(terms)
-    }
-
-    /// Matrix products of a layer; latent attention brings its own, routed experts are one operator.
-    fn products(&self, run: &Layers, count: f64) -> Result<Vec<Term>> {
-        let mut terms = Vec::new();
-        for matrix in layer_matrices(self.model.hidden, run, Cut::from(self.layout)) {
-            let Matrix { role, rows, columns, .. } = matrix;
-            let format = self.weights.applied_to(role, self.has_experts());
-            let name = match role {
-                Role::LatentAttention | Role::Expert | Role::Embedding => continue,
-                Role::Attention => "attention projections",
-                Role::Dense => "feed-forward",
-                Role::Router => "router",
-            };
-            let product = |m| self.product(Gemm { format, m, n: rows as f64, k: columns as f64 });
-            terms.push(Term::sample(name, By::Tokens, &KNOTS, count, product)?);
-        }
-        if let Ffn::Moe { num_experts, top_k, width, .. } = run.ffn {
-            let cut = Cut::from(self.layout);
-            let routing = Routing { num_experts, top_k, ranks: cut.expert_ranks as u32 };
-            let moe = Moe {
-                format: self.weights.applied_to(Role::Expert, true),
-                tokens: 0.0,
-                hidden: self.hidden(),
-                width: f64::from(width),
-                top_k: f64::from(top_k),
-                num_experts: f64::from(num_experts),
-                tensor: cut.expert_columns as f64,
-                expert: cut.expert_ranks as f64,
-            };
-            terms.push(Term::sample("experts", By::SharedTokens, &KNOTS, count, |t| self.experts(&moe, &routing, t))?);
-        }
-        Ok(terms)
-    }
-
-    /// One product. Block-scaled tables were measured one launch at a time: up to some hundred tokens they show 60 to 280 us of
-    /// host time, which the CUDA graphs of a serving engine hide. There a product with a scale per tensor, after a stream that
-    /// quantizes its input, is the better witness.
-    fn product(&self, gemm: Gemm) -> (f64, Provenance) {
-        let own = self.ask(&gemm);
-        if gemm.format != WeightFormat::Fp8Block {
-            return own;
-        }
-        let tensor_scaled = self.ask(&Gemm { format: WeightFormat::Fp8, ..gemm });
-        let quantize = self.stream(3.0 * gemm.m * gemm.k);
-        let borrowed = (tensor_scaled.0 + quantize.0, Provenance::Transferred);
-        if borrowed.0 < own.0 { borrowed } else { own }
-    }
-
-    /// Experts of the most loaded rank. The tables route evenly, so `pairs` token-expert pairs touch as many experts; uniform
-    /// routing touches fewer, which saves weight reads in the same proportion.
-    fn experts(&self, moe: &Moe, routing: &Routing, tokens: f64) -> (f64, Provenance) {
-        let pairs = tokens * routing.imbalance(tokens) * moe.top_k / moe.expert;
-        let (held, touched) = (moe.num_experts / moe.expert, routing.touched(tokens));
-        // FP8 experts without tuned kernels are slower than with block scales, which engines then use.
-        let formats = match moe.format {
-            WeightFormat::Fp8 => [WeightFormat::Fp8, WeightFormat::Fp8Block],
-            format => [format, format],
-        };
-        let even = |pairs: f64| {
-            let [own, other] =
-                formats.map(|format| self.ask(&Moe { format, tokens: pairs * moe.expert / moe.top_k, ..*moe }));
-            if other.0 < own.0 { (other.0, Provenance::Transferred) } else { own }
-        };
-        if pairs <= held {
-            return even(touched.min(pairs).max(1.0));
-        }
-        let (ns, provenance) = even(pairs);
-        (ns * touched / held, provenance)
     }
 
     /// Elementwise work of a layer: two norms with their residuals, rotary, activation.
@@ -231,32 +158,6 @@ impl Target<'_> {
         Ok(terms)
     }
 
-    fn attention(&self, kind: &Attention, count: f64) -> Result<AttentionTime> {
-        let (kv, tensor) = (self.kv, self.layout.tensor);
-        match *kind {
-            Attention::Gqa { num_heads, num_kv_heads, head_dim, window } => {
-                let heads = Heads {
-                    num_heads: f64::from(num_heads.div_ceil(tensor)),
-                    num_kv_heads: f64::from(num_kv_heads.div_ceil(tensor)),
-                    head_dim: f64::from(head_dim),
-                    window: window.map_or(f64::INFINITY, f64::from),
-                };
-                let prefill = |chunk, past| self.ask(&PrefillAttention { heads, kv, batch: 1.0, chunk, past });
-                let decode = |batch, context| self.ask(&DecodeAttention { heads, kv, batch, context });
-                let mixed = Mixed::slower_decode(heads.num_heads / heads.num_kv_heads);
-                sampled(count, window.map(f64::from), prefill, decode, mixed)
-            }
-            Attention::Mla { num_heads, .. } => {
-                let num_heads = f64::from(num_heads.div_ceil(tensor));
-                let format = self.weights.applied_to(Role::LatentAttention, self.has_experts());
-                let prefill = |chunk, past| self.ask(&MlaPrefill { format, kv, num_heads, batch: 1.0, chunk, past });
-                let decode = |batch, context| self.ask(&MlaDecode { format, kv, num_heads, batch, context });
-                // Prompts and decodes run different kernels.
-                sampled(count, None, prefill, decode, Mixed::Sum)
-            }
-        }
-    }
-
     fn pipeline(&self) -> Result<Pipeline> {
         let layout = self.layout;
         if layout.pipeline <= 1 {
@@ -270,30 +171,6 @@ impl Target<'_> {
         let hop = |t: f64| count * self.collective(Kind::AllGather, 2, 4.0 * t * self.hidden()).0;
         Ok(Pipeline { stretch, hops: Curve::sample(&KNOTS, hop)? })
     }
-}
-
-/// Attention of `count` layers sampled on the grids of this module.
-fn sampled(
-    count: f64,
-    window: Option<f64>,
-    prefill: impl Fn(f64, f64) -> (f64, Provenance),
-    decode: impl Fn(f64, f64) -> (f64, Provenance),
-    mixed: Mixed,
-) -> Result<AttentionTime> {
-    let mut contexts = CONTEXTS.to_vec();
-    if let Some(window) = window {
-        contexts.retain(|context| *context < window);
-        contexts.push(window);
-    }
-    Ok(AttentionTime {
-        count,
-        window,
-        prefill: Prefill::sample(&CHUNKS, &PASTS, window, |chunk, past| prefill(chunk, past).0)?,
-        decode: Decode::sample(&COUNTS, &contexts, |n, context| decode(n, context).0)?,
-        mixed,
-        prefill_source: Source::sample([&CHUNKS, &PASTS], |chunk, past| prefill(chunk, past).1)?,
-        decode_source: Source::sample([&COUNTS, &contexts], |n, context| decode(n, context).1)?,
-    })
 }
 
 /// One term for each name, in order of first appearance: runs of layers repeat their operators.
