@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from paretoserve import sched
-from paretoserve.cost import StepTime
-from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
+from paretoserve.cost import StepTime, rank_memory
+from paretoserve.errors import CapacityError, DtypeError, ShapeError, UnknownNameError
 from paretoserve.sim import Configuration, Simulation, Trace, simulate
 
 MS = 1_000_000
@@ -177,6 +177,26 @@ def test_host_time_is_added_or_overlapped():
     assert run([0], [100], [2], extras={"host_time_s": 0.0015}).finish_ns.tolist() == [6 * MS]
     overlapped = run([0], [100], [2], extras={"host_time_s": 0.0015, "overlap_host": True})
     assert overlapped.finish_ns.tolist() == [3.5 * MS]
+
+
+def test_model_and_system_stand_for_step_time_and_blocks():
+    trace = Trace(arrival_ns=[0, MS], prompt_tokens=[1000, 10], output_tokens=[20, 20])
+    config = Configuration(tensor_parallel=2)
+    layout = {"tensor_parallel": 2}
+    given = simulate(
+        trace,
+        config,
+        step_time=StepTime.fit("qwen3-32b", "h100_sxm", **layout),
+        num_blocks=rank_memory("qwen3-32b", hardware="h100_sxm", **layout).num_blocks,
+    )
+    derived = simulate(trace, config, model="qwen3-32b", system="h100_sxm")
+    assert derived.to_dict() == given.to_dict()
+    assert derived.num_blocks == given.num_blocks
+    assert derived.flops > 2 * 30e9 * 1048
+    with pytest.raises(ValueError, match="`step_time` and `num_blocks` must be given"):
+        simulate(trace, config, num_blocks=5)
+    with pytest.raises(CapacityError):
+        simulate(trace, Configuration(), model="deepseek-v3", system="h100_sxm")
 
 
 def test_decision_logs_replay():

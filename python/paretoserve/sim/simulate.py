@@ -57,8 +57,10 @@ def simulate(
     trace: Trace,
     config: Configuration,
     *,
-    step_time: Any,
-    num_blocks: int,
+    step_time: Any = None,
+    num_blocks: int | None = None,
+    model: Any = None,
+    system: Any = None,
     expected_output_tokens: ArrayLike | None = None,
     host_time_s: float = 0.0,
     overlap_host: bool = False,
@@ -76,10 +78,14 @@ def simulate(
         Requests in order of arrival.
     config : Configuration
         The service.
-    step_time : cost.StepTime
-        How long a step of one engine takes; must be made for the layout of `config`.
-    num_blocks : int
-        KV blocks of ``config.block_size`` tokens that one data-parallel rank has, from 1 to 2147483647.
+    step_time : cost.StepTime, optional
+        How long a step of one engine takes; must be made for the layout of `config`. Needed without `model` and
+        `system`.
+    num_blocks : int, optional
+        KV blocks of ``config.block_size`` tokens that one data-parallel rank has, from 1 to 2147483647. Needed without
+        `model` and `system`.
+    model, system : optional
+        As for `cost.load_model` and `cost.hardware`; what is not given above is then fitted for them.
     expected_output_tokens : array_like of int, shape (n,), optional
         Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Only the policy
         ``"srpt"`` uses them.
@@ -103,6 +109,8 @@ def simulate(
     DtypeError, ShapeError, ValueError
         If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not
         finite.
+    UnknownNameError, CapacityError
+        If `model` or `system` are not known, or the model does not fit.
     KeyboardInterrupt
         On Ctrl-C in the main thread, within milliseconds.
 
@@ -133,6 +141,14 @@ def simulate(
         raise DtypeError(f"`trace` must be a Trace, got {type(trace).__name__}\nhint: read files with sim.load_trace")
     if not isinstance(config, Configuration):
         raise DtypeError(f"`config` must be a Configuration, got {type(config).__name__}")
+    if step_time is None or num_blocks is None:
+        if model is None or system is None:
+            raise ValueError("`step_time` and `num_blocks` must be given, or `model` and `system`")
+        from paretoserve.sim.derive import derive
+
+        fitted, blocks = derive(model, system, trace, config)
+        step_time = fitted if step_time is None else step_time
+        num_blocks = blocks if num_blocks is None else num_blocks
     native = getattr(step_time, "native", step_time)
     if not isinstance(native, _native.StepTime):
         raise DtypeError(f"`step_time` must be a cost.StepTime, got {type(step_time).__name__}")
