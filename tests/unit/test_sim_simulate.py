@@ -2,14 +2,16 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from _data import data
 from paretoserve import sched
 from paretoserve.cost import StepTime, rank_memory
 from paretoserve.errors import CapacityError, DtypeError, ShapeError, UnknownNameError
-from paretoserve.sim import Configuration, Simulation, Trace, simulate
+from paretoserve.sim import Configuration, Simulation, Trace, load_trace, simulate
 
 MS = 1_000_000
 # A step: 1 ms, and 10 us for each prompt token in it.
@@ -311,3 +313,18 @@ def test_configuration_counts_gpus():
     assert (config.gpus_per_replica, config.num_gpus) == (12, 24)
     assert Configuration(**config.to_dict()) == config
     assert config.label() == "tp2 pp3 dp2 x2 bf16"
+
+
+def test_mooncake_hits_are_those_of_an_obvious_cache():
+    trace = load_trace(data("traces/mooncake_fast25/conversation_trace.part1.jsonl.gz")).head(2000)
+    # Requests far apart and no eviction: whatever was seen before is resident.
+    apart = replace(trace, arrival_ns=np.arange(trace.num_requests) * 10**12)
+    result = simulate(apart, Configuration(), step_time=STEP, num_blocks=10**9)
+    seen, expected = set(), []
+    for row, prompt in enumerate(trace.prompt_tokens.tolist()):
+        ids = trace.hash_ids[trace.hash_offsets[row] : trace.hash_offsets[row + 1]].tolist()
+        resident = next((index for index, block in enumerate(ids) if block not in seen), len(ids))
+        expected.append(min(resident * 512, (prompt - 1) // 16 * 16))
+        seen.update(ids)
+    assert result.cached_tokens.tolist() == expected
+    assert sum(expected) > 0
