@@ -104,7 +104,8 @@ fn after(shape: &StepShape, num_steps: u64) -> StepShape {
     StepShape { decode_context: shape.decode_context + num_steps * u64::from(shape.num_decodes), ..*shape }
 }
 
-fn advance(shapes: &mut [StepShape], num_steps: u64) {
+/// Let decode steps be `num_steps` later.
+pub(super) fn advance(shapes: &mut [StepShape], num_steps: u64) {
     for shape in shapes {
         *shape = after(shape, num_steps);
     }
