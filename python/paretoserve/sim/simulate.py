@@ -125,8 +125,9 @@ def simulate(
     flight over one cache, with an even share of `max_num_seqs` each; `step_time` is the pass of one batch through all
     stages, of which each takes an even part, and batches do not overtake each other.
 
-    The interpreter lock is released. Without a pipeline, stretches of equal decode steps are one event; the cost is
-    O(requests x (replicas + log n) + events x running requests).
+    The interpreter lock is released. Stretches of equal decode steps are one event (of engines with several ranks or
+    stages, one event each, without the scheduler); the cost is O(requests x (replicas + log n) + events x running
+    requests).
 
     Examples
     --------

@@ -16,39 +16,18 @@ impl<'a> StepClock<'a> {
         Self { step_time, host_ns: options.host_ns as f64, overlap_host: options.overlap_host }
     }
 
-    /// Nanoseconds of `num_steps` steps, the first with `shapes` (one per data-parallel rank). More than one step means pure
-    /// decoding, in which each step finds one more token of context per request.
+    /// Nanoseconds of `num_steps` steps, the first with `shapes` (one per data-parallel rank). More than one step means a single
+    /// rank that only decodes: each step finds one more token of context per request.
     pub(super) fn span_ns(&self, shapes: &[StepShape], num_steps: u64) -> f64 {
         match shapes {
-            [shape] if num_steps == 1 => self.with_host(self.step_time.step_ns(shape)),
-            [shape] => self.run_ns(shape, num_steps),
-            _ if num_steps == 1 => self.with_host(self.step_time.lockstep_ns(shapes)),
-            _ => {
-                let mut later = shapes.to_vec();
-                let mut total = 0.0;
-                for _ in 0..num_steps {
-                    total += self.with_host(self.step_time.lockstep_ns(&later));
-                    advance(&mut later, 1);
-                }
-                total
-            }
+            [shape] if num_steps > 1 => self.run_ns(shape, num_steps),
+            [shape] => self.with_host(self.step_time.step_ns(shape)),
+            _ => self.with_host(self.step_time.lockstep_ns(shapes)),
         }
     }
 
     /// The fewest of at most `most` such steps that take `span_ns` together or longer; `most` if none do.
     pub(super) fn steps_reaching(&self, shapes: &[StepShape], most: u64, span_ns: f64) -> u64 {
-        if shapes.len() > 1 {
-            let mut later = shapes.to_vec();
-            let mut total = 0.0;
-            for steps in 1..most {
-                total += self.with_host(self.step_time.lockstep_ns(&later));
-                if total >= span_ns {
-                    return steps;
-                }
-                advance(&mut later, 1);
-            }
-            return most;
-        }
         let (mut low, mut high) = (1, most);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -143,14 +122,23 @@ mod tests {
     }
 
     #[test]
-    fn ranks_in_lockstep_take_the_slowest_each_step() {
+    fn ranks_in_lockstep_take_the_slowest() {
         let step_time = StepTime::linear(100.0, 0.0, 0.0, 1.0);
-        let idle = StepShape::default();
-        let long = StepShape { num_decodes: 1, decode_context: 13, ..DECODES };
-        // 113 against 110, 114 against 112, 115 against 114, 116 against 116, 117 against 118.
-        assert_eq!(
-            clock(&step_time, 0, false).span_ns(&[DECODES, long, idle], 5),
-            113.0 + 114.0 + 115.0 + 116.0 + 118.0
-        );
+        let mut shapes = [DECODES, StepShape { num_decodes: 1, decode_context: 13, ..DECODES }, StepShape::default()];
+        let mut spans = Vec::new();
+        for _ in 0..5 {
+            spans.push(clock(&step_time, 0, false).span_ns(&shapes, 1));
+            advance(&mut shapes, 1);
+        }
+        // Ranks of 110, 112, 114, ... and of 113, 114, 115, ...
+        assert_eq!(spans, [113.0, 114.0, 115.0, 116.0, 118.0]);
+    }
+
+    #[test]
+    fn the_fewest_steps_are_found() {
+        // Steps of 110, 112, 114, 116 ns.
+        let step_time = StepTime::linear(100.0, 0.0, 0.0, 1.0);
+        let reaching = |span_ns| clock(&step_time, 0, false).steps_reaching(&[DECODES], 4, span_ns);
+        assert_eq!([0.0, 110.0, 110.5, 222.0, 223.0, 1e9].map(reaching), [1, 1, 2, 2, 3, 4]);
     }
 }

@@ -6,8 +6,9 @@
 //! batches fill all of them, and a long prefill delays every decode behind it.
 //!
 //! Equal decode steps form a stretch, which is planned as long as possible and cut when a request arrives that could change the
-//! next batch. Without a pipeline a stretch is one flight. The batches of a pipeline meet in its stages, so there each step
-//! is a flight, but schedulers and books are left alone until the stretch ends.
+//! next batch. A stretch of a single lane is one flight. The time of ranks in lockstep has no closed form, and the batches of
+//! a pipeline meet in its stages, so there each step is a flight, but schedulers and books are left alone until the stretch
+//! ends.
 
 use super::clock::{StepClock, advance};
 use super::group::{Event, Flight, Group};
@@ -29,9 +30,6 @@ const MAX_VAIN_LAUNCHES: u32 = 8;
 /// A sum of steps and their closed form differ by less, so that both round alike when the exact value is an integer.
 const ROUNDING_NS: f64 = 1e-6;
 
-/// The time of ranks in lockstep has no closed form: a longer stretch would be summed up in vain when an arrival cuts it.
-const MAX_LOCKSTEP_STRETCH: u64 = 8;
-
 /// Whole nanoseconds.
 fn whole(span_ns: f64) -> f64 {
     (span_ns + ROUNDING_NS).floor()
@@ -46,6 +44,8 @@ pub(super) struct Replica<'a> {
     /// When each pipeline stage is free again.
     stage_free_ns: Vec<u64>,
     skip: bool,
+    /// Whether each flight is a single step.
+    step_by_step: bool,
     record: bool,
     /// Asked now and then whether to give up.
     stop: &'a (dyn Fn() -> bool + Sync),
@@ -67,6 +67,7 @@ impl<'a> Replica<'a> {
             pools: (0..options.data_parallel).map(pool).collect(),
             stage_free_ns: vec![0; options.pipeline as usize],
             skip: options.skip,
+            step_by_step: options.pipeline > 1 || options.data_parallel > 1,
             record: options.record,
             stop,
             totals: Totals::default(),
@@ -169,7 +170,7 @@ impl<'a> Replica<'a> {
                 return self.wait_for_others(index, now_ns);
             }
         }
-        let num_steps = if self.groups.len() > 1 { 1 } else { self.groups[index].planned };
+        let num_steps = if self.step_by_step { 1 } else { self.groups[index].planned };
         let flight = self.flight(index, now_ns, num_steps)?;
         self.groups[index].flight = Some(flight);
         self.groups[index].vain_launches = 0;
@@ -181,11 +182,7 @@ impl<'a> Replica<'a> {
         self.settle_others(index);
         let preemptions = self.totals.preemptions;
         let group = &mut self.groups[index];
-        let mut planned = match (self.skip, group.lanes.len(), self.stage_free_ns.len()) {
-            (false, _, _) => 1,
-            (true, 2.., 1) => MAX_LOCKSTEP_STRETCH,
-            _ => u64::MAX,
-        };
+        let mut planned = if self.skip { u64::MAX } else { 1 };
         for rank in 0..group.lanes.len() {
             let mut view = group.view(&mut self.pools[rank]);
             let lane = &mut group.lanes[rank];
@@ -289,7 +286,7 @@ impl<'a> Replica<'a> {
 
     /// End a stretch at the first step that ends at or after `now_ns`.
     fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
-        if self.groups.len() > 1 {
+        if self.step_by_step {
             let group = &mut self.groups[index];
             group.planned = group.planned.min(group.begun());
             return Ok(());
@@ -307,9 +304,9 @@ impl<'a> Replica<'a> {
 
     /// Let stretches take the blocks that they have used by now, so that the pools show what is resident.
     pub(super) fn settle(&mut self, now_ns: u64) {
-        let lone = self.groups.len() == 1;
         for index in 0..self.groups.len() {
-            let num_steps = if lone { self.steps_before(index, now_ns) } else { self.groups[index].begun() };
+            let begun = self.groups[index].begun();
+            let num_steps = if self.step_by_step { begun } else { self.steps_before(index, now_ns) };
             self.groups[index].reserve_ahead(num_steps, &mut self.pools);
         }
     }
