@@ -4,9 +4,9 @@ from statistics import median
 
 import numpy as np
 import pytest
+
 from _data import data
 from _silicon import read_points
-
 from paretoserve.cost import Link, Operators, StepShape, StepTime
 from paretoserve.errors import DataError, UnknownNameError
 
@@ -97,7 +97,7 @@ def test_work_counts_operations_and_bytes():
 def test_linear_in_seconds():
     model = StepTime.linear(0.5, per_prefill_token_s=0.25, per_decode_s=2.0, per_context_token_s=0.125)
     assert model.step_s(StepShape.of(chunks=[(4, 6)], contexts=[8, 12])) == pytest.approx(0.5 + 1.0 + 4.0 + 26 / 8)
-    with pytest.raises(ValueError, match="only a step time made by StepTime.fit"):
+    with pytest.raises(ValueError, match=r"only a step time made by StepTime\.fit"):
         model.utilization(SHAPES[0])
 
 
@@ -151,10 +151,18 @@ def write_tables(folder, *, attention_us=10.0, drop=()):
     import pyarrow as pa
 
     counts = np.array([1, 64, 2048])
-    rows = [(c, p, n, k) for c, p in [(0, 0), (16, 0), (2048, 0)] for n, k in [(0, 0), (1, 16), (1, 4096), (8, 16), (8, 4096)]]
+    rows = [
+        (c, p, n, k)
+        for c, p in [(0, 0), (16, 0), (2048, 0)]
+        for n, k in [(0, 0), (1, 16), (1, 4096), (8, 16), (8, 4096)]
+    ]
     columns = list(zip(*rows[1:], strict=True))
     tables = {
-        "dense": {"layer": ["qkv_proj"] * 3 + ["embedding"] * 3, "tokens": [*counts, *counts], "time_us": [20, 30, 900] * 2},
+        "dense": {
+            "layer": ["qkv_proj"] * 3 + ["embedding"] * 3,
+            "tokens": [*counts, *counts],
+            "time_us": [20, 30, 900] * 2,
+        },
         "per_sequence": {"layer": ["lm_head"] * 3, "sequences": counts, "time_us": [100.0, 100.0, 200.0]},
         "attention": dict(zip(["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"], columns, strict=True))
         | {"time_us": [attention_us] * len(rows[1:])},

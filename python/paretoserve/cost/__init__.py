@@ -8,8 +8,9 @@ from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
 from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.step_parts import Link, OperatorTime, Utilization
 from paretoserve.cost.step_shape import StepShape
-from paretoserve.cost.step_time import Link, OperatorTime, StepTime, Utilization
+from paretoserve.cost.step_time import StepTime
 from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [

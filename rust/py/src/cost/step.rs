@@ -26,6 +26,9 @@ fn shape(shape: &Shape) -> StepShape {
 /// Operators by one count: name, how often a step runs them, counts, nanoseconds.
 type Rows = Vec<(String, f64, Input<f64>, Input<f64>)>;
 
+type AttentionColumns = (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>);
+type ExpertColumns = (f64, Input<f64>, Input<f64>, Input<f64>, u32, u32, u32);
+
 fn operators(rows: &Rows) -> paretoserve_core::Result<Vec<Operator>> {
     let operator = |(name, count, knots, ns): &(String, f64, Input<f64>, Input<f64>)| {
         let curve = Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?;
@@ -45,9 +48,9 @@ struct Tables {
     per_sequence: Rows,
     num_layers: f64,
     /// chunk, past, decodes, context, nanoseconds.
-    attention: (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>),
+    attention: AttentionColumns,
     /// layers, tokens, activated experts, nanoseconds, experts, experts per token, ranks.
-    experts: Option<(f64, Input<f64>, Input<f64>, Input<f64>, u32, u32, u32)>,
+    experts: Option<ExpertColumns>,
     /// latency in nanoseconds, bytes per nanosecond.
     link: Option<(f64, f64)>,
     tensor_ranks: u32,
@@ -106,6 +109,7 @@ impl StepTime {
 }
 
 #[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "arguments that Python converts are owned")]
 impl StepTime {
     #[staticmethod]
     fn linear(base_ns: f64, per_prefill_token_ns: f64, per_decode_ns: f64, per_context_token_ns: f64) -> Self {
