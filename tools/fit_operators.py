@@ -18,8 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from operators import attention, collectives, gemm, mla, moe
-from operators.fitting import FittedTable, Rates, fit
+from operators import attention, collectives, gemm, mixed, mla, moe
+from operators.fitting import FittedTable, fit
+
+from paretoserve.cost.grids import Rates
 
 MULTIPROCESSORS = {"a100_sxm": 108, "b200_sxm": 148, "h100_sxm": 132, "h200_sxm": 132, "rtx_pro_6000_server": 188}
 OUT = Path(__file__).resolve().parents[1] / "python/paretoserve/cost/data/operators"
@@ -39,6 +41,7 @@ def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, ob
     folder = data / "perf/kernels" / system
     peak = rates(data, system)
     tables = [table for family in (gemm, attention, moe, mla, collectives) for table in family.read(folder)]
+    tables += mixed.read(data, system)
     fitted = [fit(table, peak) for table in tables]
     launch_ns, fraction = gemm.memory_stream(folder, peak[3])
     sources = sorted(path.stem for path in folder.glob("*.parquet"))

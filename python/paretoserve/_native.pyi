@@ -53,6 +53,9 @@ class Operators:
     def estimate(
         self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
     ) -> None: ...
+    def estimate_cold(
+        self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
+    ) -> None: ...
     def memory_ns(self, bytes: float) -> float: ...
 
 @final

@@ -1,6 +1,6 @@
 """Fit one operator table: split rows, place knots, solve, quantize, and measure the error on the rows held out.
 
-Analytic times and grid coordinates come from the library itself (`_native.operator_features`), so what is fitted here is
+Analytic times and grid coordinates come from the library itself (`paretoserve.cost.grids.features`), so what is fitted here is
 exactly what is looked up there.
 """
 
@@ -12,13 +12,10 @@ import numpy as np
 import pandas as pd
 
 from paretoserve import _native
+from paretoserve.cost.grids import Rates, features, fit_grid
 
 STEP = 1 / 32
 """Smallest step of the stored log-ratios; rounding to it costs at most 1.6 %, 0.8 % on average, before interpolation."""
-
-Rates = tuple[float, float, float, float, float, float, int, int]
-"""Peak rates as the native functions take them; see `paretoserve.cost.operators`."""
-
 
 @dataclass(frozen=True)
 class OperatorTable:
@@ -78,14 +75,6 @@ def held_out(table: OperatorTable) -> tuple[np.ndarray, np.ndarray]:
     return single & ~shape, shape
 
 
-def features(rates: Rates, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return analytic nanoseconds, shape (n,), and grid coordinates, shape (n, 6)."""
-    rows = np.ascontiguousarray(rows, dtype=np.float64)
-    analytic, points = np.empty(len(rows)), np.empty((len(rows), 6))
-    _native.operator_features(analytic, points, rates, name, rows)
-    return analytic, points
-
-
 def fit(table: OperatorTable, rates: Rates) -> FittedTable:
     """Fit `table` on its training rows and measure the stored grid on the others."""
     analytic, points = features(rates, table.name, table.rows)
@@ -93,14 +82,13 @@ def fit(table: OperatorTable, rates: Rates) -> FittedTable:
     single, shape = held_out(table)
     train = ~(single | shape)
     axes = [_touched(np.asarray(axis, dtype=np.float64), points[train, i]) for i, axis in enumerate(table.axes)]
-    knots = int(np.prod([len(axis) for axis in axes]))
-    values, supported = np.empty(knots, dtype=np.float32), np.empty(knots, dtype=np.uint8)
     target = np.log(table.nanoseconds / analytic)
-    _native.fit_grid(values, supported, axes, points[train], target[train], table.bend, 1e-4, 2)
+    grid = fit_grid(axes, points[train], target[train], bend=table.bend)
+    values = grid.values
     offset = float(np.round(values.min(), 4))
     step = max(STEP, float(np.ceil((values.max() - offset) / 255 * 1e6) / 1e6))
     codes = np.round((values.astype(np.float64) - offset) / step).clip(0, 255).astype(np.uint8)
-    fitted = FittedTable(table.name, [list(axis) for axis in axes], codes, offset, step, supported, {})
+    fitted = FittedTable(table.name, [list(axis) for axis in axes], codes, offset, step, grid.supported, {})
     predicted = estimate(fitted, rates, table.rows)
     fitted.errors.update(rows=int(train.sum()), held_out=error(predicted, table.nanoseconds, single))
     if shape.any():

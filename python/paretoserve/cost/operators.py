@@ -137,16 +137,23 @@ class Operators:
         peak = dict(zip([*rates, "gpus_per_node", "multiprocessors"], self._meta["peak"], strict=True))
         return {key: self._meta[key] for key in ("system", "launch_ns", "memory_fraction", "sources")} | {"peak": peak}
 
-    def estimate(self, table: str, *arguments: ArrayLike) -> OperatorEstimate:
+    def estimate(self, table: str, *arguments: ArrayLike, cold: bool = False) -> OperatorEstimate:
         """Estimate rows of any operator.
 
         Parameters
         ----------
         table : str
             Operator and formats: ``gemm/<format>``, ``prefill/<kv>``, ``decode/<kv>``, ``moe/<format>``, ``mla_prefill/<format>/<kv>``,
-            ``mla_decode/<format>/<kv>``, ``all_reduce``, ``all_to_all``, ``all_gather``, ``reduce_scatter``, ``dispatch`` or ``combine``.
+            ``mla_decode/<format>/<kv>``, ``all_reduce``, ``all_to_all``, ``all_gather``, ``reduce_scatter``, ``dispatch``,
+            ``combine``, ``mixed`` or ``mixed_elsewhere``.
         *arguments : array_like of numbers
-            Its sizes in the order of the method that is named alike, all of them.
+            Its sizes in this order, all of them: m, n, k for gemm; num_heads, num_kv_heads, head_dim, window, batch, chunk, past
+            for prefill, the same with context in place of the last two for decode; tokens, hidden, width, top_k, num_experts,
+            tensor_parallel, expert_parallel for moe; num_heads, batch, chunk, past for mla_prefill; num_heads, batch, context for
+            mla_decode; num_gpus, num_bytes for collectives; tokens, hidden, top_k, num_gpus for dispatch and combine.
+        cold : bool, default False
+            Decode attention only: the cache is read from memory, as between the layers of a model. The tables repeat one call, so they
+            find caches that are smaller than the L2 there.
 
         Returns
         -------
@@ -161,7 +168,8 @@ class Operators:
         columns = np.broadcast_arrays(*(np.asarray(argument, dtype=np.float64) for argument in arguments))
         rows = np.ascontiguousarray(np.stack([column.ravel() for column in columns], axis=1))
         nanoseconds, provenance = np.empty(len(rows)), np.empty(len(rows), dtype=np.uint8)
-        self._native.estimate(nanoseconds, provenance, table, rows)
+        fill = self._native.estimate_cold if cold else self._native.estimate
+        fill(nanoseconds, provenance, table, rows)
         shape = columns[0].shape
         return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, _PROVENANCE[provenance].reshape(shape))
 
@@ -221,6 +229,7 @@ class Operators:
         head_dim: ArrayLike,
         window: ArrayLike = np.inf,
         kv_format: str = "bf16",
+        cold: bool = False,
     ) -> NDArray[np.float64]:
         """Return seconds of one layer's attention of one new token for each of `batch` requests.
 
@@ -232,9 +241,38 @@ class Operators:
             Tokens that each attends to, the new one included (the mean where they differ).
         num_heads, num_kv_heads, head_dim, window, kv_format
             As in `prefill_attention_s`.
+        cold : bool, default False
+            As in `estimate`; False reproduces the measured tables.
         """
         arguments = (num_heads, num_kv_heads, head_dim, window, batch, context)
-        return self.estimate(f"decode/{kv_format}", *arguments).seconds
+        return self.estimate(f"decode/{kv_format}", *arguments, cold=cold).seconds
+
+    def mixed_attention_s(
+        self,
+        prefill_s: ArrayLike,
+        decode_s: ArrayLike,
+        *,
+        prefill_tokens: ArrayLike,
+        num_decodes: ArrayLike,
+        context: ArrayLike,
+        group: ArrayLike,
+    ) -> NDArray[np.float64]:
+        """Return seconds of prefill and decode attention in one call, which is not their sum.
+
+        Measured on RTX PRO 6000 and RTX 4090 with groups of 4 and 8; transferred to other GPUs.
+
+        Parameters
+        ----------
+        prefill_s, decode_s : array_like
+            Seconds of both calls apart.
+        prefill_tokens, num_decodes, context : array_like
+            New prompt tokens, decoding requests, and the tokens each of those attends to.
+        group : array_like
+            Query heads per key-value head.
+        """
+        name = "mixed" if "mixed" in self._meta["tables"] else "mixed_elsewhere"
+        nanoseconds = (np.asarray(prefill_s, dtype=np.float64) * 1e9, np.asarray(decode_s, dtype=np.float64) * 1e9)
+        return self.estimate(name, *nanoseconds, prefill_tokens, num_decodes, context, group).seconds
 
     def moe_s(
         self,

@@ -74,6 +74,21 @@ impl Operators {
         })
     }
 
+    /// Fill nanoseconds and provenance of each row of decode attention whose cache is read from memory.
+    fn estimate_cold(
+        &self,
+        py: Python<'_>,
+        mut ns: Output<f64>,
+        mut provenance: Output<u8>,
+        table: &str,
+        rows: Input<f64>,
+    ) -> PyResult<()> {
+        detached(py, || {
+            let table = Table::parse(table)?;
+            self.0.estimate_cold_rows(ns.as_mut_slice(), provenance.as_mut_slice(), table, rows.as_slice())
+        })
+    }
+
     /// Nanoseconds of an elementwise operator that moves `bytes`.
     fn memory_ns(&self, bytes: f64) -> f64 {
         self.0.memory_ns(bytes).ns

@@ -52,7 +52,8 @@ impl Fit {
         for &(knot, weight) in &fit.corners {
             support[knot as usize] += f64::from(weight);
         }
-        let supported = support.iter().map(|&weight| weight >= 0.25).collect();
+        let supported: Vec<bool> = support.iter().map(|&weight| weight >= 0.25).collect();
+        let supported = between(&empty, &supported);
         Grid::new(empty.axes, values.iter().map(|&value| value as f32).collect(), supported)
     }
 
@@ -133,6 +134,17 @@ impl Fit {
     }
 }
 
+/// Knots with support, and those whose neighbors on both sides along some axis have it.
+fn between(grid: &Grid, supported: &[bool]) -> Vec<bool> {
+    let surrounded = |knot: usize| {
+        grid.axes.iter().zip(&grid.strides).any(|(axis, &stride)| {
+            let place = knot / stride % axis.len();
+            place > 0 && place + 1 < axis.len() && supported[knot - stride] && supported[knot + stride]
+        })
+    };
+    (0..supported.len()).map(|knot| supported[knot] || surrounded(knot)).collect()
+}
+
 fn check(dimensions: usize, points: &[f64], targets: &[f64], smoothness: &Smoothness) -> Result<()> {
     if targets.is_empty() || points.len() != targets.len() * dimensions {
         return Err(Error::Shape {
@@ -189,14 +201,14 @@ mod tests {
 
     #[test]
     fn rows_on_a_line_give_the_line_and_fill_the_gap() {
-        let axes = vec![vec![0.0, 1.0, 2.0, 3.0, 4.0]];
-        let points = [0.0, 0.5, 1.0, 3.0, 3.5, 4.0];
+        let axes = vec![vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]];
+        let points = [0.0, 0.5, 1.0, 3.0, 3.5];
         let targets: Vec<f64> = points.iter().map(|x| 2.0 * x - 1.0).collect();
         let grid = Fit::solve(axes, &points, &targets, &smooth()).unwrap();
         for (knot, value) in grid.values().iter().enumerate() {
             assert!((f64::from(*value) - (2.0 * knot as f64 - 1.0)).abs() < 1e-3, "knot {knot} is {value}");
         }
-        assert_eq!(grid.supported(), [true, true, false, true, true]);
+        assert_eq!(grid.supported(), [true, true, true, true, true, false]);
     }
 
     #[test]

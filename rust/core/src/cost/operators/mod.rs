@@ -7,14 +7,18 @@
 mod attention;
 mod collectives;
 mod gemm;
+mod mixed;
 mod mla;
 mod moe;
 mod rows;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use attention::{DecodeAttention, Heads, PrefillAttention};
 pub use collectives::{Collective, Exchange, Kind};
 pub use gemm::Gemm;
+pub use mixed::MixedAttention;
 pub use mla::{MlaDecode, MlaPrefill};
 pub use moe::Moe;
 pub use rows::feature_rows;

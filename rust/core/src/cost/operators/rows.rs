@@ -1,8 +1,8 @@
 //! Many estimates at once from rows of numbers: what a binding or a fit hands over.
 
 use super::{
-    Collective, DecodeAttention, Estimate, Exchange, Features, Gemm, Heads, MlaDecode, MlaPrefill, Moe, Operator,
-    Operators, PrefillAttention, Table,
+    Collective, DecodeAttention, Estimate, Exchange, Features, Gemm, Heads, MixedAttention, MlaDecode, MlaPrefill, Moe,
+    Operator, Operators, PrefillAttention, Table,
 };
 use crate::cost::Peak;
 use crate::cost::grid::MAX_AXES;
@@ -18,17 +18,18 @@ enum Call {
     MlaDecode(MlaDecode),
     Collective(Collective),
     Exchange(Exchange),
+    Mixed(MixedAttention),
 }
 
 impl Table {
     /// Numbers per row: `m n k`; `num_heads num_kv_heads head_dim window batch chunk past`; the same with `context` for the last
     /// two; `tokens hidden width top_k num_experts tensor expert`; `num_heads batch chunk past`; `num_heads batch context`;
-    /// `num_gpus bytes`; `tokens hidden top_k num_gpus`.
+    /// `num_gpus bytes`; `tokens hidden top_k num_gpus`; `prefill_ns decode_ns prefill_tokens num_decodes context group`.
     pub fn columns(self) -> usize {
         match self {
             Self::Gemm(_) | Self::MlaDecode(..) => 3,
             Self::Prefill(_) | Self::Moe(_) => 7,
-            Self::Decode(_) => 6,
+            Self::Decode(_) | Self::Mixed | Self::MixedElsewhere => 6,
             Self::MlaPrefill(..) | Self::Dispatch | Self::Combine => 4,
             Self::Collective(_) => 2,
         }
@@ -64,6 +65,14 @@ impl Table {
                 Call::MlaDecode(MlaDecode { format, kv, num_heads: row[0], batch: row[1], context: row[2] })
             }
             Self::Collective(kind) => Call::Collective(Collective { kind, num_gpus: row[0], bytes: row[1] }),
+            Self::Mixed | Self::MixedElsewhere => Call::Mixed(MixedAttention {
+                prefill_ns: row[0],
+                decode_ns: row[1],
+                prefill_tokens: row[2],
+                num_decodes: row[3],
+                context: row[4],
+                group: row[5],
+            }),
             Self::Dispatch | Self::Combine => Call::Exchange(Exchange {
                 combine: self == Self::Combine,
                 tokens: row[0],
@@ -129,6 +138,7 @@ impl Call {
             Self::MlaDecode(call) => call.features(peak),
             Self::Collective(call) => call.features(peak),
             Self::Exchange(call) => call.features(peak),
+            Self::Mixed(call) => call.features(peak),
         }
     }
 
@@ -142,6 +152,7 @@ impl Call {
             Self::MlaDecode(call) => operators.estimate(call),
             Self::Collective(call) => operators.estimate(call),
             Self::Exchange(call) => operators.estimate(call),
+            Self::Mixed(call) => operators.estimate(call),
         }
     }
 }
@@ -149,12 +160,31 @@ impl Call {
 impl Operators {
     /// Nanoseconds and provenance (`Provenance as u8`) of each of `rows`.
     pub fn estimate_rows(&self, ns: &mut [f64], provenance: &mut [u8], table: Table, rows: &[f64]) -> Result<()> {
+        self.each(ns, provenance, table, rows, |call| call.estimate(self))
+    }
+
+    /// The same with decode attention as [`Self::decode_cold`]; other operators are unchanged.
+    pub fn estimate_cold_rows(&self, ns: &mut [f64], provenance: &mut [u8], table: Table, rows: &[f64]) -> Result<()> {
+        self.each(ns, provenance, table, rows, |call| match call {
+            Call::Decode(decode) => self.decode_cold(decode),
+            other => other.estimate(self),
+        })
+    }
+
+    fn each(
+        &self,
+        ns: &mut [f64],
+        provenance: &mut [u8],
+        table: Table,
+        rows: &[f64],
+        estimate: impl Fn(&Call) -> Estimate,
+    ) -> Result<()> {
         if provenance.len() != ns.len() {
             return Err(Error::shape("provenance", ns.len(), provenance.len()));
         }
         let rows = table.rows(rows, ns.len())?;
         for (row, (ns, provenance)) in rows.zip(ns.iter_mut().zip(provenance)) {
-            let estimate = table.call(row).estimate(self);
+            let estimate = estimate(&table.call(row));
             *ns = estimate.ns;
             *provenance = estimate.provenance as u8;
         }

@@ -1,6 +1,8 @@
 //! Names of the fitted grids, and which weight formats borrow from which.
 
-use super::{Collective, DecodeAttention, Exchange, Gemm, MlaDecode, MlaPrefill, Moe, PrefillAttention};
+use super::{
+    Collective, DecodeAttention, Exchange, Gemm, MixedAttention, MlaDecode, MlaPrefill, Moe, PrefillAttention,
+};
 use super::{Kind, Operator};
 use crate::cost::{KvFormat, WeightFormat};
 use crate::{Error, Result};
@@ -22,6 +24,10 @@ pub enum Table {
     MlaDecode(WeightFormat, KvFormat),
     /// Collective over the links of a node.
     Collective(Kind),
+    /// Prefill and decode attention in one call, measured on this GPU.
+    Mixed,
+    /// The same, measured on other GPUs.
+    MixedElsewhere,
     /// Tokens to the ranks of their experts.
     Dispatch,
     /// Expert outputs back to the ranks of their tokens.
@@ -48,6 +54,8 @@ impl Table {
             "all_to_all" => Self::Collective(Kind::AllToAll),
             "all_gather" => Self::Collective(Kind::AllGather),
             "reduce_scatter" => Self::Collective(Kind::ReduceScatter),
+            "mixed" => Self::Mixed,
+            "mixed_elsewhere" => Self::MixedElsewhere,
             "dispatch" => Self::Dispatch,
             "combine" => Self::Combine,
             _ => return Err(unknown()),
@@ -64,6 +72,7 @@ impl Table {
             Self::MlaPrefill(..) => MlaPrefill::AXES,
             Self::MlaDecode(..) => MlaDecode::AXES,
             Self::Collective(_) => Collective::AXES,
+            Self::Mixed | Self::MixedElsewhere => MixedAttention::AXES,
             Self::Dispatch | Self::Combine => Exchange::AXES,
         }
     }
