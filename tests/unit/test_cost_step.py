@@ -7,7 +7,7 @@ import pytest
 
 from _data import data
 from _silicon import read_points
-from paretoserve.cost import Link, Operators, StepShape, StepTime
+from paretoserve.cost import Link, Operators, StepShape, StepTime, hardware_names
 from paretoserve.errors import DataError, UnknownNameError
 
 LAYOUTS = [
@@ -141,9 +141,12 @@ def test_fit_names_what_is_wrong(arguments, options, error, message):
         StepTime.fit(*arguments, **options)
 
 
-def test_every_system_with_operators_compiles():
-    for system in Operators.systems():
-        assert StepTime.fit("llama-3.1-8b", system).step_s(SHAPES[1]) > 0
+def test_every_system_compiles_and_says_what_is_borrowed():
+    for system in hardware_names():
+        model = StepTime.fit("llama-3.1-8b", system)
+        assert model.step_s(SHAPES[1]) > 0
+        assert model.utilization(SHAPES[1]).possible
+        assert (model.provenance(SHAPES[1]) == "transferred") == (system not in Operators.systems())
 
 
 def write_tables(folder, *, attention_us=10.0, drop=()):

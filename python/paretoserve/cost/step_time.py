@@ -9,8 +9,8 @@ from pathlib import Path
 from paretoserve import _native
 from paretoserve.cost.bundled import load_model
 from paretoserve.cost.gpu import Hardware
+from paretoserve.cost.lenders import operators_for
 from paretoserve.cost.model import Model
-from paretoserve.cost.operators import Operators
 from paretoserve.cost.step_parts import Link, OperatorTime, Utilization
 from paretoserve.cost.step_shape import StepShape
 from paretoserve.cost.systems import hardware as find_hardware
@@ -105,7 +105,8 @@ class StepTime:
         model : str, Path or Model
             As for `load_model`.
         hardware : str, Path or Hardware
-            As for `hardware`; its operators must be among `Operators.systems`.
+            As for `hardware`. A system without fitted operators borrows those of the most similar GPU at its own peak
+            rates, and every estimate says so.
         tensor_parallel, pipeline_parallel, data_parallel, expert_parallel
             The layout of one engine, as in `rank_memory`.
         weight_format, kv_format : str, default "bf16"
@@ -120,7 +121,7 @@ class StepTime:
         Raises
         ------
         UnknownNameError
-            If model or system are not known, or no operators were fitted for the system.
+            If model or system are not known.
         ValueError
             If the layout does not fit the model.
 
@@ -146,7 +147,7 @@ class StepTime:
             load_model(model).native,
             layout,
             (weight_format, kv_format),
-            Operators.load(system.name).native,
+            operators_for(system),
             (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
         )
         num_gpus = layout[0] * layout[1] * layout[2]

@@ -130,7 +130,11 @@ pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Resu
         row.ns / (prefill.at(row.chunk, row.past, pairs) + decode.at(row.decodes, row.context))
     };
     let mixed = kind(true, true).map(|row| ([row.chunk, row.past, row.decodes, row.context], ratio(row)));
-    let mixed = if kind(true, true).next().is_some() { Mixed::Ratio(regular_grid(mixed)?.1) } else { Mixed::Sum };
+    let mixed = if kind(true, true).next().is_some() {
+        Mixed::Ratio(regular_grid(mixed)?.1, Provenance::Interpolated)
+    } else {
+        Mixed::Sum
+    };
     Ok(AttentionTime { count, window, prefill, decode, mixed, prefill_source, decode_source })
 }
 

@@ -89,6 +89,11 @@ impl Operators {
         })
     }
 
+    /// The same ratios on a GPU of other rates.
+    fn lend(&self, py: Python<'_>, rates: Rates) -> PyResult<Self> {
+        detached(py, || self.0.lend(peak(rates)).map(Self))
+    }
+
     /// Nanoseconds of an elementwise operator that moves `bytes`.
     fn memory_ns(&self, bytes: f64) -> f64 {
         self.0.memory_ns(bytes).ns
