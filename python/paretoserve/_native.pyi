@@ -131,6 +131,7 @@ class StepTime:
         layout: tuple[int, int, int, bool],
         formats: tuple[str, str],
         operators: Operators,
+        link: tuple[float, float] | None,
         host_ns: tuple[float, float, float, float],
     ) -> StepTime: ...
     @staticmethod

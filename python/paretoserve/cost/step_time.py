@@ -95,6 +95,7 @@ class StepTime:
         expert_parallel: bool = False,
         weight_format: str = "bf16",
         kv_format: str = "bf16",
+        link: Link | None = None,
         host_s: float = HOST_S,
         host_per_sequence_s: float = HOST_PER_SEQUENCE_S,
     ) -> StepTime:
@@ -111,6 +112,8 @@ class StepTime:
             The layout of one engine, as in `rank_memory`.
         weight_format, kv_format : str, default "bf16"
             How weights and cache are stored.
+        link : Link, optional
+            Link between the GPUs, if it is not that of the system: collectives then come from it.
         host_s, host_per_sequence_s : float
             Host time that is not hidden behind the GPU, of every step and of each decoding request in it.
 
@@ -148,6 +151,7 @@ class StepTime:
             layout,
             (weight_format, kv_format),
             operators_for(system),
+            _link(link),
             (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
         )
         num_gpus = layout[0] * layout[1] * layout[2]
@@ -214,7 +218,7 @@ class StepTime:
             ranks=(_count("tensor_parallel", tensor_parallel), _count("data_parallel", data_parallel)),
             expert_parallel=expert_parallel,
             formats=(weight_format, kv_format),
-            link=None if link is None else (_seconds("latency_s", link.latency_s) * 1e9, link.bandwidth / 1e9),
+            link=_link(link),
             host_ns=(_seconds("host_s", host_s) * 1e9, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9),
             repeats=repeats or {},
         )
@@ -283,6 +287,15 @@ class StepTime:
         least = 0.05 * sum(part.seconds for part in parts)
         order = ("measured", "interpolated", "fitted", "transferred")
         return max((part.provenance for part in parts if abs(part.seconds) >= least), key=order.index, default="fitted")
+
+
+def _link(link: Link | None) -> tuple[float, float] | None:
+    if link is None:
+        return None
+    bandwidth = link.bandwidth
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or not 0 < bandwidth <= 1e18:
+        raise ValueError(f"`bandwidth` must be positive and at most 1e18 bytes per second, got {str(bandwidth)[:40]}")
+    return _seconds("latency_s", link.latency_s) * 1e9, bandwidth / 1e9
 
 
 def _seconds(name: str, value: float) -> float:

@@ -121,15 +121,17 @@ impl StepTime {
         detached(py, || tables.compile()).map(Self::new)
     }
 
-    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert and `host_ns` the numbers of
-    /// `linear`.
+    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in nanoseconds
+    /// and bytes per nanosecond; `host_ns` the numbers of `linear`.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "called by one Python function, which names them")]
     fn fit(
         py: Python<'_>,
         model: &super::model::Model,
         layout: (u32, u32, u32, bool),
         formats: (String, String),
         operators: &super::operators::Operators,
+        link: Option<(f64, f64)>,
         host_ns: (f64, f64, f64, f64),
     ) -> PyResult<Self> {
         let (tensor, pipeline, data, expert) = layout;
@@ -141,6 +143,7 @@ impl StepTime {
                 weights: WeightFormat::parse(&formats.0)?,
                 kv: KvFormat::parse(&formats.1)?,
                 operators: &operators.0,
+                link: link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?,
             };
             target.compile(Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns })
         })
