@@ -12,7 +12,7 @@ from paretoserve.cost.systems import hardware as find_hardware
 
 __all__ = ["lender", "operators_for"]
 
-# Compute capabilities whose kernels are alike: GPUs with GDDR memory and without the large tensor units of the data center.
+# Compute capabilities with alike kernels: GDDR memory, without the large tensor units of the data center.
 LIKE_SM_120 = (86, 89)
 
 
