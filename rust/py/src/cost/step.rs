@@ -162,17 +162,6 @@ impl StepTime {
         self.inner.decode_run_ns(num_decodes, decode_context, num_steps)
     }
 
-    fn decode_steps_within(
-        &self,
-        py: Python<'_>,
-        num_decodes: u32,
-        decode_context: u64,
-        budget_ns: f64,
-        max_steps: u64,
-    ) -> PyResult<u64> {
-        detached(py, || Ok(self.inner.decode_steps_within(num_decodes, decode_context, budget_ns, max_steps)))
-    }
-
     /// Rows of (operator, nanoseconds, provenance).
     fn explain(&self, step: Shape) -> Vec<(String, f64, &'static str)> {
         let shares = self.inner.explain(&shape(&step));
