@@ -92,6 +92,16 @@ fn length(tokens: f64) -> f64 {
     (1.0 + tokens / 16.0).log2()
 }
 
+/// The sizes at knots of [`length`]; whole numbers, as they were measured.
+fn lengths(axis: &[f64]) -> Vec<f64> {
+    axis.iter().map(|x| (16.0 * (x.exp2() - 1.0)).round()).collect()
+}
+
+/// The sizes at logarithmic knots.
+fn counts(axis: &[f64]) -> Vec<f64> {
+    axis.iter().map(|x| x.exp2().round()).collect()
+}
+
 impl MixedTable {
     /// Fit measured calls with their nanoseconds. Pure prefill and pure decode rows are both needed; without mixed rows a mixed call is
     /// taken as their sum. O(rows), about 30 ms for 20,000.
@@ -121,6 +131,24 @@ impl MixedTable {
             table.mixed = Some(Fit::solve(axes.to_vec(), &points, &targets, &smoothness)?);
         }
         Ok(table)
+    }
+
+    /// Measured chunks and cached tokens.
+    pub fn prefill_sizes(&self) -> [Vec<f64>; 2] {
+        let axes = self.prefill.ratio.axes();
+        [counts(&axes[0]), lengths(&axes[1])]
+    }
+
+    /// Measured numbers of decoding requests, and contexts.
+    pub fn decode_sizes(&self) -> [Vec<f64>; 2] {
+        let axes = self.decode.ratio.axes();
+        [counts(&axes[0]), lengths(&axes[1])]
+    }
+
+    /// Chunks, cached tokens, decoding requests and contexts between which the mixed ratio is interpolated.
+    pub fn mixed_sizes(&self) -> Option<[Vec<f64>; 4]> {
+        let axes = self.mixed.as_ref()?.axes();
+        Some([counts(&axes[0]), lengths(&axes[1]), counts(&axes[2]), lengths(&axes[3])])
     }
 
     fn prefill_ns(&self, call: &MixedCall) -> (f64, bool) {
