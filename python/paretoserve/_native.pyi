@@ -42,6 +42,10 @@ class Model:
     def weight_bytes(self, weight_format: str) -> int: ...
 
 @final
+class MixedTable:
+    def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
+    def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
+
 class Operators:
     def __new__(
         cls,

@@ -26,7 +26,8 @@ FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
 """Cache formats that attention takes."""
 
-_PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
+PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
+"""How an estimate was obtained, by the number that the native module gives it."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Operators:
         fill = self._native.estimate_cold if cold else self._native.estimate
         fill(nanoseconds, provenance, table, rows)
         shape = columns[0].shape
-        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, _PROVENANCE[provenance].reshape(shape))
+        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, PROVENANCE[provenance].reshape(shape))
 
     def gemm_s(self, format: str, m: ArrayLike, n: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
         """Return seconds of an ``(m, k) x (k, n)`` product with weights in `format`.

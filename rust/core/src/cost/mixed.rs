@@ -78,7 +78,8 @@ impl MixedCall {
         [self.prefill_tokens.log2(), length(self.past()), self.num_decodes.log2(), length(self.context)]
     }
 
-    fn check(&self) -> Result<()> {
+    /// Refuse sizes that are negative or not finite.
+    pub fn check(&self) -> Result<()> {
         let sizes = [self.prefill_tokens, self.pairs, self.num_decodes, self.context];
         if sizes.iter().all(|size| (0.0..=1e18).contains(size)) {
             return Ok(());
