@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve import cost
 from paretoserve.cost.operators import FORMATS
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
@@ -27,7 +27,15 @@ def mean_error(predicted, measured):
 
 
 # Largest mean absolute error on held-out rows, for tables with enough rows to say.
-BOUNDS = {"gemm/bf16": 0.07, "gemm": 0.10, "prefill": 0.07, "decode": 0.06, "moe": 0.13, "mla_prefill": 0.05, "mla_decode": 0.05}
+BOUNDS = {
+    "gemm/bf16": 0.07,
+    "gemm": 0.10,
+    "prefill": 0.07,
+    "decode": 0.06,
+    "moe": 0.13,
+    "mla_prefill": 0.05,
+    "mla_decode": 0.05,
+}
 
 
 @pytest.fixture
@@ -64,7 +72,9 @@ def test_stored_errors_are_those_of_the_shipped_grids(tools):
     predicted = operators().estimate(table.name, *table.rows[single].T).seconds
     stored = operators().errors()[table.name]["held_out"]
     assert stored["rows"] == single.sum()
-    assert 100 * mean_error(predicted, table.nanoseconds[single] * 1e-9) == pytest.approx(stored["mean_absolute_percent"], abs=0.01)
+    assert 100 * mean_error(predicted, table.nanoseconds[single] * 1e-9) == pytest.approx(
+        stored["mean_absolute_percent"], abs=0.01
+    )
 
 
 def test_mixed_correction_on_rows_that_were_not_fitted(tools):
@@ -80,7 +90,12 @@ def test_mixed_correction_on_rows_that_were_not_fitted(tools):
 
 @pytest.mark.parametrize(
     "run",
-    ["RTXPRO6000-Llama-3.1-8B", "RTXPRO6000-Qwen3-32B", "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507", "RTX4090-Llama-3.1-8B"],
+    [
+        "RTXPRO6000-Llama-3.1-8B",
+        "RTXPRO6000-Qwen3-32B",
+        "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507",
+        "RTX4090-Llama-3.1-8B",
+    ],
 )
 def test_mixed_table_on_rows_that_were_not_fitted(run):
     pandas = pytest.importorskip("pandas")
@@ -107,7 +122,9 @@ def test_decode_in_a_model_is_closer_when_cold():
     frame = pandas.read_parquet(path).query("prefill_chunk == 0")
     measured = frame.time_us.to_numpy() * 1e-6
     sizes = frame.n_decode.to_numpy(), frame.kv_decode.to_numpy()
-    hot, cold = (operators("rtx_pro_6000_server").decode_attention_s(*sizes, **SHAPE, cold=cold) for cold in (False, True))
+    hot, cold = (
+        operators("rtx_pro_6000_server").decode_attention_s(*sizes, **SHAPE, cold=cold) for cold in (False, True)
+    )
     assert mean_error(cold, measured) <= 0.09 < mean_error(hot, measured)
 
 

@@ -1,7 +1,8 @@
 """Attention of batches that hold prompt chunks and decoding requests, from a table measured on the machine itself.
 
-One kernel call serves both kinds of work, and its time is 29 to 39 % off the sum of two calls. Pure prefill and pure decode times are
-analytic times an interpolated ratio; the mixed time is their sum times a ratio on a four-dimensional logarithmic grid.
+One kernel call serves both kinds of work, and its time is 29 to 39 % off the sum of two calls. Pure prefill and pure
+decode times are analytic times an interpolated ratio; the mixed time is their sum times a ratio on a four-dimensional
+logarithmic grid.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class MixedAttention:
         context: ArrayLike,
         seconds: ArrayLike,
     ) -> None:
-        columns = [np.asarray(column, dtype=np.float64) for column in (prefill_tokens, past, num_decodes, context, seconds)]
+        columns = [
+            np.asarray(column, dtype=np.float64) for column in (prefill_tokens, past, num_decodes, context, seconds)
+        ]
         shapes = {column.shape for column in columns}
         if len(shapes) > 1 or columns[0].ndim != 1:
             raise ShapeError(f"all arguments must have the same shape (n,), got {sorted(shapes)}")

@@ -41,7 +41,7 @@ struct Curve {
 impl MixedCall {
     /// One chunk of `prefill_tokens` behind `past` cached tokens, and `num_decodes` requests with `context` tokens each.
     pub fn new(prefill_tokens: f64, past: f64, num_decodes: f64, context: f64) -> Self {
-        let pairs = prefill_tokens * (past + (prefill_tokens + 1.0) / 2.0);
+        let pairs = prefill_tokens * (past + f64::midpoint(prefill_tokens, 1.0));
         Self { prefill_tokens, pairs, num_decodes, context }
     }
 
@@ -66,7 +66,7 @@ impl MixedCall {
 
     /// Cached tokens before one chunk of these tokens and pairs; 0 where several short chunks have fewer pairs than one long one.
     fn past(&self) -> f64 {
-        (self.pairs / self.prefill_tokens.max(1.0) - (self.prefill_tokens + 1.0) / 2.0).max(0.0)
+        (self.pairs / self.prefill_tokens.max(1.0) - f64::midpoint(self.prefill_tokens, 1.0)).max(0.0)
     }
 
     /// Key-value tokens that the decoding requests read.
@@ -194,7 +194,7 @@ impl Curve {
         let targets: Vec<f64> =
             rows.iter().map(|(call, ns)| (ns / (floor_ns + ns_per_work * work(call))).ln()).collect();
         let axes = [0, 1].map(|axis| distinct(points.iter().skip(axis).step_by(2).copied()));
-        let smoothness = Smoothness { bend: vec![0.01; 2], slope: 1e-5, rounds: 0 };
+        let smoothness = Smoothness { bend: vec![1e-4; 2], slope: 1e-8, rounds: 0 };
         Ok(Self { floor_ns, ns_per_work, ratio: Fit::solve(axes.to_vec(), &points, &targets, &smoothness)? })
     }
 

@@ -47,6 +47,7 @@ fn axes(buffers: &[Input<f64>]) -> Vec<Vec<f64>> {
 pub(crate) struct Operators(pub(crate) operators::Operators);
 
 #[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 impl Operators {
     #[new]
     fn new(py: Python<'_>, rates: Rates, launch_ns: f64, fraction: f64, tables: Vec<NamedGrid>) -> PyResult<Self> {
@@ -98,6 +99,7 @@ impl Operators {
 
 /// Fill analytic nanoseconds and grid coordinates of each row of `table`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 pub(crate) fn operator_features(
     py: Python<'_>,
     mut analytic_ns: Output<f64>,
@@ -114,6 +116,7 @@ pub(crate) fn operator_features(
 
 /// Fit a grid to rows and fill its values and support.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 #[expect(clippy::too_many_arguments, reason = "outputs, inputs and options of one numeric call")]
 pub(crate) fn fit_grid(
     py: Python<'_>,
@@ -145,6 +148,7 @@ fn calls(rows: &[f64]) -> paretoserve_core::Result<impl Iterator<Item = MixedCal
 }
 
 #[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 impl MixedTable {
     #[new]
     fn new(py: Python<'_>, rows: Input<f64>, ns: Input<f64>) -> PyResult<Self> {
