@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MixedTable",
     "Model",
     "Operators",
     "Scheduler",
@@ -46,6 +47,7 @@ class MixedTable:
     def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
     def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
 
+@final
 class Operators:
     def __new__(
         cls,
