@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MixedTable",
     "Model",
     "Operators",
     "Scheduler",
@@ -40,6 +41,11 @@ class Model:
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
     def weight_bytes(self, weight_format: str) -> int: ...
+
+@final
+class MixedTable:
+    def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
+    def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
 
 @final
 class Operators:

@@ -4,6 +4,7 @@ from paretoserve.cost.bundled import load_model, model_names
 from paretoserve.cost.energy_model import Energy, energy
 from paretoserve.cost.gpu import Hardware, Power
 from paretoserve.cost.memory import RankMemory, rank_memory
+from paretoserve.cost.mixed import MixedAttention
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
@@ -20,6 +21,7 @@ __all__ = [
     "Hardware",
     "Layers",
     "Link",
+    "MixedAttention",
     "Mla",
     "Model",
     "ModelSizes",
