@@ -34,6 +34,10 @@ _TOTALS = (
 )
 
 
+# Replica, rank, lane, rows; outside of the class, where `bytes` is a field.
+_LogRow = tuple[int, int, int, bytes]
+
+
 @dataclass(frozen=True, eq=False)
 class DecisionLog:
     """What one scheduler was asked and answered.
@@ -67,8 +71,8 @@ class Simulation:
     replica : ndarray of int32, shape (n,)
         Replica that served the request; -1 if it was rejected.
     scheduled_ns, first_token_ns, finish_ns : ndarray of int64, shape (n,)
-        Start of its first step, end of the step with its first and its last token, in the time of the trace; -1 if it was
-        rejected.
+        Start of its first step, end of the step with its first and its last token, in the time of the trace; -1 if it
+        was rejected.
     preemptions : ndarray of int32, shape (n,)
         How often it was sent back to wait and computed again.
     cached_tokens : ndarray of int32, shape (n,)
@@ -81,10 +85,11 @@ class Simulation:
     busy_ns : ndarray of int64, shape (replicas,)
         Time each replica computed.
     flops, bytes : float
-        Floating-point operations, and bytes moved to and from GPU memory, on all GPUs; 0.0 if the step time has no model of
-        them.
+        Floating-point operations, and bytes moved to and from GPU memory, on all GPUs; 0.0 if the step time has no
+        model of them.
     prefill_tokens, decode_tokens, recomputed_tokens : int
-        Tokens computed in prompt chunks and one by one, and how many of the former had been computed before a preemption.
+        Tokens computed in prompt chunks and one by one, and how many of the former had been computed before a
+        preemption.
     peak_blocks : ndarray of int64, shape (replicas,)
         The most KV blocks that requests of one data-parallel rank held at a time.
     makespan_ns : int
@@ -123,24 +128,26 @@ class Simulation:
         num_blocks: int,
         arrays: Any,
         replicas: Sequence[tuple[float, ...]],
-        logs: Sequence[tuple[int, int, int, bytes]],
+        logs: Sequence[_LogRow],
     ) -> Simulation:
         """Put together what the native call returned."""
         columns: dict[str, list[Any]] = {
             name: list(values) for name, values in zip(_TOTALS, zip(*replicas, strict=True), strict=True)
         }
+        rows: dict[str, Any] = {name: _frozen(getattr(arrays, name)) for name in _ROWS}
         sums = ("steps", "batches", "flops", "bytes", "prefill_tokens", "decode_tokens", "recomputed_tokens")
         return cls(
             trace=trace,
             config=config,
             num_blocks=num_blocks,
-            **{name: _frozen(getattr(arrays, name)) for name in _ROWS},
+            **rows,
             **{name: sum(columns[name]) for name in sums},
             busy_ns=_frozen(np.array(columns["busy_ns"], dtype=np.int64)),
             peak_blocks=_frozen(np.array(columns["peak_blocks"], dtype=np.int64)),
             makespan_ns=max(columns["makespan_ns"]),
             decisions=tuple(
-                DecisionLog(*place, np.frombuffer(rows, dtype=np.int64).reshape(-1, 6)) for *place, rows in logs
+                DecisionLog(replica, rank, lane, np.frombuffer(rows, dtype=np.int64).reshape(-1, 6))
+                for replica, rank, lane, rows in logs
             ),
         )
 
@@ -242,18 +249,18 @@ class Simulation:
 
     def _explain_run(self) -> str:
         summary = self.summary()
-        counts = np.bincount(self.refusal, minlength=3)
+        served = summary["num_requests"] - summary["num_rejected"]
+        skipped = f", {self.steps - self.batches} of them skipped as equal decode steps"
         lines = [
-            f"{summary['num_requests'] - summary['num_rejected']} of {summary['num_requests']} requests were served in "
-            f"{self.makespan_s:.3f} s by {self.config.label()}, busy {100 * (summary['utilization'] or 0):.1f} % of the time",
-            f"{self.steps} steps, {self.steps - self.batches} of them skipped as equal decode steps"
-            if self.steps > self.batches
-            else f"{self.steps} steps",
+            f"{served} of {summary['num_requests']} requests were served in {self.makespan_s:.3f} s by "
+            f"{self.config.label()}, busy {100 * (summary['utilization'] or 0):.1f} % of the time",
+            f"{self.steps} steps" + skipped * (self.steps > self.batches),
             f"{100 * summary['peak_kv_share']:.1f} % of {self.num_blocks} KV blocks were held at the peak, "
             f"{summary['preemptions']} preemptions made {self.recomputed_tokens} tokens be computed again",
         ]
         if summary["prefix_hit_rate"]:
             lines.append(f"{100 * summary['prefix_hit_rate']:.1f} % of the prompt tokens were found in the cache")
+        counts = np.bincount(self.refusal, minlength=3)
         lines += [f"{counts[code]} requests were rejected: {self._reason(code)}" for code in (1, 2) if counts[code]]
         return "\n".join(lines)
 
@@ -267,8 +274,9 @@ class Simulation:
             return f"{start} was rejected: {self._reason(int(self.refusal[request]))}"
         return (
             f"{start} went to replica {self.replica[request]}, waited {self.queue_s[request]:.6f} s, found "
-            f"{self.cached_tokens[request]} tokens in the cache, had its first token after {self.ttft_s[request]:.6f} s and "
-            f"its last after {self.e2e_s[request]:.6f} s, with {self.preemptions[request]} preemptions"
+            f"{self.cached_tokens[request]} tokens in the cache, had its first token after "
+            f"{self.ttft_s[request]:.6f} s and its last after {self.e2e_s[request]:.6f} s, with "
+            f"{self.preemptions[request]} preemptions"
         )
 
     def _reason(self, code: int) -> str:

@@ -43,7 +43,13 @@ class _Arrays:
     @classmethod
     def empty(cls, n: int) -> "_Arrays":
         return cls(
-            *(np.empty(n, dtype) for dtype in (np.int32, np.int64, np.int64, np.int64, np.int32, np.int32, np.uint8))
+            replica=np.empty(n, np.int32),
+            scheduled_ns=np.empty(n, np.int64),
+            first_token_ns=np.empty(n, np.int64),
+            finish_ns=np.empty(n, np.int64),
+            preemptions=np.empty(n, np.int32),
+            cached_tokens=np.empty(n, np.int32),
+            refusal=np.empty(n, np.uint8),
         )
 
 
@@ -51,8 +57,10 @@ def simulate(
     trace: Trace,
     config: Configuration,
     *,
-    step_time: Any,
-    num_blocks: int,
+    step_time: Any = None,
+    num_blocks: int | None = None,
+    model: Any = None,
+    system: Any = None,
     expected_output_tokens: ArrayLike | None = None,
     host_time_s: float = 0.0,
     overlap_host: bool = False,
@@ -70,10 +78,14 @@ def simulate(
         Requests in order of arrival.
     config : Configuration
         The service.
-    step_time : cost.StepTime
-        How long a step of one engine takes; must be made for the layout of `config`.
-    num_blocks : int
-        KV blocks of ``config.block_size`` tokens that one data-parallel rank has, from 1 to 2147483647.
+    step_time : cost.StepTime, optional
+        How long a step of one engine takes; must be made for the layout of `config`. Needed without `model` and
+        `system`.
+    num_blocks : int, optional
+        KV blocks of ``config.block_size`` tokens that one data-parallel rank has, from 1 to 2147483647. Needed without
+        `model` and `system`.
+    model, system : optional
+        As for `cost.load_model` and `cost.hardware`; what is not given above is then fitted for them.
     expected_output_tokens : array_like of int, shape (n,), optional
         Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Only the policy
         ``"srpt"`` uses them.
@@ -95,21 +107,26 @@ def simulate(
     Raises
     ------
     DtypeError, ShapeError, ValueError
-        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not finite.
+        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not
+        finite.
+    UnknownNameError, CapacityError
+        If `model` or `system` are not known, or the model does not fit.
     KeyboardInterrupt
         On Ctrl-C in the main thread, within milliseconds.
 
     Notes
     -----
-    A request whose prompt and output need more than `num_blocks` blocks (or, without chunked prefill, more tokens than the
-    budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last prompt chunk
-    it computes; a request leaves with its last token. The interpreter lock is released. Stretches of equal decode steps
-    are one event; the cost is O(requests x (replicas + log n) + events x running requests).
+    A request whose prompt and output need more than `num_blocks` blocks (or, without chunked prefill, more tokens than
+    the budget) is rejected on arrival. A step gives one token to each request that decodes and to each whose last
+    prompt chunk it computes; a request leaves with its last token. Prompts are hit in whole KV blocks, from the hashes
+    of the trace; at least one prompt token is always computed, and generated tokens are never shared.
 
-    Data-parallel ranks have a scheduler and a cache each and step together. A pipeline of p stages keeps p batches in flight,
-    with an even share of `max_num_seqs` each, over one cache; `step_time` is the pass of one batch through all stages, of
-    which each takes an even part, and batches do not overtake each other. Prompts are hit in whole KV blocks, from the
-    hashes of the trace; at least one prompt token is always computed, and generated tokens are never shared.
+    Data-parallel ranks have a scheduler and a cache each and step together. A pipeline of p stages keeps p batches in
+    flight over one cache, with an even share of `max_num_seqs` each; `step_time` is the pass of one batch through all
+    stages, of which each takes an even part, and batches do not overtake each other.
+
+    The interpreter lock is released. Without a pipeline, stretches of equal decode steps are one event; the cost is
+    O(requests x (replicas + log n) + events x running requests).
 
     Examples
     --------
@@ -124,6 +141,14 @@ def simulate(
         raise DtypeError(f"`trace` must be a Trace, got {type(trace).__name__}\nhint: read files with sim.load_trace")
     if not isinstance(config, Configuration):
         raise DtypeError(f"`config` must be a Configuration, got {type(config).__name__}")
+    if step_time is None or num_blocks is None:
+        if model is None or system is None:
+            raise ValueError("`step_time` and `num_blocks` must be given, or `model` and `system`")
+        from paretoserve.sim.derive import derive
+
+        fitted, blocks = derive(model, system, trace, config)
+        step_time = fitted if step_time is None else step_time
+        num_blocks = blocks if num_blocks is None else num_blocks
     native = getattr(step_time, "native", step_time)
     if not isinstance(native, _native.StepTime):
         raise DtypeError(f"`step_time` must be a cost.StepTime, got {type(step_time).__name__}")

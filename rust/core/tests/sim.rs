@@ -165,7 +165,6 @@ proptest! {
 
     #[test]
     fn skipping_changes_nothing(load in loads(), options in services()) {
-        let options = Options { pipeline: 1, ..options };
         let (skipped, fast) = run(&load, &step_time(), &options);
         let (stepped, slow) = run(&load, &step_time(), &Options { skip: false, ..options });
         prop_assert_eq!(skipped, stepped);

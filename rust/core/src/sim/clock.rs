@@ -35,6 +35,32 @@ impl<'a> StepClock<'a> {
         }
     }
 
+    /// The fewest of at most `most` such steps that take `span_ns` together or longer; `most` if none do.
+    pub(super) fn steps_reaching(&self, shapes: &[StepShape], most: u64, span_ns: f64) -> u64 {
+        if shapes.len() > 1 {
+            let mut later = shapes.to_vec();
+            let mut total = 0.0;
+            for steps in 1..most {
+                total += self.with_host(self.step_time.lockstep_ns(&later));
+                if total >= span_ns {
+                    return steps;
+                }
+                advance(&mut later, 1);
+            }
+            return most;
+        }
+        let (mut low, mut high) = (1, most);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.span_ns(shapes, middle) >= span_ns {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
     /// Operations and bytes of the same steps. Both grow evenly with the context, so the mean of first and last step is exact
     /// as long as no attention window fills up on the way.
     pub(super) fn work(&self, shapes: &[StepShape], num_steps: u64) -> Work {
@@ -78,7 +104,8 @@ fn after(shape: &StepShape, num_steps: u64) -> StepShape {
     StepShape { decode_context: shape.decode_context + num_steps * u64::from(shape.num_decodes), ..*shape }
 }
 
-fn advance(shapes: &mut [StepShape], num_steps: u64) {
+/// Let decode steps be `num_steps` later.
+pub(super) fn advance(shapes: &mut [StepShape], num_steps: u64) {
     for shape in shapes {
         *shape = after(shape, num_steps);
     }

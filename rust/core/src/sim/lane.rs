@@ -8,7 +8,7 @@ use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepShape;
 use crate::sched::log::Row;
-use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduler};
+use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Scheduler};
 
 /// What is told about one request in the end. Times are -1 until they are known.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +128,11 @@ impl Lane {
         self.load.requests > 0
     }
 
+    /// Whether some of its requests are not in the last batch.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.load.requests as usize > self.batch.scheduled.len()
+    }
+
     /// Take the request in `row` of the trace.
     pub(super) fn submit<'a>(&mut self, trace: &Trace<'a>, row: usize, pool: &mut PoolView<'_, 'a>) -> Result<()> {
         let prompt_tokens = trace.prompt_tokens[row] as u32;
@@ -217,16 +222,19 @@ impl Lane {
     }
 
     fn has_room(&self, pool: &PoolView<'_, '_>, num_steps: u64) -> bool {
-        let missing: u64 = self
-            .batch
-            .scheduled
-            .iter()
-            .map(|scheduled| {
-                let tokens = scheduled.num_computed_tokens + num_steps as u32;
-                u64::from(pool.pool.missing_blocks(pool.key(scheduled.request), tokens))
-            })
-            .sum();
-        missing <= u64::from(pool.pool.available_blocks())
+        self.missing_blocks(num_steps, pool) <= u64::from(pool.pool.available_blocks())
+    }
+
+    /// Blocks that the first `num_steps` steps of a stretch still need.
+    pub(super) fn missing_blocks(&self, num_steps: u64, pool: &PoolView<'_, '_>) -> u64 {
+        if num_steps <= 1 {
+            return 0;
+        }
+        let missing = |scheduled: &Scheduled| {
+            let tokens = scheduled.num_computed_tokens + num_steps as u32;
+            u64::from(pool.pool.missing_blocks(pool.key(scheduled.request), tokens))
+        };
+        self.batch.scheduled.iter().map(missing).sum()
     }
 
     /// Whether the batch in flight repeats whatever was submitted meanwhile.

@@ -7,6 +7,7 @@
 
 mod clock;
 mod engine;
+mod group;
 pub mod jobs;
 pub mod kv;
 mod lane;

@@ -5,12 +5,14 @@
 //! for an equal share of its step time, and waits behind the batch before it. So a lone batch leaves p - 1 stages idle, equal
 //! batches fill all of them, and a long prefill delays every decode behind it.
 //!
-//! A stretch of equal decode steps is one flight: it is planned as long as possible, and cut when a request arrives that could
-//! change the next batch.
+//! Equal decode steps form a stretch, which is planned as long as possible and cut when a request arrives that could change the
+//! next batch. Without a pipeline a stretch is one flight. The batches of a pipeline meet in its stages, so there each step
+//! is a flight, but schedulers and books are left alone until the stretch ends.
 
-use super::clock::StepClock;
+use super::clock::{StepClock, advance};
+use super::group::{Event, Flight, Group};
 use super::kv::KvBlocks;
-use super::lane::{Lane, PoolView};
+use super::lane::Lane;
 use super::options::Options;
 use super::result::{DecisionLog, ReplicaResult, Totals};
 use super::router::Load;
@@ -24,45 +26,15 @@ const LAUNCHES_PER_STOP: u32 = 1 << 14;
 /// One is enough for a lone lane; lanes of a pipeline may give way to each other.
 const MAX_VAIN_LAUNCHES: u32 = 8;
 
-/// Whole nanoseconds. A sum of steps and their closed form differ by less than the margin, so that both round alike when the
-/// exact value is an integer.
+/// A sum of steps and their closed form differ by less, so that both round alike when the exact value is an integer.
+const ROUNDING_NS: f64 = 1e-6;
+
+/// The time of ranks in lockstep has no closed form: a longer stretch would be summed up in vain when an arrival cuts it.
+const MAX_LOCKSTEP_STRETCH: u64 = 8;
+
+/// Whole nanoseconds.
 fn whole(span_ns: f64) -> f64 {
-    (span_ns + 1e-6).floor()
-}
-
-/// One or more equal steps that are being computed.
-#[derive(Debug, Clone, Copy)]
-struct Flight {
-    start_ns: u64,
-    num_steps: u64,
-    end_ns: u64,
-    /// Part of a nanosecond by which the end is later than `end_ns`.
-    fraction: f64,
-}
-
-/// Lanes that step together, one per data-parallel rank.
-struct Group {
-    lanes: Vec<Lane>,
-    shapes: Vec<StepShape>,
-    flight: Option<Flight>,
-    /// When the next batch may be formed.
-    ready_ns: u64,
-    /// Carried from step to step, so that a stretch ends when its single steps would.
-    fraction: f64,
-    /// How often in a row nothing could run although nothing was in flight.
-    vain_launches: u32,
-}
-
-impl Group {
-    fn has_work(&self) -> bool {
-        self.lanes.iter().any(Lane::has_work)
-    }
-}
-
-/// What happens next.
-enum Event {
-    Land,
-    Launch,
+    (span_ns + ROUNDING_NS).floor()
 }
 
 pub(super) struct Replica<'a> {
@@ -88,19 +60,13 @@ impl<'a> Replica<'a> {
         hash_block_tokens: u32,
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let group = || -> Result<Group> {
-            let lanes = (0..options.data_parallel).map(|_| Lane::new(options)).collect::<Result<_>>()?;
-            let shapes = vec![StepShape::default(); options.data_parallel as usize];
-            Ok(Group { lanes, shapes, flight: None, ready_ns: 0, fraction: 0.0, vain_launches: 0 })
-        };
         let pool = |_| KvBlocks::new(options.num_blocks, options.block_size, hash_block_tokens);
         Ok(Self {
             clock,
-            groups: (0..options.pipeline).map(|_| group()).collect::<Result<_>>()?,
+            groups: (0..options.pipeline).map(|index| Group::new(options, index)).collect::<Result<_>>()?,
             pools: (0..options.data_parallel).map(pool).collect(),
             stage_free_ns: vec![0; options.pipeline as usize],
-            // Batches of a pipeline meet in its stages, so their steps are not independent of each other.
-            skip: options.skip && options.pipeline == 1,
+            skip: options.skip,
             record: options.record,
             stop,
             totals: Totals::default(),
@@ -131,13 +97,12 @@ impl<'a> Replica<'a> {
         let places = (0..self.groups.len() * ranks).map(|place| (place / ranks, place % ranks));
         let (index, rank) =
             places.min_by_key(|&(group, rank)| self.groups[group].lanes[rank].load()).unwrap_or_default();
-        let num_lanes = self.groups.len() as u32;
         let group = &mut self.groups[index];
         if group.flight.is_none() && !group.has_work() {
             group.ready_ns = now_ns;
             group.fraction = 0.0;
         }
-        let mut view = PoolView { pool: &mut self.pools[rank], lane: index as u32, num_lanes };
+        let mut view = group.view(&mut self.pools[rank]);
         group.lanes[rank].submit(trace, row, &mut view)?;
         if !group.lanes[rank].is_steady() {
             self.cut(index, now_ns)?;
@@ -175,40 +140,107 @@ impl<'a> Replica<'a> {
         result
     }
 
+    /// The earliest event. Steps end before others begin at the same time; then the smaller index goes first.
     fn next_event(&self) -> Option<(u64, usize, Event)> {
-        let event_of = |(index, group): (usize, &Group)| match group.flight {
-            Some(flight) => Some((flight.end_ns, index, Event::Land)),
-            None if group.has_work() => Some((group.ready_ns.max(self.stage_free_ns[0]), index, Event::Launch)),
-            None => None,
-        };
-        // Steps end before others begin at the same time; then the smaller index goes first.
-        let order = |(time_ns, index, event): &(u64, usize, Event)| (*time_ns, matches!(event, Event::Launch), *index);
-        self.groups.iter().enumerate().filter_map(event_of).min_by_key(order)
+        let mut next: Option<(u64, usize, Event)> = None;
+        for (index, group) in self.groups.iter().enumerate() {
+            let (time_ns, event) = match group.flight {
+                Some(flight) => (flight.end_ns, Event::Land),
+                None if group.has_work() => (group.ready_ns.max(self.stage_free_ns[0]), Event::Launch),
+                None => continue,
+            };
+            if next.is_none_or(|(first_ns, _, first)| (time_ns, event) < (first_ns, first)) {
+                next = Some((time_ns, index, event));
+            }
+        }
+        next
     }
 
     fn launch(&mut self, index: usize, now_ns: u64) -> Result<()> {
-        let num_lanes = self.groups.len() as u32;
         self.launches = self.launches.wrapping_add(1);
         if self.launches.is_multiple_of(LAUNCHES_PER_STOP) && (self.stop)() {
             return Err(Error::Interrupted);
         }
-        let group = &mut self.groups[index];
-        let mut num_steps = if self.skip { u64::MAX } else { 1 };
-        for ((lane, pool), shape) in group.lanes.iter_mut().zip(&mut self.pools).zip(&mut group.shapes) {
-            let mut view = PoolView { pool, lane: index as u32, num_lanes };
-            *shape = lane.form(now_ns, &mut view, &mut self.totals)?;
-            self.totals.batches += u64::from(*shape != StepShape::default());
-            if num_steps > 1 && lane.has_work() {
-                num_steps = num_steps.min(lane.repeats(&view).max(1));
+        if self.groups[index].done < self.groups[index].planned {
+            advance(&mut self.groups[index].shapes, 1);
+        } else {
+            self.end_stretch(index, now_ns)?;
+            if !self.form(index, now_ns)? {
+                return self.wait_for_others(index, now_ns);
             }
         }
-        if group.shapes.iter().all(|shape| *shape == StepShape::default()) {
-            return self.wait_for_others(index, now_ns);
-        }
+        let num_steps = if self.groups.len() > 1 { 1 } else { self.groups[index].planned };
         let flight = self.flight(index, now_ns, num_steps)?;
         self.groups[index].flight = Some(flight);
         self.groups[index].vain_launches = 0;
         Ok(())
+    }
+
+    /// Form the next batches of a group and plan how often they run; false if nothing can run.
+    fn form(&mut self, index: usize, now_ns: u64) -> Result<bool> {
+        self.settle_others(index);
+        let preemptions = self.totals.preemptions;
+        let group = &mut self.groups[index];
+        let mut planned = match (self.skip, group.lanes.len(), self.stage_free_ns.len()) {
+            (false, _, _) => 1,
+            (true, 2.., 1) => MAX_LOCKSTEP_STRETCH,
+            _ => u64::MAX,
+        };
+        for rank in 0..group.lanes.len() {
+            let mut view = group.view(&mut self.pools[rank]);
+            let lane = &mut group.lanes[rank];
+            let shape = lane.form(now_ns, &mut view, &mut self.totals)?;
+            self.totals.batches += u64::from(shape != StepShape::default());
+            if planned > 1 && lane.has_work() {
+                planned = planned.min(lane.repeats(&view).max(1));
+            }
+            group.shapes[rank] = shape;
+        }
+        if self.totals.preemptions > preemptions {
+            self.cut_waiting(index);
+        }
+        let group = &mut self.groups[index];
+        if group.shapes.iter().all(|shape| *shape == StepShape::default()) {
+            return Ok(false);
+        }
+        (group.planned, group.done) = (planned, 0);
+        self.keep_plans_within_pools(index);
+        Ok(true)
+    }
+
+    /// Give up the plans of all stretches of a pipeline if the pools have no room for them together.
+    fn keep_plans_within_pools(&mut self, formed: usize) {
+        if self.groups.len() == 1 {
+            return;
+        }
+        for rank in 0..self.pools.len() {
+            let pool = &mut self.pools[rank];
+            let missing = |group: &Group| group.lanes[rank].missing_blocks(group.planned, &group.view(pool));
+            let planned: u64 = self.groups.iter().map(missing).sum();
+            if planned > u64::from(self.pools[rank].available_blocks()) {
+                for (index, group) in self.groups.iter_mut().enumerate() {
+                    group.planned = group.planned.min(group.begun().max(u64::from(index == formed)));
+                }
+            }
+        }
+    }
+
+    /// Blocks were returned: requests of other lanes that wait for room may enter their next batch.
+    fn cut_waiting(&mut self, index: usize) {
+        for (other, group) in self.groups.iter_mut().enumerate() {
+            if other != index && group.lanes.iter().any(Lane::has_waiting) {
+                group.planned = group.planned.min(group.begun());
+            }
+        }
+    }
+
+    /// Let the other batches of a pipeline take the blocks of the steps that they have begun.
+    fn settle_others(&mut self, index: usize) {
+        for (other, group) in self.groups.iter().enumerate() {
+            if other != index {
+                group.reserve_ahead(group.begun(), &mut self.pools);
+            }
+        }
     }
 
     /// Nothing fits beside the other batches in flight: try again when one of them ends. With none in flight, somebody has just
@@ -238,10 +270,10 @@ impl<'a> Replica<'a> {
         }
         let whole_ns = whole(span_ns + fraction);
         let stages = self.stage_free_ns.len() as u64;
+        let (share, rest) = (whole_ns as u64 / stages, whole_ns as u64 % stages);
         let mut end_ns = start_ns;
         for (stage, free_ns) in (0..).zip(&mut self.stage_free_ns) {
-            let share = |part: u64| (u128::from(whole_ns as u64) * u128::from(part) / u128::from(stages)) as u64;
-            end_ns = end_ns.max(*free_ns) + share(stage + 1) - share(stage);
+            end_ns = end_ns.max(*free_ns) + share + u64::from(stage < rest);
             *free_ns = end_ns;
         }
         Ok(Flight { start_ns, num_steps, end_ns, fraction: span_ns + fraction - whole_ns })
@@ -251,52 +283,42 @@ impl<'a> Replica<'a> {
     fn steps_before(&self, index: usize, now_ns: u64) -> u64 {
         let group = &self.groups[index];
         let Some(flight) = group.flight else { return 1 };
-        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64;
-        let ends_after = |steps| whole(self.clock.span_ns(&group.shapes, steps) + group.fraction) >= span_ns;
-        let (mut low, mut high) = (1, flight.num_steps);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if ends_after(middle) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        low
+        let span_ns = now_ns.saturating_sub(flight.start_ns) as f64 - group.fraction - ROUNDING_NS;
+        self.clock.steps_reaching(&group.shapes, flight.num_steps, span_ns)
     }
 
     /// End a stretch at the first step that ends at or after `now_ns`.
     fn cut(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        if self.groups.len() > 1 {
+            let group = &mut self.groups[index];
+            group.planned = group.planned.min(group.begun());
+            return Ok(());
+        }
         let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
         let num_steps = self.steps_before(index, now_ns);
         if num_steps < flight.num_steps {
             self.stage_free_ns.fill(flight.start_ns);
             let shorter = self.flight(index, flight.start_ns, num_steps)?;
             self.groups[index].flight = Some(shorter);
+            self.groups[index].planned = num_steps;
         }
         Ok(())
     }
 
     /// Let stretches take the blocks that they have used by now, so that the pools show what is resident.
     pub(super) fn settle(&mut self, now_ns: u64) {
+        let lone = self.groups.len() == 1;
         for index in 0..self.groups.len() {
-            let num_steps = self.steps_before(index, now_ns);
-            let num_lanes = self.groups.len() as u32;
-            for (lane, pool) in self.groups[index].lanes.iter().zip(&mut self.pools) {
-                lane.reserve_ahead(num_steps, &mut PoolView { pool, lane: index as u32, num_lanes });
-            }
+            let num_steps = if lone { self.steps_before(index, now_ns) } else { self.groups[index].begun() };
+            self.groups[index].reserve_ahead(num_steps, &mut self.pools);
         }
     }
 
     fn land(&mut self, index: usize) -> Result<()> {
-        let num_lanes = self.groups.len() as u32;
         let group = &mut self.groups[index];
         let Some(flight) = group.flight.take() else { return Ok(()) };
         let work = self.clock.work(&group.shapes, flight.num_steps);
-        for (lane, pool) in group.lanes.iter_mut().zip(&mut self.pools) {
-            let mut view = PoolView { pool, lane: index as u32, num_lanes };
-            lane.land(flight.num_steps, flight.end_ns, &mut view, &mut self.totals)?;
-        }
+        group.done += flight.num_steps;
         group.ready_ns = flight.end_ns;
         group.fraction = flight.fraction;
         // Flights overlap in a pipeline: count only what the flights that ended before did not cover.
@@ -306,6 +328,22 @@ impl<'a> Replica<'a> {
         self.totals.steps += flight.num_steps;
         self.totals.flops += work.flops;
         self.totals.bytes += work.bytes;
+        if group.done >= group.planned { self.end_stretch(index, flight.end_ns) } else { Ok(()) }
+    }
+
+    /// Enter what the steps of a stretch have done into the books of its lanes.
+    fn end_stretch(&mut self, index: usize, end_ns: u64) -> Result<()> {
+        let num_steps = std::mem::take(&mut self.groups[index].done);
+        if num_steps > 0 {
+            self.settle_others(index);
+            let group = &mut self.groups[index];
+            for rank in 0..group.lanes.len() {
+                let mut view = group.view(&mut self.pools[rank]);
+                group.lanes[rank].land(num_steps, end_ns, &mut view, &mut self.totals)?;
+            }
+            self.cut_waiting(index);
+        }
+        self.groups[index].planned = 0;
         Ok(())
     }
 }
