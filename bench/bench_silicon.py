@@ -1,6 +1,6 @@
 """Published end-to-end serving points against the step model: predicted over measured time per output token.
 
-Run as a script with ``tests`` on the path for the table, or with ``pytest bench/bench_silicon.py --benchmark-enable``.
+Run as a script with ``tests`` on the path, or with ``pytest bench/bench_silicon.py --benchmark-enable``.
 """
 
 from itertools import groupby
@@ -8,7 +8,6 @@ from statistics import mean, median
 
 from _data import data
 from _silicon import read_points
-
 from paretoserve.cost import StepTime
 
 
@@ -21,7 +20,9 @@ def table():
     ):
         ratios = [point.ratio for point in group]
         error = mean(abs(ratio - 1) for ratio in ratios)
-        lines.append(f"{key[0]:16} {key[1]:9} {key[2]:9} {key[3]:3} {len(ratios):6} {median(ratios):12.2f} {error:10.1%}")
+        lines.append(
+            f"{key[0]:16} {key[1]:9} {key[2]:9} {key[3]:3} {len(ratios):6} {median(ratios):12.2f} {error:10.1%}"
+        )
     errors = [abs(point.ratio - 1) for point in points]
     lines.append(f"all {len(points)} points: mean error {mean(errors):.1%}, median {median(errors):.1%}")
     return "\n".join(lines)

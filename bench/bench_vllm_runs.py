@@ -1,9 +1,10 @@
 """Simulations of real vLLM runs: how far off they are, and how long they take.
 
-Run with ``pytest bench/bench_vllm_runs.py --benchmark-enable``, or as a script with ``tests`` on the path for the table alone.
+Run with ``pytest bench/bench_vllm_runs.py --benchmark-enable``, or as a script with ``tests`` on the path.
 """
 
 import pytest
+
 from _data import data
 from _vllm_runs import RUNS, read_measured, score, simulate_run
 

@@ -1,7 +1,7 @@
 """Published end-to-end serving points against the step model, without a simulation.
 
-In a closed loop of B requests each token of a request waits for one step, and the prompts of the requests that replace finished
-ones ride along: B * ISL / OSL prompt tokens per step on average, in chunks as large as the token budget lets them be.
+In a closed loop of B requests each token of a request waits for one step, and the prompts of the requests that replace
+finished ones ride along: B * ISL / OSL prompt tokens per step on average, in chunks as large as the budget allows.
 """
 
 import csv
@@ -61,7 +61,9 @@ def read_points(path: Path) -> list[Point]:
 
 
 def _usable(row: dict[str, str]) -> bool:
-    known = row["mode"] == "agg" and row["backend"] == "vllm" and row["model_path"] in MODELS and row["system"] in SYSTEMS
+    known = (
+        row["mode"] == "agg" and row["backend"] == "vllm" and row["model_path"] in MODELS and row["system"] in SYSTEMS
+    )
     if not known or float(row["attention_dp_size"] or 1) > 1 or float(row["moe_ep_size"] or 1) > 1:
         return False
     # A first token later than a tenth of the answer means a queue, and fewer requests in the loop than the row says.

@@ -3,9 +3,9 @@
     python tools/fit_operators.py --data ../shared/data            # writes python/paretoserve/cost/data/operators/*.npz
     python tools/fit_operators.py --data ../shared/data --report   # prints the error on rows that were not fitted
 
-What is shipped is fitted on the training rows alone, so the errors printed and stored are those of the shipped grids on rows they
-have not seen: a fifth of the rows, chosen by a hash of their arguments; for matrix products a tenth of the rows and a tenth of the
-whole (n, k) shapes. The output is the same bytes for the same tables.
+What is shipped is fitted on the training rows alone, so the errors printed and stored are those of the shipped grids
+on rows they have not seen: a fifth of the rows, chosen by a hash of their arguments; for matrix products a tenth of
+the rows and a tenth of the whole (n, k) shapes. The output is the same bytes for the same tables.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+
 from operators import attention, collectives, gemm, mixed, mla, moe
 from operators.fitting import FittedTable, fit
-
 from paretoserve.cost.grids import Rates
 
 MULTIPROCESSORS = {"a100_sxm": 108, "b200_sxm": 148, "h100_sxm": 132, "h200_sxm": 132, "rtx_pro_6000_server": 188}
@@ -33,7 +33,15 @@ def rates(data: Path, system: str) -> Rates:
     gpu, node = described["gpu"], described["node"]
     flops = [float(gpu.get(f"{kind}_tc_flops", 0)) for kind in ("bfloat16", "fp8", "fp4")]
     links = float(node["intra_node_bw"]), float(node["inter_node_bw"])
-    return (flops[0], flops[1], flops[2], float(gpu["mem_bw"]), *links, int(node["num_gpus_per_node"]), MULTIPROCESSORS[system])
+    return (
+        flops[0],
+        flops[1],
+        flops[2],
+        float(gpu["mem_bw"]),
+        *links,
+        int(node["num_gpus_per_node"]),
+        MULTIPROCESSORS[system],
+    )
 
 
 def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, object]]:

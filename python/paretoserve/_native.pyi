@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MixedTable",
     "Model",
     "Operators",
     "Scheduler",
@@ -42,6 +43,11 @@ class Model:
     def weight_bytes(self, weight_format: str) -> int: ...
 
 @final
+class MixedTable:
+    def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
+    def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
+
+@final
 class Operators:
     def __new__(
         cls,
@@ -56,6 +62,7 @@ class Operators:
     def estimate_cold(
         self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], table: str, rows: NDArray[np.float64]
     ) -> None: ...
+    def lend(self, rates: tuple[float, float, float, float, float, float, int, int]) -> Operators: ...
     def memory_ns(self, bytes: float) -> float: ...
 
 @final
@@ -130,6 +137,7 @@ class StepTime:
         layout: tuple[int, int, int, bool],
         formats: tuple[str, str],
         operators: Operators,
+        link: tuple[float, float] | None,
         host_ns: tuple[float, float, float, float],
     ) -> StepTime: ...
     @staticmethod
@@ -137,7 +145,6 @@ class StepTime:
     def step_ns(self, step: tuple[int, ...]) -> float: ...
     def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
     def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
-    def decode_steps_within(self, num_decodes: int, decode_context: int, budget_ns: float, max_steps: int) -> int: ...
     def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 

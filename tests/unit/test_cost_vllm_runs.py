@@ -1,6 +1,7 @@
 """Accuracy against real vLLM runs, simulated from the operator tables of their own GPU."""
 
 import pytest
+
 from _data import data
 from _vllm_runs import RUNS, read_measured, score, simulate_run
 

@@ -1,7 +1,7 @@
 """Prefill and decode attention by cache format.
 
-The kernel differs by head width (and by system), so widths are barely smoothed into each other. The context tables start from
-an empty cache; `step` is the number of tokens before the new one in the generation tables.
+The kernel differs by head width (and by system), so widths are barely smoothed into each other. The context tables
+start from an empty cache; `step` is the number of tokens before the new one in the generation tables.
 """
 
 from pathlib import Path

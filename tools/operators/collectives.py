@@ -1,8 +1,8 @@
 """Collectives within a node and the exchange of tokens between expert ranks.
 
-Message sizes are elements of the row's type; two bytes in the custom all-reduce. All-reduce is the faster of vLLM's custom kernel
-inside a CUDA graph and NCCL, which is what vLLM selects by size. The exchange is the faster of DeepEP's two modes, and its tables are
-in microseconds.
+Message sizes are elements of the row's type; two bytes in the custom all-reduce. All-reduce is the faster of vLLM's
+custom kernel inside a CUDA graph and NCCL, which is what vLLM selects by size. The exchange is the faster of DeepEP's
+two modes, and its tables are in microseconds.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Fit one operator table: split rows, place knots, solve, quantize, and measure the error on the rows held out.
 
-Analytic times and grid coordinates come from the library itself (`paretoserve.cost.grids.features`), so what is fitted here is
-exactly what is looked up there.
+Analytic times and grid coordinates come from the library itself (`paretoserve.cost.grids.features`), so what is
+fitted here is exactly what is looked up there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from paretoserve import _native
 from paretoserve.cost.grids import Rates, features, fit_grid
 
 STEP = 1 / 32
-"""Smallest step of the stored log-ratios; rounding to it costs at most 1.6 %, 0.8 % on average, before interpolation."""
+"""Smallest step of the stored log-ratios; rounding to it costs at most 1.6 %, 0.8 % on average, before
+interpolation."""
+
 
 @dataclass(frozen=True)
 class OperatorTable:
@@ -122,7 +124,7 @@ def error(predicted: np.ndarray, measured: np.ndarray, rows: np.ndarray) -> dict
 
 
 def fastest(frame: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return one row per combination of `columns` and its smallest latency (the kernel an engine picks) in milliseconds."""
+    """Return one row per combination of `columns` and its smallest latency in milliseconds."""
     best = frame.groupby(columns, as_index=False).latency.min()
     best = best[best.latency > 0]
     return best[columns].to_numpy(dtype=np.float64, copy=True), best.latency.to_numpy(dtype=np.float64, copy=True)

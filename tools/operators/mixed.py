@@ -1,7 +1,7 @@
 """Prefill and decode attention in one call, against the same two calls apart.
 
-The tables of real vLLM profiles hold pure and mixed rows at the same sizes, so the ratio needs no model. They cover two GPUs and three
-head shapes; on other GPUs the correction is shipped as transferred.
+The tables of real vLLM profiles hold pure and mixed rows at the same sizes, so the ratio needs no model. They cover
+two GPUs and three head shapes; on other GPUs the correction is shipped as transferred.
 """
 
 from pathlib import Path
@@ -23,7 +23,9 @@ def read(data: Path, system: str) -> list[OperatorTable]:
         frame = pd.read_parquet(path)
         prefill = frame[frame.n_decode == 0].rename(columns={"time_us": "prefill_us"})[[*_CHUNK, "prefill_us"]]
         decode = frame[frame.prefill_chunk == 0].rename(columns={"time_us": "decode_us"})[[*_DECODE, "decode_us"]]
-        mixed = frame[(frame.n_decode > 0) & (frame.prefill_chunk > 0)].merge(prefill, on=_CHUNK).merge(decode, on=_DECODE)
+        mixed = (
+            frame[(frame.n_decode > 0) & (frame.prefill_chunk > 0)].merge(prefill, on=_CHUNK).merge(decode, on=_DECODE)
+        )
         profiled = yaml.safe_load(path.with_name("profile_meta.yaml").read_text())["engine_effective"]["hf_overrides"]
         mixed["group"] = profiled["num_attention_heads"] / profiled["num_key_value_heads"]
         mixed[["prefill_us", "decode_us"]] *= 1000

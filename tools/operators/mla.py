@@ -1,4 +1,7 @@
-"""The latent attention module of DeepSeek-V3 by projection and cache format, per number of heads; the fastest kernel counts."""
+"""The latent attention module of DeepSeek-V3 by projection and cache format, per number of heads.
+
+The fastest kernel of each shape counts.
+"""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Routed experts by weight format, balanced routing.
 
-Several kernels were measured per format; the fastest row counts, as engines choose. Where no balanced rows exist (A100), rows of
-the mildest measured imbalance (power law 1.01) stand in.
+Several kernels were measured per format; the fastest row counts, as engines choose. Where no balanced rows exist
+(A100), rows of the mildest measured imbalance (power law 1.01) stand in.
 """
 
 from pathlib import Path

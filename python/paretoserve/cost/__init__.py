@@ -4,12 +4,14 @@ from paretoserve.cost.bundled import load_model, model_names
 from paretoserve.cost.energy_model import Energy, energy
 from paretoserve.cost.gpu import Hardware, Power
 from paretoserve.cost.memory import RankMemory, rank_memory
+from paretoserve.cost.mixed import MixedAttention
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
 from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.step_parts import Link, OperatorTime, Utilization
 from paretoserve.cost.step_shape import StepShape
-from paretoserve.cost.step_time import Link, OperatorTime, StepTime, Utilization
+from paretoserve.cost.step_time import StepTime
 from paretoserve.cost.systems import hardware, hardware_names
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Hardware",
     "Layers",
     "Link",
+    "MixedAttention",
     "Mla",
     "Model",
     "ModelSizes",

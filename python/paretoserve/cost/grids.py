@@ -16,7 +16,8 @@ from paretoserve import _native
 __all__ = ["Grid", "Rates", "features", "fit_grid"]
 
 Rates = tuple[float, float, float, float, float, float, int, int]
-"""Operations per second in bf16, fp8 and fp4; bytes per second of memory, links in a node, network; GPUs per node; multiprocessors."""
+"""Operations per second in bf16, fp8 and fp4; bytes per second of memory, links in a node, network; GPUs per node;
+multiprocessors."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Time of single operators on one GPU, from the fitted grids that the package ships.
 
-A time is an analytic roofline (operations over peak rate, bytes over bandwidth, a launch latency) times a ratio interpolated between
-measured rows. Outside the measured range the ratio of the edge is kept, and the estimate says ``fitted`` instead of
-``interpolated``; formats without a table on a GPU borrow the ratio of the nearest format that has one and say ``transferred``.
+A time is an analytic roofline (operations over peak rate, bytes over bandwidth, a launch latency) times a ratio
+interpolated between measured rows. Outside the measured range the ratio of the edge is kept, and the estimate says
+``fitted`` instead of ``interpolated``; formats without a table on a GPU borrow the ratio of the nearest format that
+has one and say ``transferred``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
 """Cache formats that attention takes."""
 
-_PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
+PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
+"""How an estimate was obtained, by the number that the native module gives it."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class OperatorEstimate:
 class Operators:
     """Operator times of one system.
 
-    Every method broadcasts its numeric arguments, takes zero work as zero time, and raises `ValueError` for negative or non-finite
-    ones. Methods return seconds; `estimate` returns provenance as well. About 0.2 microseconds per value.
+    Every method broadcasts its numeric arguments, takes zero work as zero time, and raises `ValueError` for negative
+    or non-finite ones. Methods return seconds; `estimate` returns provenance as well. About 0.2 microseconds per
+    value.
 
     Examples
     --------
@@ -125,9 +128,9 @@ class Operators:
         Returns
         -------
         errors : dict
-            Table name, such as ``"gemm/bf16"``, to ``rows`` (how many were fitted) and ``held_out`` (rows, mean, median and 95th
-            percentile of the absolute error and bias, in percent, on rows that were not fitted); matrix products also have
-            ``held_out_shapes``, rows of shapes of which no row was fitted.
+            Table name, such as ``"gemm/bf16"``, to ``rows`` (how many were fitted) and ``held_out`` (rows, mean,
+            median and 95th percentile of the absolute error and bias, in percent, on rows that were not fitted);
+            matrix products also have ``held_out_shapes``, rows of shapes of which no row was fitted.
         """
         return {name: dict(table["errors"]) for name, table in self._meta["tables"].items()}
 
@@ -143,17 +146,18 @@ class Operators:
         Parameters
         ----------
         table : str
-            Operator and formats: ``gemm/<format>``, ``prefill/<kv>``, ``decode/<kv>``, ``moe/<format>``, ``mla_prefill/<format>/<kv>``,
-            ``mla_decode/<format>/<kv>``, ``all_reduce``, ``all_to_all``, ``all_gather``, ``reduce_scatter``, ``dispatch``,
-            ``combine``, ``mixed`` or ``mixed_elsewhere``.
+            Operator and formats: ``gemm/<format>``, ``prefill/<kv>``, ``decode/<kv>``, ``moe/<format>``,
+            ``mla_prefill/<format>/<kv>``, ``mla_decode/<format>/<kv>``, ``all_reduce``, ``all_to_all``,
+            ``all_gather``, ``reduce_scatter``, ``dispatch``, ``combine``, ``mixed`` or ``mixed_elsewhere``.
         *arguments : array_like of numbers
-            Its sizes in this order, all of them: m, n, k for gemm; num_heads, num_kv_heads, head_dim, window, batch, chunk, past
-            for prefill, the same with context in place of the last two for decode; tokens, hidden, width, top_k, num_experts,
-            tensor_parallel, expert_parallel for moe; num_heads, batch, chunk, past for mla_prefill; num_heads, batch, context for
-            mla_decode; num_gpus, num_bytes for collectives; tokens, hidden, top_k, num_gpus for dispatch and combine.
+            Its sizes in this order, all of them: m, n, k for gemm; num_heads, num_kv_heads, head_dim, window, batch,
+            chunk, past for prefill, the same with context in place of the last two for decode; tokens, hidden, width,
+            top_k, num_experts, tensor_parallel, expert_parallel for moe; num_heads, batch, chunk, past for
+            mla_prefill; num_heads, batch, context for mla_decode; num_gpus, num_bytes for collectives; tokens,
+            hidden, top_k, num_gpus for dispatch and combine.
         cold : bool, default False
-            Decode attention only: the cache is read from memory, as between the layers of a model. The tables repeat one call, so they
-            find caches that are smaller than the L2 there.
+            Decode attention only: the cache is read from memory, as between the layers of a model. The tables repeat
+            one call, so they find caches that are smaller than the L2 there.
 
         Returns
         -------
@@ -171,7 +175,7 @@ class Operators:
         fill = self._native.estimate_cold if cold else self._native.estimate
         fill(nanoseconds, provenance, table, rows)
         shape = columns[0].shape
-        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, _PROVENANCE[provenance].reshape(shape))
+        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, PROVENANCE[provenance].reshape(shape))
 
     def gemm_s(self, format: str, m: ArrayLike, n: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
         """Return seconds of an ``(m, k) x (k, n)`` product with weights in `format`.
@@ -179,8 +183,8 @@ class Operators:
         Parameters
         ----------
         format : {"bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"}
-            How the ``(k, n)`` weight is stored. 4-bit formats without units of their own are weight-only: 16-bit operations, the
-            bytes of the format.
+            How the ``(k, n)`` weight is stored. 4-bit formats without units of their own are weight-only: 16-bit
+            operations, the bytes of the format.
         m, n, k : array_like
             Tokens, output width, input width.
         """
@@ -207,8 +211,8 @@ class Operators:
         num_heads, num_kv_heads, head_dim : array_like
             Query heads, key-value heads and head width of one rank.
         past : array_like, default 0
-            Tokens of each request that are in the cache already. The tables have none; such chunks are looked up as a prompt of equal
-            work and depth.
+            Tokens of each request that are in the cache already. The tables have none; such chunks are looked up as a
+            prompt of equal work and depth.
         batch : array_like, default 1
             Requests.
         window : array_like, default inf
@@ -336,11 +340,11 @@ class Operators:
         format: str = "bf16",
         kv_format: str = "bf16",
     ) -> NDArray[np.float64]:
-        """Return seconds of one latent attention module on one new token per request; arguments as in `mla_prefill_s`."""
+        """Return seconds of one latent attention module on one new token per request; see `mla_prefill_s`."""
         return self.estimate(f"mla_decode/{format}/{kv_format}", num_heads, batch, context).seconds
 
     def all_reduce_s(self, num_gpus: ArrayLike, num_bytes: ArrayLike) -> NDArray[np.float64]:
-        """Return seconds of an all-reduce of `num_bytes` on each of `num_gpus`: the faster of vLLM's kernel and NCCL."""
+        """Return seconds of an all-reduce of `num_bytes` per GPU: the faster of vLLM's kernel and NCCL."""
         return self.estimate("all_reduce", num_gpus, num_bytes).seconds
 
     def all_to_all_s(self, num_gpus: ArrayLike, num_bytes: ArrayLike) -> NDArray[np.float64]:
@@ -371,5 +375,5 @@ class Operators:
         return self.estimate("dispatch", *arguments).seconds + self.estimate("combine", *arguments).seconds
 
     def memory_s(self, num_bytes: float) -> float:
-        """Return seconds of an elementwise operator that moves `num_bytes`: analytic, a launch and a stream through memory."""
+        """Return seconds of an elementwise operator that moves `num_bytes`: a launch and a stream; analytic."""
         return self._native.memory_ns(num_bytes) * 1e-9

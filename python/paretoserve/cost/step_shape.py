@@ -59,7 +59,8 @@ decode_context=400, num_sampled=3)
                 raise ValueError(f"`{field.name}` must be an integer of 0 to {largest}, got {str(value)[:40]}")
         if self.prefill_tokens < self.num_prefills or (self.prefill_tokens > 0) != (self.num_prefills > 0):
             raise ValueError(
-                f"`prefill_tokens` must be at least 1 for each of {self.num_prefills} prefills, got {self.prefill_tokens}"
+                f"`prefill_tokens` must be at least 1 for each of {self.num_prefills} prefills, "
+                f"got {self.prefill_tokens}"
             )
         if self.num_decodes == 0 and self.decode_context > 0:
             raise ValueError(f"`decode_context` must be 0 without decodes, got {self.decode_context}")

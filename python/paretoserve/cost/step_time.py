@@ -3,93 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
 from paretoserve import _native
 from paretoserve.cost.bundled import load_model
 from paretoserve.cost.gpu import Hardware
+from paretoserve.cost.lenders import operators_for
 from paretoserve.cost.model import Model
-from paretoserve.cost.operators import Operators
+from paretoserve.cost.step_parts import Link, OperatorTime, Utilization
 from paretoserve.cost.step_shape import StepShape
 from paretoserve.cost.systems import hardware as find_hardware
 from paretoserve.cost.tables import read_tables
 
-__all__ = ["Link", "OperatorTime", "StepTime", "Utilization"]
+__all__ = ["StepTime"]
 
 # Host time that CUDA graphs and asynchronous scheduling leave visible, see bench/bench_silicon.py.
 HOST_S = 0.0005
 HOST_PER_SEQUENCE_S = 0.0
 
 
-@dataclass(frozen=True)
-class OperatorTime:
-    """The part of a step's time that one operator takes.
-
-    Parameters
-    ----------
-    operator : str
-        Its name.
-    seconds : float
-        All its runs in the step. Negative for "both in one batch" where prefill and decode share the GPU well.
-    provenance : {"measured", "interpolated", "fitted", "transferred"}
-        How it was obtained: a measured row; between measured rows; a fitted or analytic form outside them; from another
-        format or GPU, or from no measurement at all.
-    """
-
-    operator: str
-    seconds: float
-    provenance: str
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link between GPUs, for collectives that no table covers.
-
-    Parameters
-    ----------
-    latency_s : float
-        Seconds of a collective of no bytes.
-    bandwidth : float
-        Bytes per second in one direction. Measure it: a data-sheet number made a run 17 % too fast.
-    """
-
-    latency_s: float
-    bandwidth: float
-
-
-@dataclass(frozen=True)
-class Utilization:
-    """Shares of the peak rates that a step uses.
-
-    Parameters
-    ----------
-    mfu, mbu : float
-        Operations per second over the peak of the weight format, bytes per second over the memory bandwidth.
-    """
-
-    mfu: float
-    mbu: float
-
-    @property
-    def possible(self) -> bool:
-        """Whether both are at most 1; a prediction beyond is wrong."""
-        return self.mfu <= 1.0 and self.mbu <= 1.0
-
-
 class StepTime:
     """Step time of one model on one layout and system.
 
     Made by `StepTime.fit` (bundled operator fits), `StepTime.from_tables` (operators measured on the machine itself) or
-    `StepTime.linear`. Compiled once: a step then costs about 100 ns in the simulator, and a stretch of pure decode has a
-    closed form. Immutable; may be shared by threads.
+    `StepTime.linear`. Compiled once: a step then costs about 100 ns in the simulator, and a stretch of pure decode has
+    a closed form. Immutable; may be shared by threads.
 
     Notes
     -----
-    Prefill attention is an analytic time (a launch and a cost per query-key pair) times an interpolated ratio of measured to
-    analytic; decode attention is bilinear in the number of decodes and their mean context; both in one batch are not
-    additive and get a ratio of their own. Everything else depends on the tokens or the sampled sequences of the step alone.
+    Prefill attention is an analytic time (a launch and a cost per query-key pair) times a ratio of measured
+    to analytic; decode attention is bilinear in the number of decodes and their mean context; both in one batch are not
+    additive and get a ratio of their own. Everything else depends on the tokens or the sampled sequences of the step.
 
     Examples
     --------
@@ -150,6 +95,7 @@ class StepTime:
         expert_parallel: bool = False,
         weight_format: str = "bf16",
         kv_format: str = "bf16",
+        link: Link | None = None,
         host_s: float = HOST_S,
         host_per_sequence_s: float = HOST_PER_SEQUENCE_S,
     ) -> StepTime:
@@ -160,11 +106,14 @@ class StepTime:
         model : str, Path or Model
             As for `load_model`.
         hardware : str, Path or Hardware
-            As for `hardware`; its operators must be among `Operators.systems`.
+            As for `hardware`. A system without fitted operators borrows those of the most similar GPU at its own peak
+            rates, and every estimate says so.
         tensor_parallel, pipeline_parallel, data_parallel, expert_parallel
             The layout of one engine, as in `rank_memory`.
         weight_format, kv_format : str, default "bf16"
             How weights and cache are stored.
+        link : Link, optional
+            Link between the GPUs, if it is not that of the system: collectives then come from it.
         host_s, host_per_sequence_s : float
             Host time that is not hidden behind the GPU, of every step and of each decoding request in it.
 
@@ -175,14 +124,14 @@ class StepTime:
         Raises
         ------
         UnknownNameError
-            If model or system are not known, or no operators were fitted for the system.
+            If model or system are not known.
         ValueError
             If the layout does not fit the model.
 
         Notes
         -----
-        With pipeline stages a step is the pass of one batch through all stages; the simulator keeps a batch per stage in
-        flight. Under expert parallelism the most loaded rank sets the time, for uniform routing. About a millisecond.
+        With pipeline stages a step is the pass of one batch through all stages; the simulator keeps one batch per stage
+        in flight. Under expert parallelism the most loaded rank sets the time, for uniform routing. Takes milliseconds.
 
         Examples
         --------
@@ -201,7 +150,8 @@ class StepTime:
             load_model(model).native,
             layout,
             (weight_format, kv_format),
-            Operators.load(system.name).native,
+            operators_for(system),
+            _link(link),
             (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
         )
         num_gpus = layout[0] * layout[1] * layout[2]
@@ -241,8 +191,8 @@ class StepTime:
         link : Link, optional
             Between the ranks; needed when there are several.
         host_s, host_per_sequence_s : float, default 0.001 and 0
-            Host time of every step and of each decoding request in it. A millisecond per step moved a real vLLM run from
-            8.5 % too fast to 1.1 %.
+            Host time of every step and of each decoding request in it. A millisecond per step moved the time to first
+            token of a real vLLM run from 8.5 % too fast to 1.1 %.
         repeats : mapping of str to int, optional
             Runs per step of operators with names of their own.
 
@@ -259,8 +209,8 @@ class StepTime:
 
         Notes
         -----
-        The time of a mixed batch comes from the table's rows with both a chunk and decodes. A row beyond the largest grid
-        that the rows fill is not used.
+        The time of a mixed batch comes from the table's rows with both a chunk and decodes. Rows outside the largest
+        grid that the rows fill are not used.
         """
         tables = read_tables(
             Path(folder),
@@ -268,7 +218,7 @@ class StepTime:
             ranks=(_count("tensor_parallel", tensor_parallel), _count("data_parallel", data_parallel)),
             expert_parallel=expert_parallel,
             formats=(weight_format, kv_format),
-            link=None if link is None else (_seconds("latency_s", link.latency_s) * 1e9, link.bandwidth / 1e9),
+            link=_link(link),
             host_ns=(_seconds("host_s", host_s) * 1e9, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9),
             repeats=repeats or {},
         )
@@ -299,7 +249,7 @@ class StepTime:
         return self._native.decode_run_ns(shape.num_decodes, shape.decode_context, steps) * 1e-9
 
     def work(self, shape: StepShape) -> tuple[float, float]:
-        """Floating-point operations and bytes of device memory of a step on all GPUs; zero if the model is not known."""
+        """Count the operations and the bytes of device memory of a step on all GPUs; zero if the model is not known."""
         return self._native.work(shape.counts)
 
     def utilization(self, shape: StepShape) -> Utilization:
@@ -337,6 +287,15 @@ class StepTime:
         least = 0.05 * sum(part.seconds for part in parts)
         order = ("measured", "interpolated", "fitted", "transferred")
         return max((part.provenance for part in parts if abs(part.seconds) >= least), key=order.index, default="fitted")
+
+
+def _link(link: Link | None) -> tuple[float, float] | None:
+    if link is None:
+        return None
+    bandwidth = link.bandwidth
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or not 0 < bandwidth <= 1e18:
+        raise ValueError(f"`bandwidth` must be positive and at most 1e18 bytes per second, got {str(bandwidth)[:40]}")
+    return _seconds("latency_s", link.latency_s) * 1e9, bandwidth / 1e9
 
 
 def _seconds(name: str, value: float) -> float:

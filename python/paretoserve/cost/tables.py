@@ -80,7 +80,7 @@ def read_tables(
     if tensor * data > 1 and link is None:
         raise ValueError(
             f"`link` is needed for {tensor * data} ranks\n"
-            "hint: measure it, for example Link(latency_s=20e-6, bandwidth=16e9) for two GPUs over PCIe without peer access"
+            "hint: measure it, for example Link(latency_s=20e-6, bandwidth=16e9) for GPUs over PCIe without peer access"
         )
     attention = read_columns(
         folder / "attention.parquet", ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us")
@@ -200,7 +200,8 @@ def _terms(
         else:
             known = ", ".join([*ONCE, *PER_LAYER])
             raise DataError(
-                f"{path}: unknown operator `{layer}`, known are {known}\nhint: pass `repeats={{'{layer}': runs per step}}`"
+                f"{path}: unknown operator `{layer}`, known are {known}\n"
+                f"hint: pass `repeats={{'{layer}': runs per step}}`"
             )
         rows = columns["layer"] == layer
         order = np.argsort(columns[count][rows], kind="stable")

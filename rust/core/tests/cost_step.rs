@@ -15,15 +15,7 @@ fn attention(window: Option<f64>) -> AttentionTime {
     let decode = Decode::sample(&counts, &[16.0, 512.0, 9000.0], |n, k| 4000.0 + n * (20.0 + k).powf(0.9)).unwrap();
     let prefill_source = Source::sample([&[16.0, 2048.0], &[0.0, 1024.0]], |_, _| Provenance::Measured).unwrap();
     let decode_source = Source::sample([&counts, &[16.0, 9000.0]], |_, _| Provenance::Measured).unwrap();
-    AttentionTime {
-        count: 4.0,
-        window,
-        prefill,
-        decode,
-        mixed: Mixed::slower_decode(4.0),
-        prefill_source,
-        decode_source,
-    }
+    AttentionTime { count: 4.0, window, prefill, decode, mixed: Mixed::Sum, prefill_source, decode_source }
 }
 
 fn model(stretch: f64) -> StepTime {

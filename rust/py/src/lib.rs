@@ -16,7 +16,7 @@ mod _native {
     #[pymodule_export]
     use super::cost::model::Model;
     #[pymodule_export]
-    use super::cost::operators::{Operators, fit_grid, operator_features};
+    use super::cost::operators::{MixedTable, Operators, fit_grid, operator_features};
     #[pymodule_export]
     use super::cost::step::StepTime;
     #[pymodule_export]

@@ -2,8 +2,7 @@
 //!
 //! Prefill is analytic (a launch and a cost per query-key pair) times an interpolated ratio of measured to analytic time.
 //! Decode is a [`Decode`] grid. Both in one kernel call are not additive: the sum of the separate times is 29 to 39 % off
-//! (`planner.md` 4.3), so a four-dimensional grid holds the ratio of the mixed time to the sum, or a factor says how much
-//! slower decodes are when they share a kernel with chunks.
+//! (`planner.md` 4.3), so a four-dimensional grid holds the ratio of the mixed time to the sum.
 
 use super::decode::Decode;
 use super::lattice::Lattice;
@@ -94,39 +93,22 @@ impl Source {
 pub enum Mixed {
     /// Separate kernels: the sum.
     Sum,
-    /// Measured ratio to the sum, by (chunk, past, decodes, mean context).
-    Ratio(Lattice<4>),
-    /// Decode takes `scale * decodes ^ exponent` times as long, at least once: its short queries waste the tiles of the chunks.
-    SlowerDecode {
-        /// Factor of one decode.
-        scale: f64,
-        /// Growth with their number.
-        exponent: f64,
-    },
+    /// Ratio to the sum, by (chunk, past, decodes, mean context), and how it was obtained.
+    Ratio(Lattice<4>, Provenance),
 }
 
 impl Mixed {
-    /// The form without a table of the GPU itself, for query heads that share `group` to one key-value head. Fitted to 44,000
-    /// measured mixed batches of RTX PRO 6000 and RTX 4090 (groups of 4 and 8): 15 % mean error where the sum has 36 %.
-    pub fn slower_decode(group: f64) -> Self {
-        Self::SlowerDecode { scale: 0.341 * group.powf(0.537), exponent: 0.277 }
-    }
-
-    fn ratio(&self, prefill: f64, decode: f64, point: [f64; 4]) -> f64 {
+    fn ratio(&self, point: [f64; 4]) -> f64 {
         match self {
             Self::Sum => 1.0,
-            Self::Ratio(lattice) => lattice.at(point),
-            Self::SlowerDecode { scale, exponent } => {
-                (prefill + (scale * point[2].powf(*exponent)).max(1.0) * decode) / (prefill + decode)
-            }
+            Self::Ratio(lattice, _) => lattice.at(point),
         }
     }
 
     fn provenance(&self) -> Provenance {
         match self {
             Self::Sum => Provenance::Fitted,
-            Self::Ratio(_) => Provenance::Interpolated,
-            Self::SlowerDecode { .. } => Provenance::Transferred,
+            Self::Ratio(_, provenance) => *provenance,
         }
     }
 }
@@ -194,7 +176,7 @@ impl AttentionTime {
         let past = self.clip(load.prefill_past());
         let prefill = self.prefill.at(load.prefill_tokens, past, load.prefill_pairs);
         let point = [load.prefill_tokens, past, load.num_decodes, self.clip(load.decode_mean)];
-        let mixed_ratio = if decode > 0.0 { self.mixed.ratio(prefill, decode, point) } else { 1.0 };
+        let mixed_ratio = if decode > 0.0 { self.mixed.ratio(point) } else { 1.0 };
         Layer { prefill, decode, mixed_ratio }
     }
 

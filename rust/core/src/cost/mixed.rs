@@ -41,7 +41,7 @@ struct Curve {
 impl MixedCall {
     /// One chunk of `prefill_tokens` behind `past` cached tokens, and `num_decodes` requests with `context` tokens each.
     pub fn new(prefill_tokens: f64, past: f64, num_decodes: f64, context: f64) -> Self {
-        let pairs = prefill_tokens * (past + (prefill_tokens + 1.0) / 2.0);
+        let pairs = prefill_tokens * (past + f64::midpoint(prefill_tokens, 1.0));
         Self { prefill_tokens, pairs, num_decodes, context }
     }
 
@@ -66,7 +66,7 @@ impl MixedCall {
 
     /// Cached tokens before one chunk of these tokens and pairs; 0 where several short chunks have fewer pairs than one long one.
     fn past(&self) -> f64 {
-        (self.pairs / self.prefill_tokens.max(1.0) - (self.prefill_tokens + 1.0) / 2.0).max(0.0)
+        (self.pairs / self.prefill_tokens.max(1.0) - f64::midpoint(self.prefill_tokens, 1.0)).max(0.0)
     }
 
     /// Key-value tokens that the decoding requests read.
@@ -78,7 +78,8 @@ impl MixedCall {
         [self.prefill_tokens.log2(), length(self.past()), self.num_decodes.log2(), length(self.context)]
     }
 
-    fn check(&self) -> Result<()> {
+    /// Refuse sizes that are negative or not finite.
+    pub fn check(&self) -> Result<()> {
         let sizes = [self.prefill_tokens, self.pairs, self.num_decodes, self.context];
         if sizes.iter().all(|size| (0.0..=1e18).contains(size)) {
             return Ok(());
@@ -90,6 +91,16 @@ impl MixedCall {
 /// Coordinate of a number of cached tokens, which may be zero; 16 is the smallest step of the profiles.
 fn length(tokens: f64) -> f64 {
     (1.0 + tokens / 16.0).log2()
+}
+
+/// The sizes at knots of [`length`]; whole numbers, as they were measured.
+fn lengths(axis: &[f64]) -> Vec<f64> {
+    axis.iter().map(|x| (16.0 * (x.exp2() - 1.0)).round()).collect()
+}
+
+/// The sizes at logarithmic knots.
+fn counts(axis: &[f64]) -> Vec<f64> {
+    axis.iter().map(|x| x.exp2().round()).collect()
 }
 
 impl MixedTable {
@@ -121,6 +132,24 @@ impl MixedTable {
             table.mixed = Some(Fit::solve(axes.to_vec(), &points, &targets, &smoothness)?);
         }
         Ok(table)
+    }
+
+    /// Measured chunks and cached tokens.
+    pub fn prefill_sizes(&self) -> [Vec<f64>; 2] {
+        let axes = self.prefill.ratio.axes();
+        [counts(&axes[0]), lengths(&axes[1])]
+    }
+
+    /// Measured numbers of decoding requests, and contexts.
+    pub fn decode_sizes(&self) -> [Vec<f64>; 2] {
+        let axes = self.decode.ratio.axes();
+        [counts(&axes[0]), lengths(&axes[1])]
+    }
+
+    /// Chunks, cached tokens, decoding requests and contexts between which the mixed ratio is interpolated.
+    pub fn mixed_sizes(&self) -> Option<[Vec<f64>; 4]> {
+        let axes = self.mixed.as_ref()?.axes();
+        Some([counts(&axes[0]), lengths(&axes[1]), counts(&axes[2]), lengths(&axes[3])])
     }
 
     fn prefill_ns(&self, call: &MixedCall) -> (f64, bool) {
@@ -165,7 +194,7 @@ impl Curve {
         let targets: Vec<f64> =
             rows.iter().map(|(call, ns)| (ns / (floor_ns + ns_per_work * work(call))).ln()).collect();
         let axes = [0, 1].map(|axis| distinct(points.iter().skip(axis).step_by(2).copied()));
-        let smoothness = Smoothness { bend: vec![0.01; 2], slope: 1e-5, rounds: 0 };
+        let smoothness = Smoothness { bend: vec![1e-4; 2], slope: 1e-8, rounds: 0 };
         Ok(Self { floor_ns, ns_per_work, ratio: Fit::solve(axes.to_vec(), &points, &targets, &smoothness)? })
     }
 

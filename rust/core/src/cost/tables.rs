@@ -10,11 +10,12 @@ use super::curve::Curve;
 use super::decode::Decode;
 use super::experts::{self, Routing};
 use super::lattice::Lattice;
+use super::mixed::{MixedCall, MixedTable};
 use super::provenance::Provenance;
 use super::step::{Linear, Parts, StepTime};
 use super::terms::{By, Term};
 use super::work::WorkModel;
-use crate::{Error, Result};
+use crate::Result;
 
 /// An operator table by one count.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,61 +111,30 @@ pub struct AttentionRow {
 
 /// Attention of `count` layers from the rows of their table.
 pub fn attention(count: f64, window: Option<f64>, rows: &[AttentionRow]) -> Result<AttentionTime> {
-    for row in rows {
-        let all = [row.chunk, row.past, row.decodes, row.context, row.ns];
-        if all.iter().any(|x| !x.is_finite() || *x < 0.0) || row.ns == 0.0 {
-            return Err(Error::value("attention", "finite and not negative, with positive times", format!("{row:?}")));
+    let calls: Vec<_> = rows.iter().map(|row| (row.call(), row.ns)).collect();
+    let table = MixedTable::fit(&calls)?;
+    let ns = |chunk, past, decodes, context| table.estimate(&MixedCall::new(chunk, past, decodes, context)).ns;
+    let [chunks, pasts] = table.prefill_sizes();
+    let prefill = Prefill::sample(&chunks, &pasts, window, |chunk, past| ns(chunk, past, 0.0, 0.0))?;
+    let [counts, contexts] = table.decode_sizes();
+    let decode = Decode::sample(&counts, &contexts, |n, context| ns(0.0, 0.0, n, context))?;
+    let mixed = match table.mixed_sizes() {
+        None => Mixed::Sum,
+        Some(axes) => {
+            let ratio = |[chunk, past, n, context]: [f64; 4]| {
+                let apart = prefill.at(chunk, past, chunk_pairs(chunk, past)) + decode.at(n, context);
+                ns(chunk, past, n, context) / apart
+            };
+            Mixed::Ratio(Lattice::sample(axes, ratio)?, Provenance::Interpolated)
         }
-    }
-    let kind = |chunk: bool, decodes: bool| {
-        rows.iter().filter(move |row| (row.chunk > 0.0) == chunk && (row.decodes > 0.0) == decodes)
     };
-    let (axes, times) = regular_grid(kind(true, false).map(|row| ([row.chunk, row.past], row.ns)))?;
-    let prefill_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
-    let prefill = Prefill::sample(&axes[0], &axes[1], window, |chunk, past| times.at([chunk, past]))?;
-    let (axes, times) = regular_grid(kind(false, true).map(|row| ([row.decodes, row.context], row.ns)))?;
-    let decode_source = Source::sample([&axes[0], &axes[1]], |_, _| Provenance::Measured)?;
-    let decode = Decode::sample(&axes[0], &axes[1], |n, context| times.at([n, context]))?;
-    let ratio = |row: &AttentionRow| {
-        let pairs = chunk_pairs(row.chunk, row.past);
-        row.ns / (prefill.at(row.chunk, row.past, pairs) + decode.at(row.decodes, row.context))
-    };
-    let mixed = kind(true, true).map(|row| ([row.chunk, row.past, row.decodes, row.context], ratio(row)));
-    let mixed = if kind(true, true).next().is_some() { Mixed::Ratio(regular_grid(mixed)?.1) } else { Mixed::Sum };
+    let measured = |axes: [&[f64]; 2]| Source::sample(axes, |_, _| Provenance::Measured);
+    let (prefill_source, decode_source) = (measured([&chunks, &pasts])?, measured([&counts, &contexts])?);
     Ok(AttentionTime { count, window, prefill, decode, mixed, prefill_source, decode_source })
 }
 
-/// The largest grid that `rows` nearly fill. A table is often a union of grids, and only a full one interpolates: the axis
-/// value with the fewest rows for its slice leaves until nine points of ten are there.
-fn regular_grid<const D: usize>(rows: impl Iterator<Item = ([f64; D], f64)>) -> Result<([Vec<f64>; D], Lattice<D>)> {
-    let mut rows: Vec<([f64; D], f64)> = rows.collect();
-    if rows.is_empty() {
-        return Err(Error::value("attention", "a table with rows of pure prefill and of pure decode", "one without"));
+impl AttentionRow {
+    fn call(&self) -> MixedCall {
+        MixedCall::new(self.chunk, self.past, self.decodes, self.context)
     }
-    loop {
-        let axes: [Vec<f64>; D] = std::array::from_fn(|d| axis(rows.iter().map(|(x, _)| x[d])));
-        let size: usize = axes.iter().map(Vec::len).product();
-        if rows.len() * 10 >= size * 9 {
-            let grid = Lattice::from_rows(axes.clone(), rows.into_iter())?;
-            return Ok((axes, grid));
-        }
-        let (mut worst, mut fill) = ((0, 0.0), f64::INFINITY);
-        for (d, axis) in axes.iter().enumerate() {
-            for value in axis {
-                let filled = rows.iter().filter(|(x, _)| x[d].total_cmp(value).is_eq()).count();
-                let share = (filled * axis.len()) as f64 / size as f64;
-                if share < fill {
-                    (worst, fill) = ((d, *value), share);
-                }
-            }
-        }
-        rows.retain(|(x, _)| x[worst.0].total_cmp(&worst.1).is_ne());
-    }
-}
-
-fn axis(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut axis: Vec<f64> = values.collect();
-    axis.sort_by(f64::total_cmp);
-    axis.dedup();
-    axis
 }

@@ -1,8 +1,9 @@
 //! Fitted operators, and the fit of a grid.
 
-use paretoserve_core::cost::Peak;
+use paretoserve_core::Error;
 use paretoserve_core::cost::grid::{Fit, Grid, Smoothness};
 use paretoserve_core::cost::operators::{self, Memory, Table};
+use paretoserve_core::cost::{self, MixedCall, Peak};
 use pyo3::prelude::*;
 
 use crate::arrays::{Input, Output};
@@ -46,6 +47,7 @@ fn axes(buffers: &[Input<f64>]) -> Vec<Vec<f64>> {
 pub(crate) struct Operators(pub(crate) operators::Operators);
 
 #[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 impl Operators {
     #[new]
     fn new(py: Python<'_>, rates: Rates, launch_ns: f64, fraction: f64, tables: Vec<NamedGrid>) -> PyResult<Self> {
@@ -89,6 +91,11 @@ impl Operators {
         })
     }
 
+    /// The same ratios on a GPU of other rates.
+    fn lend(&self, py: Python<'_>, rates: Rates) -> PyResult<Self> {
+        detached(py, || self.0.lend(peak(rates)).map(Self))
+    }
+
     /// Nanoseconds of an elementwise operator that moves `bytes`.
     fn memory_ns(&self, bytes: f64) -> f64 {
         self.0.memory_ns(bytes).ns
@@ -97,6 +104,7 @@ impl Operators {
 
 /// Fill analytic nanoseconds and grid coordinates of each row of `table`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 pub(crate) fn operator_features(
     py: Python<'_>,
     mut analytic_ns: Output<f64>,
@@ -113,6 +121,7 @@ pub(crate) fn operator_features(
 
 /// Fit a grid to rows and fill its values and support.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 #[expect(clippy::too_many_arguments, reason = "outputs, inputs and options of one numeric call")]
 pub(crate) fn fit_grid(
     py: Python<'_>,
@@ -130,4 +139,54 @@ pub(crate) fn fit_grid(
         let grid = Fit::solve(axes(&axes_), points.as_slice(), targets.as_slice(), &smoothness)?;
         grid.copy_to(values.as_mut_slice(), supported.as_mut_slice())
     })
+}
+
+/// Mixed-batch attention of one machine, fitted to its own table.
+#[pyclass(frozen, module = "paretoserve._native")]
+pub(crate) struct MixedTable(cost::MixedTable);
+
+fn calls(rows: &[f64]) -> paretoserve_core::Result<impl Iterator<Item = MixedCall>> {
+    if !rows.len().is_multiple_of(4) {
+        return Err(Error::shape("rows", "(n, 4)", rows.len()));
+    }
+    Ok(rows.chunks_exact(4).map(|row| MixedCall::new(row[0], row[1], row[2], row[3])))
+}
+
+#[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
+impl MixedTable {
+    #[new]
+    fn new(py: Python<'_>, rows: Input<f64>, ns: Input<f64>) -> PyResult<Self> {
+        detached(py, || {
+            let ns = ns.as_slice();
+            if rows.as_slice().len() != 4 * ns.len() {
+                return Err(Error::shape("rows", format!("({}, 4)", ns.len()), rows.as_slice().len()));
+            }
+            let rows: Vec<_> = calls(rows.as_slice())?.zip(ns.iter().copied()).collect();
+            cost::MixedTable::fit(&rows).map(Self)
+        })
+    }
+
+    /// Fill nanoseconds and provenance of each row.
+    fn estimate(
+        &self,
+        py: Python<'_>,
+        mut ns: Output<f64>,
+        mut provenance: Output<u8>,
+        rows: Input<f64>,
+    ) -> PyResult<()> {
+        detached(py, || {
+            let (ns, provenance) = (ns.as_mut_slice(), provenance.as_mut_slice());
+            if rows.as_slice().len() != 4 * ns.len() || provenance.len() != ns.len() {
+                return Err(Error::shape("rows", format!("({}, 4)", ns.len()), rows.as_slice().len()));
+            }
+            for (call, (ns, provenance)) in calls(rows.as_slice())?.zip(ns.iter_mut().zip(provenance)) {
+                call.check()?;
+                let estimate = self.0.estimate(&call);
+                *ns = estimate.ns;
+                *provenance = estimate.provenance as u8;
+            }
+            Ok(())
+        })
+    }
 }

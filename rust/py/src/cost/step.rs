@@ -26,6 +26,9 @@ fn shape(shape: &Shape) -> StepShape {
 /// Operators by one count: name, how often a step runs them, counts, nanoseconds.
 type Rows = Vec<(String, f64, Input<f64>, Input<f64>)>;
 
+type AttentionColumns = (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>);
+type ExpertColumns = (f64, Input<f64>, Input<f64>, Input<f64>, u32, u32, u32);
+
 fn operators(rows: &Rows) -> paretoserve_core::Result<Vec<Operator>> {
     let operator = |(name, count, knots, ns): &(String, f64, Input<f64>, Input<f64>)| {
         let curve = Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?;
@@ -45,9 +48,9 @@ struct Tables {
     per_sequence: Rows,
     num_layers: f64,
     /// chunk, past, decodes, context, nanoseconds.
-    attention: (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>),
+    attention: AttentionColumns,
     /// layers, tokens, activated experts, nanoseconds, experts, experts per token, ranks.
-    experts: Option<(f64, Input<f64>, Input<f64>, Input<f64>, u32, u32, u32)>,
+    experts: Option<ExpertColumns>,
     /// latency in nanoseconds, bytes per nanosecond.
     link: Option<(f64, f64)>,
     tensor_ranks: u32,
@@ -106,6 +109,7 @@ impl StepTime {
 }
 
 #[pymethods]
+#[expect(clippy::needless_pass_by_value, reason = "arguments that Python converts are owned")]
 impl StepTime {
     #[staticmethod]
     fn linear(base_ns: f64, per_prefill_token_ns: f64, per_decode_ns: f64, per_context_token_ns: f64) -> Self {
@@ -117,15 +121,17 @@ impl StepTime {
         detached(py, || tables.compile()).map(Self::new)
     }
 
-    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert and `host_ns` the numbers of
-    /// `linear`.
+    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in nanoseconds
+    /// and bytes per nanosecond; `host_ns` the numbers of `linear`.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "called by one Python function, which names them")]
     fn fit(
         py: Python<'_>,
         model: &super::model::Model,
         layout: (u32, u32, u32, bool),
         formats: (String, String),
         operators: &super::operators::Operators,
+        link: Option<(f64, f64)>,
         host_ns: (f64, f64, f64, f64),
     ) -> PyResult<Self> {
         let (tensor, pipeline, data, expert) = layout;
@@ -137,6 +143,7 @@ impl StepTime {
                 weights: WeightFormat::parse(&formats.0)?,
                 kv: KvFormat::parse(&formats.1)?,
                 operators: &operators.0,
+                link: link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?,
             };
             target.compile(Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns })
         })
@@ -153,17 +160,6 @@ impl StepTime {
 
     fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
         self.inner.decode_run_ns(num_decodes, decode_context, num_steps)
-    }
-
-    fn decode_steps_within(
-        &self,
-        py: Python<'_>,
-        num_decodes: u32,
-        decode_context: u64,
-        budget_ns: f64,
-        max_steps: u64,
-    ) -> PyResult<u64> {
-        detached(py, || Ok(self.inner.decode_steps_within(num_decodes, decode_context, budget_ns, max_steps)))
     }
 
     /// Rows of (operator, nanoseconds, provenance).

@@ -2,11 +2,12 @@
 
 use super::Target;
 use crate::Result;
-use crate::cost::attention::{AttentionTime, Mixed, Prefill, Source};
+use crate::cost::attention::{AttentionTime, Mixed, Prefill, Source, chunk_pairs};
 use crate::cost::decode::Decode;
 use crate::cost::formats::{KvFormat, Role};
+use crate::cost::lattice::Lattice;
 use crate::cost::model::Attention;
-use crate::cost::operators::{DecodeAttention, Heads, MlaDecode, MlaPrefill, PrefillAttention};
+use crate::cost::operators::{DecodeAttention, Heads, MixedAttention, MlaDecode, MlaPrefill, PrefillAttention};
 use crate::cost::provenance::Provenance;
 
 const CHUNKS: [f64; 11] = [16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 32768.0];
@@ -15,6 +16,14 @@ const COUNTS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 5
 const CONTEXTS: [f64; 15] = [
     16.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 1536.0, 2048.0, 3072.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0,
     131_072.0,
+];
+
+/// Chunks, pasts, decodes and contexts at which the mixed ratio is sampled.
+const MIXED: [&[f64]; 4] = [
+    &[16.0, 64.0, 256.0, 1024.0, 4096.0],
+    &[0.0, 2048.0, 16384.0],
+    &[1.0, 4.0, 16.0, 64.0, 128.0, 256.0],
+    &[64.0, 512.0, 2048.0, 8192.0, 32768.0],
 ];
 
 impl Target<'_> {
@@ -36,8 +45,8 @@ impl Target<'_> {
                         (4.0 * keys * heads.num_heads, 2.0 * keys * heads.num_kv_heads * kv.bytes() as f64);
                     self.ask_possible(&DecodeAttention { heads, kv, batch, context }, flops, rate, bytes)
                 };
-                let mixed = Mixed::slower_decode(heads.num_heads / heads.num_kv_heads);
-                sampled(count, window.map(f64::from), prefill, decode, mixed)
+                let group = Some(heads.num_heads / heads.num_kv_heads);
+                self.sampled(count, window.map(f64::from), prefill, decode, group)
             }
             Attention::Mla { num_heads, kv_lora_rank, rope_dim, .. } => {
                 let (rank, rope) = (f64::from(kv_lora_rank), f64::from(rope_dim));
@@ -51,32 +60,52 @@ impl Target<'_> {
                     self.ask_possible(&MlaDecode { format, kv, num_heads, batch, context }, flops, rate, bytes)
                 };
                 // Prompts and decodes run different kernels.
-                sampled(count, None, prefill, decode, Mixed::Sum)
+                self.sampled(count, None, prefill, decode, None)
             }
         }
     }
-}
 
-/// Attention of `count` layers sampled on the grids of this module.
-fn sampled(
-    count: f64,
-    window: Option<f64>,
-    prefill: impl Fn(f64, f64) -> (f64, Provenance),
-    decode: impl Fn(f64, f64) -> (f64, Provenance),
-    mixed: Mixed,
-) -> Result<AttentionTime> {
-    let mut contexts = CONTEXTS.to_vec();
-    if let Some(window) = window {
-        contexts.retain(|context| *context < window);
-        contexts.push(window);
+    /// Attention of `count` layers sampled on the grids of this module. With a `group` of query heads per key-value head,
+    /// chunks and decodes share a kernel.
+    fn sampled(
+        &self,
+        count: f64,
+        window: Option<f64>,
+        prefill: impl Fn(f64, f64) -> (f64, Provenance),
+        decode: impl Fn(f64, f64) -> (f64, Provenance),
+        group: Option<f64>,
+    ) -> Result<AttentionTime> {
+        let mut contexts = CONTEXTS.to_vec();
+        if let Some(window) = window {
+            contexts.retain(|context| *context < window);
+            contexts.push(window);
+        }
+        let mut time = AttentionTime {
+            count,
+            window,
+            prefill: Prefill::sample(&CHUNKS, &PASTS, window, |chunk, past| prefill(chunk, past).0)?,
+            decode: Decode::sample(&COUNTS, &contexts, |n, context| decode(n, context).0)?,
+            mixed: Mixed::Sum,
+            prefill_source: Source::sample([&CHUNKS, &PASTS], |chunk, past| prefill(chunk, past).1)?,
+            decode_source: Source::sample([&COUNTS, &contexts], |n, context| decode(n, context).1)?,
+        };
+        if let Some(group) = group {
+            time.mixed = self.mixed(&time, group)?;
+        }
+        Ok(time)
     }
-    Ok(AttentionTime {
-        count,
-        window,
-        prefill: Prefill::sample(&CHUNKS, &PASTS, window, |chunk, past| prefill(chunk, past).0)?,
-        decode: Decode::sample(&COUNTS, &contexts, |n, context| decode(n, context).0)?,
-        mixed,
-        prefill_source: Source::sample([&CHUNKS, &PASTS], |chunk, past| prefill(chunk, past).1)?,
-        decode_source: Source::sample([&COUNTS, &contexts], |n, context| decode(n, context).1)?,
-    })
+
+    fn mixed(&self, time: &AttentionTime, group: f64) -> Result<Mixed> {
+        let mut worst = Provenance::Measured;
+        let ratio = Lattice::sample(MIXED.map(<[f64]>::to_vec), |[prefill_tokens, past, num_decodes, context]| {
+            let pairs = chunk_pairs(prefill_tokens, past);
+            let prefill_ns = time.prefill.at(prefill_tokens, past, pairs);
+            let decode_ns = time.decode.at(num_decodes, context);
+            let call = MixedAttention { prefill_ns, decode_ns, prefill_tokens, num_decodes, context, group };
+            let (ns, provenance) = self.ask(&call);
+            worst = worst.max(provenance);
+            ns / (prefill_ns + decode_ns)
+        })?;
+        Ok(Mixed::Ratio(ratio, worst))
+    }
 }

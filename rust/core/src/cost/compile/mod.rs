@@ -7,6 +7,7 @@
 mod attention;
 mod products;
 
+use super::collective::Link;
 use super::curve::Curve;
 use super::formats::KvFormat;
 use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
@@ -23,6 +24,7 @@ const KNOTS: [f64; 27] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, 768.0, 1024.0, 1536.0,
     2048.0, 3072.0, 4096.0, 6144.0, 8192.0, 12288.0, 16384.0, 32768.0, 65536.0,
 ];
+
 /// A model in its formats on a layout of a system.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -36,6 +38,8 @@ pub struct Target<'a> {
     pub kv: KvFormat,
     /// Operator times of the system.
     pub operators: &'a Operators,
+    /// Link between ranks that replaces the collectives of the system.
+    pub link: Option<Link>,
 }
 
 impl Target<'_> {
@@ -78,6 +82,13 @@ impl Target<'_> {
     }
 
     fn collective(&self, kind: Kind, ranks: u32, bytes: f64) -> (f64, Provenance) {
+        if let Some(link) = self.link {
+            let ns = match kind {
+                Kind::AllReduce => link.all_reduce(ranks, bytes),
+                Kind::AllToAll | Kind::AllGather | Kind::ReduceScatter => link.all_gather(ranks, bytes),
+            };
+            return (ns, Provenance::Fitted);
+        }
         self.ask(&Collective { kind, num_gpus: f64::from(ranks), bytes })
     }
 
@@ -146,10 +157,13 @@ impl Target<'_> {
                 let bytes = 2.0 * t * hidden;
                 let gather = self.collective(Kind::AllGather, ranks, bytes);
                 let scatter = self.collective(Kind::ReduceScatter, ranks, bytes);
+                let dense = (gather.0 + scatter.0, gather.1.max(scatter.1));
+                if self.link.is_some() {
+                    return dense;
+                }
                 let (top_k, num_gpus) = (f64::from(top_k), f64::from(ranks));
                 let sparse = Exchange { combine: false, tokens: t / num_gpus, hidden, top_k, num_gpus };
                 let (there, back) = (self.ask(&sparse), self.ask(&Exchange { combine: true, ..sparse }));
-                let dense = (gather.0 + scatter.0, gather.1.max(scatter.1));
                 let sparse = (there.0 + back.0, there.1.max(back.1));
                 if sparse.0 < dense.0 { sparse } else { dense }
             };

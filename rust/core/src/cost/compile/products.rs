@@ -70,15 +70,17 @@ impl Target<'_> {
     fn experts(&self, moe: &Moe, routing: &Routing, tokens: f64) -> (f64, Provenance) {
         let pairs = tokens * routing.imbalance(tokens) * moe.top_k / moe.expert;
         let (held, touched) = (moe.num_experts / moe.expert, routing.touched(tokens));
-        // FP8 experts without tuned kernels are slower than with block scales, which engines then use.
+        // Where a table shows a kernel without tuning, engines use that of the sister format.
         let formats = match moe.format {
             WeightFormat::Fp8 => [WeightFormat::Fp8, WeightFormat::Fp8Block],
+            WeightFormat::Mxfp4 if self.operators.peak().fp4_flops > 0.0 => [WeightFormat::Mxfp4, WeightFormat::Nvfp4],
             format => [format, format],
         };
         let expert_bytes = moe.format.matrix_bytes(3 * (moe.width / moe.tensor) as u64, moe.hidden as u64) as f64;
         let even = |pairs: f64| {
             let flops = 6.0 * pairs * moe.hidden * moe.width / moe.tensor;
-            let (rate, bytes) = (self.operators.peak().flops(moe.format), pairs.min(held) * expert_bytes);
+            let [rate, other] = formats.map(|format| self.operators.peak().flops(format));
+            let (rate, bytes) = (rate.max(other), pairs.min(held) * expert_bytes);
             let [own, other] = formats.map(|format| {
                 let table = Moe { format, tokens: pairs * moe.expert / moe.top_k, ..*moe };
                 self.ask_possible(&table, flops, rate, bytes)

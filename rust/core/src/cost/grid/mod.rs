@@ -147,11 +147,11 @@ fn strides(axes: &[Vec<f64>]) -> Result<Vec<usize>> {
 /// Lower knot, fraction of the way to the next one, and whether `x` is within the axis.
 fn bracket(axis: &[f64], x: f64) -> (usize, f64, bool) {
     let last = axis.len() - 1;
-    // A NaN fails both comparisons and counts as below.
     if x >= axis[last] {
         return (last, 0.0, x <= axis[last] + TOLERANCE);
     }
-    if !(x > axis[0]) {
+    // A NaN counts as below.
+    if x.is_nan() || x <= axis[0] {
         return (0, 0.0, x >= axis[0] - TOLERANCE);
     }
     let low = axis.partition_point(|&knot| knot <= x) - 1;

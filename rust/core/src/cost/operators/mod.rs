@@ -66,6 +66,8 @@ pub trait Operator {
 /// Operator times of one system.
 #[derive(Debug, Clone)]
 pub struct Operators {
+    /// Whether the ratios are of another GPU.
+    lent: bool,
     peak: Peak,
     memory: Memory,
     tables: Vec<(Table, Grid)>,
@@ -97,7 +99,16 @@ impl Operators {
                 return Err(Error::shape("tables", format!("{} axes for {table:?}", table.axes()), grid.axes().len()));
             }
         }
-        Ok(Self { peak, memory, tables })
+        Ok(Self { lent: false, peak, memory, tables })
+    }
+
+    /// The same ratios on a GPU of other peak rates, where every estimate counts as transferred. Its multiprocessors are taken
+    /// to be as fast as those of this one.
+    pub fn lend(&self, mut peak: Peak) -> Result<Self> {
+        let scale = peak.bf16_flops / self.peak.bf16_flops;
+        peak.multiprocessors = (f64::from(self.peak.multiprocessors) * scale).round().max(1.0) as u32;
+        peak.check()?;
+        Ok(Self { lent: true, peak, ..self.clone() })
     }
 
     /// Peak rates.
@@ -115,6 +126,7 @@ impl Operators {
             if let Some((_, grid)) = self.tables.iter().find(|(name, _)| name == table) {
                 let sample = grid.at(&point[..O::AXES]);
                 let provenance = match (rank, sample.inside) {
+                    _ if self.lent => Provenance::Transferred,
                     (0, true) => Provenance::Interpolated,
                     (0, false) => Provenance::Fitted,
                     _ => Provenance::Transferred,
