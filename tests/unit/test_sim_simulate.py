@@ -1,6 +1,7 @@
 """`sim.simulate`: cases that a reader can compute by hand, bad input, queueing theory."""
 
 import json
+import signal
 import threading
 from dataclasses import replace
 
@@ -328,3 +329,21 @@ def test_mooncake_hits_are_those_of_an_obvious_cache():
         seen.update(ids)
     assert result.cached_tokens.tolist() == expected
     assert sum(expected) > 0
+
+
+def test_a_signal_ends_a_long_simulation():
+    class Alarm(Exception):  # noqa: N818
+        pass
+
+    def ring(signum, frame):
+        raise Alarm
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        # One token a step: some 2e8 steps, half a minute.
+        with pytest.raises(Alarm):
+            run([0], [200_000_000], [1], num_blocks=2**24, max_num_batched_tokens=1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
