@@ -7,7 +7,8 @@ from paretoserve.plan import Bounds, Space, enumerate_space, load_space
 
 DENSE = Bounds(
     gpus=8,
-    gpus_per_node=8, fast_links=True,
+    gpus_per_node=8,
+    fast_links=True,
     num_heads=64,
     num_layers=64,
     num_experts=0,
@@ -16,7 +17,8 @@ DENSE = Bounds(
 )
 SPARSE = Bounds(
     gpus=8,
-    gpus_per_node=8, fast_links=True,
+    gpus_per_node=8,
+    fast_links=True,
     num_heads=32,
     num_layers=48,
     num_experts=128,

@@ -45,7 +45,8 @@ def command(
     space: SpaceOption = None,
     limit: LimitOption = None,
     exhaustive: Annotated[
-        bool, typer.Option("--exhaustive", help="Simulate the whole trace for all of a large space, without screening it.")
+        bool,
+        typer.Option("--exhaustive", help="Simulate the whole trace for all of a large space, without screening it."),
     ] = False,
     seed: SeedOption = 0,
     threads: ThreadsOption = None,

@@ -293,7 +293,9 @@ class Front:
             lines["step times"] = ", ".join(f"{kind} for {count} configurations" for kind, count in counts.items())
         errors = inputs.get("operators", {}).get("mean_absolute_error_percent", {})
         lines |= {
-            f"operator {name}": ", ".join(f"{error:.1f} % mean error on rows {kind.replace('_', ' ')}" for kind, error in kinds.items())
+            f"operator {name}": ", ".join(
+                f"{error:.1f} % mean error on rows {kind.replace('_', ' ')}" for kind, error in kinds.items()
+            )
             for name, kinds in errors.items()
         }
         return lines

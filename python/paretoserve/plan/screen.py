@@ -77,9 +77,12 @@ def survivors(outcomes: Sequence[dict[str, Any]], names: Sequence[str]) -> list[
     return sorted(kept)
 
 
-def merge(outcomes: Sequence[dict[str, Any]], finals: Mapping[int, dict[str, Any]], prefix: int) -> list[dict[str, Any]]:
+def merge(
+    outcomes: Sequence[dict[str, Any]], finals: Mapping[int, dict[str, Any]], prefix: int
+) -> list[dict[str, Any]]:
     """Return the outcomes on the whole trace, and a refusal for each configuration that did not get there."""
     dropped = f"screened out: others beat it on the first {prefix} requests (see `exhaustive`)"
     return [
-        finals.get(row, outcome if "refused" in outcome else {"refused": dropped}) for row, outcome in enumerate(outcomes)
+        finals.get(row, outcome if "refused" in outcome else {"refused": dropped})
+        for row, outcome in enumerate(outcomes)
     ]
