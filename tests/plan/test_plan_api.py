@@ -152,7 +152,7 @@ def test_screening_keeps_whole_layers_and_says_who_was_dropped():
     assert 224 <= len(chosen) < 300
     assert 870 in chosen
     assert 29 not in chosen
-    finals = merge(outcomes, dict.fromkeys(chosen, {"columns": {}, "provenance": "fitted"}), 100)
+    finals = merge(outcomes, {row: outcome(0.0, 0.0) for row in chosen}, 100)
     assert len(finals) == len(outcomes)
     assert finals[5] == {"refused": "does not fit"}
     assert "first 100 requests" in finals[29]["refused"]

@@ -74,8 +74,8 @@ def command(
     """
     from paretoserve import cost
     from paretoserve.errors import CapacityError, UnmetSloError
-    from paretoserve.plan.problem import Problem
     from paretoserve.plan.outputs import write_file
+    from paretoserve.plan.problem import Problem
     from paretoserve.plan.single import load_configuration, simulate_one
     from paretoserve.plan.slo import meets, parse_slo
     from paretoserve.plan.store import json_text

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.plan.evaluate import evaluate
+from paretoserve.cost.bundled import hub_id
+from paretoserve.plan.evaluate import evaluate, rank_memory
 from paretoserve.plan.front import describe
 from paretoserve.plan.objectives import amount
 from paretoserve.plan.store import json_text
@@ -64,7 +65,7 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
     configuration = front.configurations[row]
     served = dataclasses.replace(configuration, policy="fcfs", fifo_share=Configuration().fifo_share)
     native = problem.model.checkpoint_format or "bf16"
-    arguments = serve_arguments(served, native_format=native)
+    arguments = serve_arguments(served, native_format=native, max_model_len=_longest(problem, served))
     said = notes(configuration, native_format=native)
     trace = benchmark_trace(problem.trace, seed=0)
     load = bench_arguments(
@@ -77,6 +78,7 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
         num_prompts=trace.num_requests,
         seed=0,
     )
+    name = hub_id(problem.model.name) or problem.model.name
     as_benchmark = _columns(dataclasses.replace(problem, trace=trace), served)
     predicted = {
         "configuration": dataclasses.asdict(configuration),
@@ -87,11 +89,18 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
         "notes": said,
     }
     return {
-        "serve.sh": _serve_script(problem.model.name, configuration, arguments, said),
+        "serve.sh": _serve_script(name, configuration, arguments, said),
         "vllm.yaml": "".join(f"{flag[2:]}: {json.dumps(value)}\n" for flag, value in arguments.items()),
-        "bench.sh": _bench_script(problem.model.name, configuration, load, as_benchmark),
+        "bench.sh": _bench_script(name, configuration, load, as_benchmark),
         "prediction.json": json_text(predicted),
     }
+
+
+def _longest(problem: Problem, configuration: Configuration) -> int | None:
+    """Return the tokens that the cache holds where that is less than the model's longest sequence."""
+    capacity = rank_memory(problem, configuration, min_tokens=problem.longest).kv_capacity_tokens
+    longest = problem.model.max_context
+    return capacity if longest is not None and capacity < longest else None
 
 
 def _columns(problem: Problem, configuration: Configuration) -> dict[str, float | None]:

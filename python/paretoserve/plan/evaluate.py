@@ -55,9 +55,8 @@ def evaluate(problem: Problem, configuration: Configuration) -> dict[str, Any]:
         return {"refused": f"{count} of {problem.trace.num_requests} requests cannot be served, for example {reason}"}
     columns = measure(problem, simulation, memory)
     if columns["mfu"] > 1 or columns["mbu"] > 1:
-        return {
-            "refused": f"the prediction is impossible: {columns['mfu']:.0%} of peak FLOP/s, {columns['mbu']:.0%} of bandwidth"
-        }
+        shares = f"{columns['mfu']:.0%} of peak FLOP/s, {columns['mbu']:.0%} of memory bandwidth"
+        return {"refused": f"the prediction is impossible: {shares}"}
     return {
         "columns": {name: value if math.isfinite(value) else None for name, value in columns.items()},
         "provenance": problem.step_time(configuration).provenance(typical_step(simulation)),

@@ -64,9 +64,9 @@ def slo_row(table: Mapping[str, NDArray[np.float64]], rows: NDArray[np.int64], l
     Returns
     -------
     row : int
-        Of the rows within 1 % of the most output tokens per second and GPU, the one furthest from its nearest limit; the
-        first of equal ones. Differences below 1 % come from how the last requests of the trace drain, and are no reason
-        to give up room.
+        Of the rows within 1 % of the most output tokens per second and GPU, the one furthest from its nearest limit;
+        the first of equal ones. Differences below 1 % come from how the last requests of the trace drain, and are no
+        reason to give up room.
     """
     rate = table["tokens_per_s_per_gpu"][rows]
     near = rows[rate >= 0.99 * rate.max()]

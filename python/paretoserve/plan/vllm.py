@@ -27,6 +27,7 @@ FLAGS = (
     "--no-enable-chunked-prefill",
     "--quantization",
     "--dtype",
+    "--max-model-len",
     "--port",
 )
 """Flags of `vllm serve` that `serve_arguments` may emit."""
@@ -52,7 +53,7 @@ BENCH_FLAGS = (
 
 
 def serve_arguments(
-    configuration: Configuration, *, native_format: str = "bf16"
+    configuration: Configuration, *, native_format: str = "bf16", max_model_len: int | None = None
 ) -> dict[str, str | int | float | bool]:
     """Return the flags of `vllm serve` for one replica.
 
@@ -62,6 +63,8 @@ def serve_arguments(
         What to serve.
     native_format : str, default "bf16"
         Weight format of the checkpoint itself; no quantization is asked for when the configuration uses it.
+    max_model_len : int or None
+        Longest sequence; needed where the cache is smaller than the model's own, or vLLM does not start.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def serve_arguments(
         arguments["--data-parallel-size"] = c.data_parallel
     if c.expert_parallel:
         arguments["--enable-expert-parallel"] = True
-    if c.weight_format == "bf16":
+    if c.weight_format == native_format == "bf16":
         arguments["--dtype"] = "bfloat16"
     elif c.weight_format == "fp8" and native_format == "bf16":
         arguments["--quantization"] = "fp8"
@@ -90,6 +93,8 @@ def serve_arguments(
     arguments["--block-size"] = c.block_size
     arguments["--max-num-seqs"] = c.max_num_seqs
     arguments["--max-num-batched-tokens"] = c.max_num_batched_tokens
+    if max_model_len is not None:
+        arguments["--max-model-len"] = max_model_len
     arguments["--gpu-memory-utilization"] = c.gpu_memory_utilization
     arguments["--enable-prefix-caching" if c.prefix_caching else "--no-enable-prefix-caching"] = True
     arguments["--enable-chunked-prefill" if c.chunked_prefill else "--no-enable-chunked-prefill"] = True
@@ -116,7 +121,7 @@ def notes(configuration: Configuration, *, native_format: str = "bf16") -> list[
             f"{c.replicas} replicas: one command each, on its own GPUs and port. Put a router before them that "
             f"sends each request to {rule}."
         )
-    if c.weight_format not in ("bf16", native_format) and (c.weight_format != "fp8" or native_format != "bf16"):
+    if c.weight_format != native_format and (c.weight_format, native_format) != ("fp8", "bf16"):
         said.append(f"Serve a checkpoint in {c.weight_format}: vLLM reads the format from its quantization_config.")
     return said
 
