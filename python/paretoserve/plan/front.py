@@ -250,55 +250,9 @@ class Front:
 
     def to_html(self) -> str:
         """Return the interactive report as one HTML page that works offline."""
-        from paretoserve.plan.report import Axis, render_report
+        from paretoserve.plan.page import page
 
-        on_front = np.zeros(len(self.configurations), dtype=bool)
-        on_front[self.rows] = True
-        records = self.records("all")
-        hidden = {"configuration", "meets_slo", "on_front", "pick"}
-        columns = {name: [record[name] for record in records] for name in records[0] if name not in hidden}
-        limits = ", ".join(map(str, self.limits))
-        miss = self.miss
-        notes = [f"{len(self)} of {len(records)} configurations are on the front; {len(self.refused)} were refused."]
-        notes += [f"SLO: {limits}." + ("" if miss is None else f" Nobody meets it; nearest: {miss}.")] if limits else []
-        others = [name for name in OBJECTIVES if name not in self.objectives and np.isfinite(self.columns[name]).all()]
-        return render_report(
-            title=self.title,
-            points=columns,
-            objectives=[Axis(**dataclasses.asdict(OBJECTIVES[name])) for name in (*self.objectives, *others)],
-            front=on_front,
-            eligible=[record["meets_slo"] for record in records],
-            picks=self.picks,
-            notes=notes,
-            provenance=self.provenance(),
-        )
-
-    @property
-    def title(self) -> str:
-        """What was planned, in one line."""
-        names = [self.inputs.get(part, {}).get("name", part) for part in ("model", "system", "trace")]
-        return f"{names[0]} on {self.inputs.get('gpus', '?')} x {names[1]} for {names[2]}"
-
-    def provenance(self) -> dict[str, str]:
-        """Return where the numbers come from, one line per source."""
-        inputs = self.inputs
-        lines = {"paretoserve": str(inputs.get("paretoserve", ""))}
-        lines |= {
-            part: f"{inputs[part]['name']} ({inputs[part]['digest'][:12]})"
-            for part in ("model", "system", "trace")
-            if part in inputs
-        }
-        if self.step_times:
-            counts = {kind: self.step_times.count(kind) for kind in sorted(set(self.step_times))}
-            lines["step times"] = ", ".join(f"{kind} for {count} configurations" for kind, count in counts.items())
-        errors = inputs.get("operators", {}).get("mean_absolute_error_percent", {})
-        lines |= {
-            f"operator {name}": ", ".join(
-                f"{error:.1f} % mean error on rows {kind.replace('_', ' ')}" for kind, error in kinds.items()
-            )
-            for name, kinds in errors.items()
-        }
-        return lines
+        return page(self)
 
 
 def describe(configuration: Configuration) -> str:
