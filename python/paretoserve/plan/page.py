@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from paretoserve.plan.front import Front
+from paretoserve.plan.front import Front, describe
 from paretoserve.plan.objectives import OBJECTIVES
 from paretoserve.plan.report import Axis, render_report
 
@@ -33,11 +33,16 @@ def page(front: Front) -> str:
     on_front = np.zeros(len(front.configurations), dtype=bool)
     on_front[front.rows] = True
     records = front.records("all")
-    others = [name for name in OBJECTIVES if name not in front.objectives and np.isfinite(front.columns[name]).all()]
+    finite = [name for name in OBJECTIVES if np.isfinite(front.columns[name]).all()]
+    # Serving engineers read a front with the user's rate along x and the GPU's along y.
+    axes = [name for name in ("tokens_per_s_per_user", "tokens_per_s_per_gpu") if name in front.objectives]
+    axes = list(dict.fromkeys((*axes, *front.objectives, *finite)))
+    points: dict[str, list[object]] = {"configuration": [describe(configuration) for configuration in front.configurations]}
+    points |= {name: [record[name] for record in records] for name in records[0] if name not in HIDDEN}
     return render_report(
         title=_title(front),
-        points={name: [record[name] for record in records] for name in records[0] if name not in HIDDEN},
-        objectives=[Axis(**dataclasses.asdict(OBJECTIVES[name])) for name in (*front.objectives, *others)],
+        points=points,
+        objectives=[Axis(**dataclasses.asdict(OBJECTIVES[name])) for name in axes],
         front=on_front,
         eligible=[record["meets_slo"] for record in records],
         picks=front.picks,

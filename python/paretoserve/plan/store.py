@@ -118,9 +118,9 @@ class Progress:
                 written = 0
                 while written < len(line):
                     written += self._file.write(line[written:])
-            except OSError:
+            except OSError as error:
                 self._file.truncate(self._size)
-                raise
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
             self._size += len(line)
 
     def discard(self) -> None:
