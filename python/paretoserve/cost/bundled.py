@@ -16,7 +16,7 @@ from paretoserve.cost.config_fields import read_json
 from paretoserve.cost.model import Model
 from paretoserve.errors import DataError, UnknownNameError
 
-__all__ = ["load_model", "model_names", "unknown_name"]
+__all__ = ["hub_id", "load_model", "model_names", "unknown_name"]
 
 DATA = Path(__file__).parent / "data"
 
@@ -89,6 +89,27 @@ def model_names() -> list[str]:
     True
     """
     return sorted(_catalog())
+
+
+def hub_id(name: str) -> str | None:
+    """Return the Hugging Face id of a bundled model, None for a model that is not bundled.
+
+    Parameters
+    ----------
+    name : str
+        `Model.name`.
+
+    Returns
+    -------
+    id : str or None
+
+    Examples
+    --------
+    >>> hub_id("qwen3-32b")
+    'Qwen/Qwen3-32B'
+    """
+    fields = _catalog().get(name)
+    return None if fields is None else str(fields["id"])
 
 
 def unknown_name(kind: str, name: str, known: list[str], way_out: str) -> UnknownNameError:

@@ -1,0 +1,185 @@
+"""`vllm serve` and `vllm bench serve` arguments of a configuration, with vLLM's own flag names.
+
+Only flags of the V1 engine are used; `FLAGS` lists them all, and a test holds emitted commands against it.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from paretoserve.sim import Configuration
+
+__all__ = ["BENCH_FLAGS", "FLAGS", "bench_arguments", "notes", "serve_arguments"]
+
+FLAGS = (
+    "--tensor-parallel-size",
+    "--pipeline-parallel-size",
+    "--data-parallel-size",
+    "--enable-expert-parallel",
+    "--max-num-seqs",
+    "--max-num-batched-tokens",
+    "--kv-cache-dtype",
+    "--block-size",
+    "--gpu-memory-utilization",
+    "--enable-prefix-caching",
+    "--no-enable-prefix-caching",
+    "--enable-chunked-prefill",
+    "--no-enable-chunked-prefill",
+    "--quantization",
+    "--dtype",
+    "--max-model-len",
+    "--port",
+)
+"""Flags of `vllm serve` that `serve_arguments` may emit."""
+
+BENCH_FLAGS = (
+    "--backend",
+    "--model",
+    "--base-url",
+    "--dataset-name",
+    "--random-input-len",
+    "--random-output-len",
+    "--random-range-ratio",
+    "--num-prompts",
+    "--request-rate",
+    "--burstiness",
+    "--seed",
+    "--ignore-eos",
+    "--percentile-metrics",
+    "--metric-percentiles",
+    "--save-result",
+)
+"""Flags of `vllm bench serve` that `bench_arguments` may emit."""
+
+
+def serve_arguments(
+    configuration: Configuration, *, native_format: str = "bf16", max_model_len: int | None = None
+) -> dict[str, str | int | float | bool]:
+    """Return the flags of `vllm serve` for one replica.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What to serve.
+    native_format : str, default "bf16"
+        Weight format of the checkpoint itself; no quantization is asked for when the configuration uses it.
+    max_model_len : int or None
+        Longest sequence; needed where the cache is smaller than the model's own, or vLLM does not start.
+
+    Returns
+    -------
+    arguments : dict
+        Flag to value; True stands for a flag without a value.
+
+    Examples
+    --------
+    >>> serve_arguments(Configuration(tensor_parallel=2))["--tensor-parallel-size"]
+    2
+    """
+    c = configuration
+    arguments: dict[str, str | int | float | bool] = {
+        "--tensor-parallel-size": c.tensor_parallel,
+        "--pipeline-parallel-size": c.pipeline_parallel,
+    }
+    if c.data_parallel > 1:
+        arguments["--data-parallel-size"] = c.data_parallel
+    if c.expert_parallel:
+        arguments["--enable-expert-parallel"] = True
+    if c.weight_format == native_format == "bf16":
+        arguments["--dtype"] = "bfloat16"
+    elif c.weight_format == "fp8" and native_format == "bf16":
+        arguments["--quantization"] = "fp8"
+    arguments["--kv-cache-dtype"] = "fp8" if c.kv_format == "fp8" else "auto"
+    arguments["--block-size"] = c.block_size
+    arguments["--max-num-seqs"] = c.max_num_seqs
+    arguments["--max-num-batched-tokens"] = c.max_num_batched_tokens
+    if max_model_len is not None:
+        arguments["--max-model-len"] = max_model_len
+    arguments["--gpu-memory-utilization"] = c.gpu_memory_utilization
+    arguments["--enable-prefix-caching" if c.prefix_caching else "--no-enable-prefix-caching"] = True
+    arguments["--enable-chunked-prefill" if c.chunked_prefill else "--no-enable-chunked-prefill"] = True
+    return arguments
+
+
+def notes(configuration: Configuration, *, native_format: str = "bf16") -> list[str]:
+    """Return what these flags alone do not say, one sentence each; it goes into the emitted files as comments."""
+    c = configuration
+    said = []
+    if c.policy != "fcfs":
+        said.append(
+            f"The plan uses the {c.policy} policy with a first-come share of {c.fifo_share:g}, not told how long "
+            "answers will be. vLLM has no flag for it: these commands serve first come first served (fcfs), and "
+            "prediction.json has the numbers of both."
+        )
+    if c.replicas > 1:
+        rule = {
+            "least_loaded": "the replica with the fewest unfinished requests",
+            "round_robin": "the replicas in turn",
+            "prefix_affinity": "the replica that holds most of its prefix",
+        }[c.router]
+        said.append(
+            f"{c.replicas} replicas: one command each, on its own GPUs and port. Put a router before them that "
+            f"sends each request to {rule}."
+        )
+    if c.weight_format != native_format and (c.weight_format, native_format) != ("fp8", "bf16"):
+        said.append(f"Serve a checkpoint in {c.weight_format}: vLLM reads the format from its quantization_config.")
+    return said
+
+
+def bench_arguments(
+    model: str,
+    *,
+    requests_per_s: float,
+    burstiness: float,
+    prompt_tokens: int,
+    output_tokens: int,
+    spread: float,
+    num_prompts: int,
+    seed: int,
+) -> dict[str, str | int | float | bool]:
+    """Return the flags of `vllm bench serve` for a load like the trace's: its rate, mean lengths and burstiness.
+
+    Parameters
+    ----------
+    model : str
+        Name that the server was started with.
+    requests_per_s : float
+        Arrival rate; NaN or infinite when all requests arrive at once.
+    burstiness : float
+        Shape of the gamma distribution of arrival gaps: 1 is Poisson, less is burstier.
+    prompt_tokens, output_tokens : int
+        Mean lengths.
+    spread : float
+        Lengths are spread evenly over mean * (1 - spread) .. mean * (1 + spread).
+    num_prompts : int
+        Requests to send.
+    seed : int
+        Seed of the load generator.
+
+    Returns
+    -------
+    arguments : dict
+        Flag to value; True stands for a flag without a value.
+
+    Examples
+    --------
+    >>> load = dict(burstiness=1.0, prompt_tokens=9, output_tokens=5, spread=0.5, num_prompts=4, seed=0)
+    >>> bench_arguments("m", requests_per_s=2.0, **load)["--request-rate"]
+    2.0
+    """
+    return {
+        "--backend": "vllm",
+        "--model": model,
+        "--dataset-name": "random",
+        "--random-input-len": prompt_tokens,
+        "--random-output-len": output_tokens,
+        "--random-range-ratio": spread,
+        "--num-prompts": num_prompts,
+        "--request-rate": round(requests_per_s, 6) if isfinite(requests_per_s) else "inf",
+        "--burstiness": round(burstiness, 6),
+        "--seed": seed,
+        "--ignore-eos": True,
+        "--percentile-metrics": "ttft,tpot,e2el",
+        "--metric-percentiles": "50,90,95,99",
+        "--save-result": True,
+    }

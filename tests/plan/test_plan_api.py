@@ -1,0 +1,184 @@
+"""`plan.plan` from Python: executors, picks, explanations, screening, and objectives that have no number."""
+
+import dataclasses
+import json
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from paretoserve import cost
+from paretoserve.errors import CapacityError
+from paretoserve.plan import Space, describe, plan
+from paretoserve.plan.evaluate import evaluate
+from paretoserve.plan.problem import Problem
+from paretoserve.plan.screen import merge, prefix_length, survivors
+from paretoserve.plan.store import json_text
+from paretoserve.sim import Configuration, Trace, load_trace
+
+SPACE = {"weight_format": "fp8", "kv_format": ["bf16", "fp8"], "max_num_batched_tokens": 4096}
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    return load_trace("azure-chat", limit=60)
+
+
+@pytest.fixture(scope="module")
+def front(trace):
+    return plan("qwen3-32b", "h100_sxm", trace, gpus=4, space=SPACE, slo="ttft_p99=2s")
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_any_executor_gives_the_same(front, trace, pool):
+    options = {} if pool is ThreadPoolExecutor else {"mp_context": __import__("multiprocessing").get_context("spawn")}
+    with pool(2, **options) as executor:
+        other = plan("qwen3-32b", "h100_sxm", trace, gpus=4, space=SPACE, slo="ttft_p99=2s", executor=executor)
+    assert json_text(other.to_dict()) == json_text(front.to_dict())
+
+
+def test_the_front_is_what_nobody_beats(front):
+    signs = np.array([1 if name == "ttft_p99_s" else -1 for name in front.objectives])
+    points = np.stack([front.columns[name] for name in front.objectives], axis=1) * signs
+    for row in range(len(points)):
+        beaten = ((points <= points[row]).all(axis=1) & (points < points[row]).any(axis=1)).any()
+        assert beaten == (row not in front.rows)
+
+
+def test_picks_and_explanations(front):
+    assert front.pick() == front.picks["knee"]
+    assert front.pick("slo") == front.picks["slo"]
+    best = front.pick("joule_per_token")
+    assert front.columns["joule_per_token"][best] == front.columns["joule_per_token"][front.rows].min()
+    assert front.pick("ttft_p99", slo="tokens_per_s_per_gpu=1") in front.rows
+    text = front.explain(0)
+    assert describe(front.configurations[front.rows[0]]) in text
+    assert "on the front: best ttft_p99_s" in text
+    assert "ttft_p99_s <= 2: met" in text
+    with pytest.raises(IndexError, match=r"0\.\."):
+        front.explain(len(front))
+    with pytest.raises(ValueError, match="must be met"):
+        front.pick(slo="ttft_p99=1us")
+
+
+def test_tables_and_report(front):
+    assert front.table().num_rows == len(front)
+    assert front.table("all").num_rows == len(front.configurations)
+    assert set(front.table()["step_time"].to_pylist()) <= {"measured", "interpolated", "fitted", "transferred"}
+    page = front.to_html()
+    assert page == front.to_html()
+    assert "qwen3-32b on 4 x h100_sxm for azure-chat" in page
+    json.loads(json_text(front.to_dict()))
+
+
+def test_rates_follow_their_definitions(front):
+    row = front.row(0)
+    assert row["tokens_per_s_per_user"] == pytest.approx(1 / row["tpot_mean_s"])
+    hardware = cost.hardware("h100_sxm")
+    rate = row["tokens_per_s_per_gpu"]
+    assert row["usd_per_mtok"] == pytest.approx(hardware.price_usd_per_gpu_hour / 3600 / rate * 1e6)
+    assert hardware.power.idle_w / rate <= row["joule_per_token"] <= hardware.tdp_w / rate
+    assert 0 < row["mfu"] < 1
+    assert 0 < row["mbu"] < 1
+
+
+def test_one_token_answers_have_no_tpot():
+    trace = Trace(arrival_ns=[0, 10**9], prompt_tokens=[100, 200], output_tokens=[1, 1])
+    options = {"gpus": 1, "space": SPACE | {"policy": "fcfs"}}
+    with pytest.raises(CapacityError, match="tokens_per_s_per_user is not finite"):
+        plan("qwen3-32b", "h100_sxm", trace, **options)
+    front = plan("qwen3-32b", "h100_sxm", trace, objectives="ttft_p99,usd_per_mtok", **options)
+    assert len(front) >= 1
+    assert np.isnan(front.columns["tpot_p99_s"]).all()
+
+
+def test_a_request_longer_than_the_cache_is_refused_with_the_reason():
+    trace = Trace(arrival_ns=[0], prompt_tokens=[900_000], output_tokens=[10])
+    with pytest.raises(CapacityError, match="missing"):
+        plan("qwen3-32b", "h100_sxm", trace, gpus=1, space=SPACE | {"policy": "fcfs"})
+
+
+def test_without_price_or_power_their_columns_are_refused_early(trace):
+    hardware = dataclasses.replace(cost.hardware("h100_sxm"), price_usd_per_gpu_hour=None, power=None)
+    for name in ("usd_per_mtok", "joule_per_token"):
+        with pytest.raises(ValueError, match=f"`{name}` cannot be computed"):
+            plan("qwen3-32b", hardware, trace, gpus=1, objectives=["ttft_p99", name])
+        with pytest.raises(ValueError, match=f"`{name}` cannot be computed"):
+            plan("qwen3-32b", hardware, trace, gpus=1, slo={name: 1.0})
+    front = plan("qwen3-32b", hardware, trace, gpus=1, space=SPACE)
+    assert np.isnan(front.columns["usd_per_mtok"]).all()
+    assert len(front) >= 1
+
+
+@pytest.mark.parametrize("gpus", [0, -1, 65_537, 10**30])
+def test_a_number_of_gpus_out_of_range_is_refused(trace, gpus):
+    with pytest.raises(ValueError, match="`gpus` must be in"):
+        plan("qwen3-32b", "h100_sxm", trace, gpus=gpus)
+
+
+def test_gpus_must_be_an_integer(trace):
+    with pytest.raises(TypeError, match="`gpus` must be an integer, got float"):
+        plan("qwen3-32b", "h100_sxm", trace, gpus=2.0)
+
+
+def test_a_layout_that_cannot_cut_the_model_is_refused_with_the_reason(trace):
+    front = plan("qwen3-32b", "h100_sxm", trace, gpus=3, space=SPACE | {"tensor_parallel": [1, 3]})
+    reasons = {refusal.reason for refusal in front.refused if refusal.configuration.tensor_parallel == 3}
+    assert reasons
+    assert all("tensor_parallel" in reason for reason in reasons)
+
+
+def test_size_aware_policies_are_not_told_the_true_lengths(trace):
+    problem = Problem.load("qwen3-32b", "h100_sxm", trace, gpus=1, limits=(), seed=0, limit=None)
+    assert set(problem.expected_output_tokens.tolist()) == {round(float(trace.output_tokens.mean()))}
+
+
+def test_small_spaces_are_never_screened():
+    assert prefix_length(160, 9_683) is None
+    assert prefix_length(200, 10**9) is None
+    assert prefix_length(100_000, 150) is None
+    assert prefix_length(1_000, 80_000) == 10_000
+
+
+def test_screening_keeps_whole_layers_and_says_who_was_dropped():
+    def outcome(x, y):
+        return {"columns": {"ttft_p99_s": x, "tokens_per_s_per_gpu": y}, "provenance": "fitted"}
+
+    outcomes = [outcome(float(i % 30), float(i // 30)) for i in range(900)]
+    outcomes[5] = {"refused": "does not fit"}
+    outcomes[7] = outcome(None, 1.0)
+    chosen = survivors(outcomes, ["ttft_p99_s", "tokens_per_s_per_gpu"])
+    assert chosen == sorted(chosen)
+    assert 224 <= len(chosen) < 300
+    assert 870 in chosen
+    assert 29 not in chosen
+    finals = merge(outcomes, {row: outcome(0.0, 0.0) for row in chosen}, 100)
+    assert len(finals) == len(outcomes)
+    assert finals[5] == {"refused": "does not fit"}
+    assert "first 100 requests" in finals[29]["refused"]
+
+
+def test_screening_finds_the_same_front(trace, monkeypatch):
+    monkeypatch.setattr("paretoserve.plan.screen.EXHAUSTIVE_WORK", 0)
+    monkeypatch.setattr("paretoserve.plan.screen.LEAST_KEPT", 30)
+    monkeypatch.setattr("paretoserve.plan.screen.LEAST_PREFIX", 30)
+    whole = plan("qwen3-32b", "h100_sxm", trace, gpus=8, exhaustive=True)
+    screened = plan("qwen3-32b", "h100_sxm", trace, gpus=8)
+    assert screened.inputs["screened_on_requests"] == 30
+    assert any("screened out" in refusal.reason for refusal in screened.refused)
+    found = {screened.configurations[row] for row in screened.rows}
+    true = {whole.configurations[row] for row in whole.rows}
+    assert len(found & true) >= 0.8 * len(true)
+
+
+def test_experts_and_pipelines_can_be_planned(trace):
+    space = Space(tensor_parallel=2, pipeline_parallel=(1, 2), data_parallel=(1, 2), max_num_batched_tokens=4096)
+    front = plan("qwen3-30b-a3b", "h100_sxm", trace, gpus=4, space=space)
+    assert {c.expert_parallel for c in front.configurations} == {False, True}
+    assert {c.pipeline_parallel for c in front.configurations} == {1, 2}
+
+
+def test_an_outcome_is_plain_data(trace):
+    problem = Problem.load("qwen3-32b", "h100_sxm", trace, gpus=1, limits=(), seed=0, limit=None)
+    outcome = evaluate(problem, Configuration(weight_format="fp8"))
+    assert json.loads(json.dumps(outcome)) == outcome
