@@ -87,12 +87,13 @@ def write(path: Path, fitted: list[FittedTable], meta: dict[str, object]) -> Non
 
 def report(system: str, fitted: list[FittedTable]) -> None:
     """Print the error of each table on the rows that were not fitted."""
+    names = {"held_out": "rows", "held_out_shapes": "whole shapes"}
     for table in fitted:
-        for kind in ("held_out", "held_out_shapes"):
+        for kind in names:
             if kind in table.errors:
                 error = table.errors[kind]
                 words = [f"{key.split('_')[0]} {value}" for key, value in error.items()]
-                print(f"{system:20s} {table.name:28s} {kind.removeprefix('held_out') or ' rows':8s}", *words)
+                print(f"{system:20s} {table.name:28s} {names[kind]:12s}", *words)
 
 
 def main() -> None:
