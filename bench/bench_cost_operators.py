@@ -5,8 +5,8 @@ Run with ``pytest bench/bench_cost_operators.py --benchmark-enable``; lookups sh
 
 import numpy as np
 import pytest
-from _data import data
 
+from _data import data
 from paretoserve.cost import MixedAttention, Operators
 
 LOOKUPS = 1_000_000
