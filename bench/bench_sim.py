@@ -1,7 +1,8 @@
 """The simulator on real traces, one thread: requests per CPU second, and CPU milliseconds per request.
 
 Run with ``pytest bench/bench_sim.py --benchmark-enable --benchmark-timer=time.process_time -s``; it needs the trace
-files that ``tests/_data.py`` looks for. Each case prints its rate, and what the simulation was, so that two machines compare.
+files that ``tests/_data.py`` looks for. Each case prints its rate, and what the simulation was, so that two machines
+compare.
 """
 
 import platform

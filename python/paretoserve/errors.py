@@ -1,7 +1,7 @@
 """Exceptions of paretoserve.
 
-Every class derives from `ParetoserveError` and from the built-in exception that callers would catch anyway. A value out of
-range is a plain `ValueError`. Messages say what came, what was expected and what to do.
+Every class derives from `ParetoserveError` and from the built-in exception that callers would catch anyway. A value
+out of range is a plain `ValueError`. Messages say what came, what was expected and what to do.
 """
 
 __all__ = [

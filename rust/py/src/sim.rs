@@ -94,6 +94,7 @@ type LogRow = (u32, u32, u32, Cow<'static, [u8]>);
 
 /// Simulate a trace; fills `arrays`, returns the totals of each replica and the decision logs.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 pub(crate) fn simulate(
     py: Python<'_>,
     mut arrays: Arrays,
@@ -107,6 +108,7 @@ pub(crate) fn simulate(
     let step_time = Arc::clone(&step_time.inner);
     let signal = Mutex::new(None);
     let stop = || {
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the bare method takes one lifetime, not any")]
         let raised = Python::attach(|py| py.check_signals()).err();
         let stops = raised.is_some();
         if let (Some(error), Ok(mut signal)) = (raised, signal.lock()) {
@@ -145,10 +147,10 @@ pub(crate) fn simulate(
         return Err(error);
     }
     let run = run?;
-    Ok((run.totals.iter().map(totals_row).collect(), run.logs.into_iter().map(log_row).collect()))
+    Ok((run.totals.iter().map(totals_row).collect(), run.logs.iter().map(log_row).collect()))
 }
 
-fn log_row(log: sim::DecisionLog) -> LogRow {
+fn log_row(log: &sim::DecisionLog) -> LogRow {
     let bytes: Vec<u8> = log.rows.iter().flatten().flat_map(|number| number.to_ne_bytes()).collect();
     (log.replica, log.rank, log.lane, Cow::Owned(bytes))
 }

@@ -124,7 +124,6 @@ impl StepTime {
     /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in nanoseconds
     /// and bytes per nanosecond; `host_ns` the numbers of `linear`.
     #[staticmethod]
-    #[expect(clippy::too_many_arguments, reason = "called by one Python function, which names them")]
     fn fit(
         py: Python<'_>,
         model: &super::model::Model,
