@@ -85,7 +85,11 @@ def test_bad_input_says_what_is_wrong(change, code, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("tensor_paralel: 2", "did you mean `tensor_parallel`"), ("policy: sjf", "policy"), ("tensor_parallel: x", "tensor_parallel")],
+    [
+        ("tensor_paralel: 2", "did you mean `tensor_parallel`"),
+        ("policy: sjf", "policy"),
+        ("tensor_parallel: x", "tensor_parallel"),
+    ],
 )
 def test_a_wrong_file_is_broken_data(tmp_path, text, message):
     path = tmp_path / "c.yaml"

@@ -193,6 +193,9 @@ class Front:
             ),
         ]
         lines += [f"  {limit}: {limit.state(float(self.columns[limit.name][row]))}" for limit in self.limits]
+        mfu, mbu = (float(self.columns[name][row]) for name in ("mfu", "mbu"))
+        use = f"  over the run {mfu:.1%} of peak FLOP/s and {mbu:.1%} of memory bandwidth"
+        lines.append(f"{use}; step times {self.step_times[row]}")
         return "\n".join(lines)
 
     def records(self, which: str = "front") -> list[dict[str, Any]]:

@@ -37,7 +37,9 @@ def page(front: Front) -> str:
     # Serving engineers read a front with the user's rate along x and the GPU's along y.
     axes = [name for name in ("tokens_per_s_per_user", "tokens_per_s_per_gpu") if name in front.objectives]
     axes = list(dict.fromkeys((*axes, *front.objectives, *finite)))
-    points: dict[str, list[object]] = {"configuration": [describe(configuration) for configuration in front.configurations]}
+    points: dict[str, list[object]] = {
+        "configuration": [describe(configuration) for configuration in front.configurations]
+    }
     points |= {name: [record[name] for record in records] for name in records[0] if name not in HIDDEN}
     return render_report(
         title=_title(front),
