@@ -132,6 +132,18 @@ def test_without_price_or_power_their_columns_are_refused_early(trace):
     assert len(front) >= 1
 
 
+def test_an_overloaded_configuration_is_told():
+    n = 400
+    trace = Trace(arrival_ns=np.arange(n) * 20_000_000, prompt_tokens=[4000] * n, output_tokens=[100] * n)
+    front = plan("qwen3-32b", "h100_sxm", trace, gpus=1, space=SPACE | {"policy": "fcfs"})
+    assert all(record["falls_behind"] for record in front.records())
+    assert "it falls behind" in front.explain(0)
+    calm = plan(
+        "qwen3-32b", "h100_sxm", trace.scaled(1.0), gpus=8, space=SPACE | {"policy": "fcfs", "tensor_parallel": 8}
+    )
+    assert not any(record["falls_behind"] for record in calm.records("all"))
+
+
 @pytest.mark.parametrize("gpus", [0, -1, 65_537, 10**30])
 def test_a_number_of_gpus_out_of_range_is_refused(trace, gpus):
     with pytest.raises(ValueError, match="`gpus` must be in"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paretoserve.plan.front import Front, describe
+from paretoserve.plan.front import Front, describe, falls_behind
 from paretoserve.plan.objectives import OBJECTIVES, amount
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def print_front(front: Front, console: Console, *, limit: int = SHOWN) -> None:
         table.add_column("why", style="dim")
     for (position, row, alike), name in zip(shown, names, strict=True):
         text = escape(name) + (f" [dim]+{alike} alike[/]" if alike else "")
+        text += " [red]falls behind[/]" if falls_behind(front.row(row)) else ""
         values = (amount(column, float(front.columns[column][row])) for column in front.objectives)
         why = [escape(front.reasons[position])] if inside else []
         table.add_row(str(position), str(front.configurations[row].num_gpus), text, *values, picks.get(row, ""), *why)
