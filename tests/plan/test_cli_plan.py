@@ -181,41 +181,43 @@ def test_bad_input_says_what_is_wrong(change, code, message):
     assert "Traceback" not in result.output
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(planned, tmp_path, space):
-    out = tmp_path / "killed"
-    # One thread and a pause per result, so that the kill lands in the middle.
-    code = (
-        "import time, sys\n"
-        "from paretoserve.plan import store\n"
-        "add = store.Progress.add\n"
-        "store.Progress.add = lambda *a: (add(*a), time.sleep(0.5))\n"
-        "from paretoserve.cli import main\n"
-        "sys.argv[0] = 'paretoserve'\n"
-        "main()\n"
-    )
-    arguments = [*BASE, "--space", str(space), "--out", str(out), "--threads", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and _lines(out) < 2:
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+# One thread and a pause per result, so that a signal lands in the middle.
+SLOW = """
+import sys, time
+from paretoserve.plan import store
+add = store.Progress.add
+store.Progress.add = lambda *arguments: (add(*arguments), time.sleep(0.3))
+from paretoserve.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["killed", "interrupted"]
+)
+def test_a_stopped_run_goes_on_and_ends_the_same(planned, tmp_path, space, number, code):
+    out = tmp_path / "stopped"
+    command = [sys.executable, "-c", SLOW, *BASE, "--space", str(space), "--out", str(out), "--threads", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and _lines(out) < 2:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == code, said
     kept = _lines(out)
-    assert 2 <= kept < json.loads((planned / "plan.json").read_text())["counts"]["simulated"]
+    total = json.loads((planned / "plan.json").read_text())["inputs"]["space"]["num_configurations"]
+    assert 2 <= kept < total
     assert not (out / "plan.json").exists()
+    if number == signal.SIGINT:
+        assert b"the same command goes on from there" in said
 
     added = []
     original = store.Progress.add
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            store.Progress, "add", lambda self, key, result: (added.append(key), original(self, key, result))[1]
-        )
+        patch.setattr(store.Progress, "add", lambda self, *result: (added.append(result), original(self, *result))[1])
         assert run(*BASE, "--space", space, "--out", out).exit_code == 0
-    assert len(added) + kept == json.loads((planned / "plan.json").read_text())["inputs"]["space"]["num_configurations"]
+    assert len(added) + kept == total
     assert files(out) == files(planned)
 
 

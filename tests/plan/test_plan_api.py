@@ -9,7 +9,7 @@ import pytest
 
 from paretoserve import cost
 from paretoserve.errors import CapacityError
-from paretoserve.plan import Space, describe, plan
+from paretoserve.plan import OBJECTIVES, Space, describe, plan
 from paretoserve.plan.evaluate import evaluate
 from paretoserve.plan.problem import Problem
 from paretoserve.plan.screen import merge, prefix_length, survivors
@@ -92,6 +92,28 @@ def test_one_token_answers_have_no_tpot():
     assert np.isnan(front.columns["tpot_p99_s"]).all()
 
 
+@pytest.mark.parametrize(
+    "arrivals", [[0], [0, 0, 0], [5 * 10**9, 5 * 10**9, 6 * 10**9]], ids=["one", "at once", "late"]
+)
+def test_strange_arrivals_have_all_outputs(tmp_path, arrivals):
+    n = len(arrivals)
+    trace = Trace(arrival_ns=arrivals, prompt_tokens=[100] * n, output_tokens=[20] * n, name="strange")
+    front = plan("qwen3-32b", "h100_sxm", trace, gpus=1, space=SPACE | {"policy": "fcfs"}, out=tmp_path)
+    rates = front.columns["tokens_per_s_per_gpu"]
+    assert (rates > 20).all()
+    assert (tmp_path / "plan.json").exists()
+    prediction = json.loads((tmp_path / "top1/prediction.json").read_text())
+    assert prediction["benchmark_as_served"]["ttft_mean_s"] > 0
+
+
+@pytest.mark.parametrize("names", ["ttft_p99", list(OBJECTIVES)], ids=["one", "all"])
+def test_one_objective_or_all_of_them(trace, names):
+    front = plan("qwen3-32b", "h100_sxm", trace, gpus=2, space=SPACE, objectives=names)
+    assert len(front) >= 1
+    assert front.picks["knee"] in front.rows
+    assert all(reason.startswith("best ") for reason in front.reasons)
+
+
 def test_a_request_longer_than_the_cache_is_refused_with_the_reason():
     trace = Trace(arrival_ns=[0], prompt_tokens=[900_000], output_tokens=[10])
     with pytest.raises(CapacityError, match="missing"):
@@ -108,6 +130,18 @@ def test_without_price_or_power_their_columns_are_refused_early(trace):
     front = plan("qwen3-32b", hardware, trace, gpus=1, space=SPACE)
     assert np.isnan(front.columns["usd_per_mtok"]).all()
     assert len(front) >= 1
+
+
+def test_an_overloaded_configuration_is_told():
+    n = 400
+    trace = Trace(arrival_ns=np.arange(n) * 20_000_000, prompt_tokens=[4000] * n, output_tokens=[100] * n)
+    front = plan("qwen3-32b", "h100_sxm", trace, gpus=1, space=SPACE | {"policy": "fcfs"})
+    assert all(record["falls_behind"] for record in front.records())
+    assert "it falls behind" in front.explain(0)
+    calm = plan(
+        "qwen3-32b", "h100_sxm", trace.scaled(1.0), gpus=8, space=SPACE | {"policy": "fcfs", "tensor_parallel": 8}
+    )
+    assert not any(record["falls_behind"] for record in calm.records("all"))
 
 
 @pytest.mark.parametrize("gpus", [0, -1, 65_537, 10**30])

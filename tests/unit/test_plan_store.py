@@ -72,6 +72,16 @@ def test_a_full_disk_keeps_what_was_written(tmp_path, monkeypatch):
         assert "two" in store.finished
 
 
+def test_two_runs_do_not_share_a_file(tmp_path):
+    with Progress(tmp_path, "abc") as store:
+        store.add("one", {})
+        with pytest.raises(ValueError, match="another run"):
+            Progress(tmp_path, "abc")
+        store.add("two", {})
+    with Progress(tmp_path, "abc") as store:
+        assert list(store.finished) == ["one", "two"]
+
+
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with Progress(None, "abc") as store:

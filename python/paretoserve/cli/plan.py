@@ -142,7 +142,7 @@ def show(front: Front, format: str, stderr: Console) -> None:
         import csv
 
         records = front.records()
-        writer = csv.DictWriter(sys.stdout, list(records[0]))
+        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paretoserve import cost, sim
 from paretoserve.errors import CapacityError
@@ -102,9 +103,16 @@ def measure(problem: Problem, simulation: sim.Simulation, memory: cost.RankMemor
         "kv_blocks": float(memory.num_blocks),
         "kv_peak_share": peak,
         "preemptions": float(simulation.preemptions.sum(dtype=np.int64)),
+        "ttft_growth": _growth(simulation.ttft_s[served]),
         "prefix_hit_share": float(cached / problem.trace.prompt_tokens[served].sum(dtype=np.int64)),
         "makespan_s": simulation.makespan_s,
     }
+
+
+def _growth(ttft_s: NDArray[np.float64]) -> float:
+    """Return the mean TTFT of the last quarter of the requests over that of the first; NaN for fewer than eight."""
+    quarter = len(ttft_s) // 4
+    return float(ttft_s[-quarter:].mean() / ttft_s[:quarter].mean()) if quarter >= 2 else math.nan
 
 
 def typical_step(simulation: sim.Simulation) -> cost.StepShape:

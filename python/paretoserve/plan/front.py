@@ -193,6 +193,13 @@ class Front:
             ),
         ]
         lines += [f"  {limit}: {limit.state(float(self.columns[limit.name][row]))}" for limit in self.limits]
+        mfu, mbu = (float(self.columns[name][row]) for name in ("mfu", "mbu"))
+        use = f"  over the run {mfu:.1%} of peak FLOP/s and {mbu:.1%} of memory bandwidth"
+        lines.append(f"{use}; step times {self.step_times[row]}")
+        if falls_behind(self.row(row)):
+            lines.append(
+                "  it falls behind: requests wait longer and longer, so a longer trace would give worse latencies"
+            )
         return "\n".join(lines)
 
     def records(self, which: str = "front") -> list[dict[str, Any]]:
@@ -215,6 +222,7 @@ class Front:
                 "num_gpus": self.configurations[row].num_gpus,
                 **self.row(row),
                 "step_time": self.step_times[row],
+                "falls_behind": falls_behind(self.row(row)),
                 "meets_slo": meets(self.row(row), self.limits),
                 "on_front": row in why,
                 "pick": picks.get(row, ""),
@@ -253,6 +261,14 @@ class Front:
         from paretoserve.plan.page import page
 
         return page(self)
+
+
+def falls_behind(columns: Mapping[str, float]) -> bool:
+    """Return whether a configuration is overloaded: TTFT tripled from the first to the last quarter, to over a second.
+
+    Its numbers then depend on how long the trace is; a longer one would make its latencies longer still.
+    """
+    return columns["ttft_growth"] > 3.0 and columns["ttft_mean_s"] > 1.0
 
 
 def describe(configuration: Configuration) -> str:

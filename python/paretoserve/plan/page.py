@@ -14,6 +14,8 @@ __all__ = ["page", "provenance"]
 
 # What the errors of the operator fits were measured on.
 KINDS = {"held_out": "rows held out", "held_out_shapes": "shapes held out"}
+# Serving engineers read a front with the user's rate along x and the GPU's along y.
+RATES = ("tokens_per_s_per_user", "tokens_per_s_per_gpu")
 # Columns that the page shows by other means.
 HIDDEN = {"configuration", "meets_slo", "on_front", "pick"}
 
@@ -34,9 +36,8 @@ def page(front: Front) -> str:
     on_front[front.rows] = True
     records = front.records("all")
     finite = [name for name in OBJECTIVES if np.isfinite(front.columns[name]).all()]
-    # Serving engineers read a front with the user's rate along x and the GPU's along y.
-    axes: list[str] = [name for name in ("tokens_per_s_per_user", "tokens_per_s_per_gpu") if name in front.objectives]
-    axes = list(dict.fromkeys((*axes, *front.objectives, *finite)))
+    first = [name for name in RATES if name in front.objectives]
+    axes = list(dict.fromkeys([*first, *front.objectives, *finite]))
     points: dict[str, list[object]] = {
         "configuration": [describe(configuration) for configuration in front.configurations]
     }

@@ -25,15 +25,34 @@ Flags = Annotated[tuple[Annotated[bool, Field(strict=True)], ...], *_OPTIONS]
 WeightFormats = Annotated[tuple[Literal["bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"], ...], *_OPTIONS]
 KvFormats = Annotated[tuple[Literal["bf16", "fp8"], ...], *_OPTIONS]
 Policies = Annotated[tuple[Literal["fcfs", "srpt"], ...], *_OPTIONS]
-Routers = Annotated[tuple[Literal["least_loaded", "round_robin"], ...], *_OPTIONS]
+Routers = Annotated[tuple[Literal["least_loaded", "round_robin", "prefix_affinity"], ...], *_OPTIONS]
 Engines = Annotated[tuple[Literal["vllm"], ...], *_OPTIONS]
 
 
 class Space(BaseModel):
     """Options per field of `sim.Configuration`; every field takes one value or a list.
 
-    Parallel sizes, replicas and formats default to None: `enumerate.enumerate_space` derives them from the number of
-    GPUs, the model and the system.
+    Parameters
+    ----------
+    tensor_parallel, pipeline_parallel, data_parallel, expert_parallel, replicas : int or bool, or lists of them
+        How GPUs are used; None derives them from the number of GPUs, the model and the system (`enumerate_space`).
+    weight_format, kv_format : str or list of str
+        None tries what the checkpoint has and, of a bfloat16 one, FP8 where the GPU computes in it.
+    max_num_seqs, max_num_batched_tokens, block_size : int or list of int
+        Limits of one step and tokens per cache block.
+    chunked_prefill, prefix_caching : bool or list of bool
+        Features of the engine.
+    policy, fifo_share, router : str or float, or lists of them
+        Order of the waiting requests, the share of SRPT that goes to the oldest one, and which replica gets a request.
+    gpu_memory_utilization : float or list of float
+        Share of the memory that the engine may use.
+    engine : {"vllm"}
+        Whose arguments are emitted.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a field is unknown, mistyped or out of range; `load_space` turns it into a `DataError`.
 
     Examples
     --------

@@ -68,6 +68,8 @@ class Progress:
     ------
     OSError
         If the folder cannot be made or the file cannot be opened.
+    ValueError
+        If another process runs the same plan into the same folder.
     """
 
     def __init__(self, folder: Path | None, inputs: str) -> None:
@@ -77,11 +79,22 @@ class Progress:
         self._file = None
         if self.path and folder:
             folder.mkdir(parents=True, exist_ok=True)
-            whole = self._read()
-            # A torn last line is cut off, or the next record would be glued to it.
             self._file = self.path.open("ab", buffering=0)
-            self._file.truncate(whole)
-            self._size = whole
+            self._lock_file()
+            # A torn last line is cut off, or the next record would be glued to it.
+            self._size = self._read()
+            self._file.truncate(self._size)
+
+    def _lock_file(self) -> None:
+        """Refuse to share the file with another run, which would tear its records."""
+        import fcntl
+
+        assert self._file is not None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise ValueError(f"`out` must not be in use, got {self.path}: another run writes to it") from None
 
     def _read(self) -> int:
         """Load all whole records and return how many bytes they take."""

@@ -1,14 +1,16 @@
 """The front on a terminal: a table, the reason of each point, the picks marked, and what to read next.
 
-What all shown configurations have in common is said once below the table. Reasons stand in the last column where
-there is room, else below the table under the number of their row.
+Points that differ by less than 1 % share a row. What all shown configurations have in common is said once below the
+table. Reasons stand in the last column where there is room, else below the table under the number of their row.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paretoserve.plan.front import Front, describe
+import numpy as np
+
+from paretoserve.plan.front import Front, describe, falls_behind
 from paretoserve.plan.objectives import OBJECTIVES, amount
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["print_front", "print_refusals"]
 
 SHOWN = 20
+REASONS = 4
+ALIKE = 0.01
 WIDE = 150
 HEADINGS = {
     "tokens_per_s_per_user": "tok/s/user",
@@ -29,19 +33,25 @@ HEADINGS = {
 
 
 def _groups(front: Front) -> list[tuple[int, int, int]]:
-    """Join points of the front with equal objectives: (position of the one to show, its row, number of further ones).
+    """Join points of the front that are alike: (position of the one to show, its row, number of further ones).
 
-    A picked point stands for its group.
+    A point joins the first group whose first member it equals within 1 % in every objective: less than the step times
+    are sure of. A picked point stands for its group.
     """
-    groups: dict[tuple[float, ...], list[tuple[int, int]]] = {}
-    for position, row in enumerate(front.rows.tolist()):
-        values = tuple(float(front.columns[name][row]) for name in front.objectives)
-        groups.setdefault(values, []).append((position, row))
+    points = np.stack([front.columns[name][front.rows] for name in front.objectives], axis=1)
+    groups: list[list[int]] = []
+    for position, point in enumerate(points):
+        for members in groups:
+            if np.allclose(point, points[members[0]], rtol=ALIKE, atol=0.0):
+                members.append(position)
+                break
+        else:
+            groups.append([position])
     picked = set(front.picks.values())
     shown = []
-    for members in groups.values():
-        position, row = next((member for member in members if member[1] in picked), members[0])
-        shown.append((position, row, len(members) - 1))
+    for members in groups:
+        best = next((position for position in members if int(front.rows[position]) in picked), members[0])
+        shown.append((best, int(front.rows[best]), len(members) - 1))
     return shown
 
 
@@ -79,8 +89,9 @@ def print_front(front: Front, console: Console, *, limit: int = SHOWN) -> None:
     table.add_column("pick", style="bold green", min_width=marks)
     if inside:
         table.add_column("why", style="dim")
-    for (position, row, equal), name in zip(shown, names, strict=True):
-        text = escape(name) + (f" [dim]+{equal} equal[/]" if equal else "")
+    for (position, row, alike), name in zip(shown, names, strict=True):
+        text = escape(name) + (f" [dim]+{alike} alike[/]" if alike else "")
+        text += " [red]falls behind[/]" if falls_behind(front.row(row)) else ""
         values = (amount(column, float(front.columns[column][row])) for column in front.objectives)
         why = [escape(front.reasons[position])] if inside else []
         table.add_row(str(position), str(front.configurations[row].num_gpus), text, *values, picks.get(row, ""), *why)
@@ -91,7 +102,7 @@ def print_front(front: Front, console: Console, *, limit: int = SHOWN) -> None:
     if common:
         console.print(f"in common: {common}", markup=False, highlight=False)
     if len(shown) < len(groups):
-        console.print(f"{len(groups) - len(shown)} more points: see front.parquet or report.html", highlight=False)
+        console.print(f"{len(groups) - len(shown)} more rows: see front.parquet or report.html", highlight=False)
     directions = ", ".join(f"{name} ({OBJECTIVES[name].sense})" for name in front.objectives)
     console.print(
         f"{len(front)} of {len(front.configurations)} configurations are on the front of {directions}", highlight=False
@@ -106,12 +117,12 @@ def _short(descriptions: list[str]) -> tuple[list[str], str]:
 
 
 def print_refusals(front: Front, console: Console) -> None:
-    """Print how many configurations were refused, by the first line of the reason, the most frequent first."""
-    counts: dict[str, int] = {}
+    """Print how many configurations were refused, by what the reason starts with, the most frequent first."""
+    groups: dict[str, list[str]] = {}
     for refusal in front.refused:
         reason = refusal.reason.partition("\n")[0]
-        counts[reason] = counts.get(reason, 0) + 1
-    for reason, count in sorted(counts.items(), key=lambda pair: -pair[1])[:5]:
-        console.print(f"refused {count}: {reason}", markup=False, highlight=False)
-    if len(counts) > 5:
-        console.print(f"refused for {len(counts) - 5} further reasons; see plan.json", highlight=False)
+        groups.setdefault(reason.partition(": ")[0], []).append(reason)
+    for reasons in sorted(groups.values(), key=len, reverse=True)[:REASONS]:
+        console.print(f"refused {len(reasons)}, for example: {reasons[0]}", markup=False, highlight=False)
+    if len(groups) > REASONS:
+        console.print(f"refused for {len(groups) - REASONS} further reasons: see plan.json", highlight=False)
