@@ -62,6 +62,8 @@ proptest! {
 
     #[test]
     fn fewer_bits_take_fewer_bytes(model in any_model()) {
+        // With fewer inputs per output the scale outweighs what its row saves.
+        prop_assume!(model.hidden >= 4);
         let bytes = |format| rank_sizes(&model, &ONE_GPU, format, KvFormat::Bf16).unwrap()[0].weight_bytes;
         prop_assert!(bytes(WeightFormat::Bf16) >= bytes(WeightFormat::Fp8));
         // A 4-bit format leaves latent attention and routers alone, so it is below FP8 only where experts and dense layers are.
