@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -210,6 +211,33 @@ def test_experts_and_pipelines_can_be_planned(trace):
     front = plan("qwen3-30b-a3b", "h100_sxm", trace, gpus=4, space=space)
     assert {c.expert_parallel for c in front.configurations} == {False, True}
     assert {c.pipeline_parallel for c in front.configurations} == {1, 2}
+
+
+def test_no_prediction_is_faster_than_the_hardware(trace):
+    space = Space(policy=("fcfs",), max_num_batched_tokens=(4096,))
+    front = plan("mixtral-8x7b", "h100_sxm", trace, gpus=8, space=space)
+    assert max(c.data_parallel for c in front.configurations) > 1
+    assert front.columns["mbu"].max() < 1
+    assert not any("impossible" in refusal.reason for refusal in front.refused)
+
+
+@pytest.mark.parametrize(
+    ("size", "replicas", "lines"),
+    [
+        (4, 4, ["NODE=0, 1", '[ "$NODE" != 1 ] || CUDA_VISIBLE_DEVICES=4,5,6,7 vllm serve', "--port 8001"]),
+        (16, 1, ["Ray cluster", "--distributed-executor-backend ray"]),
+        (8, 1, ["CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 vllm serve"]),
+        (1, 2, ["CUDA_VISIBLE_DEVICES=1 vllm serve", "--port 8001", "wait"]),
+    ],
+    ids=["replicas on two nodes", "one replica over two nodes", "one node", "two replicas"],
+)
+def test_scripts_know_the_nodes(trace, tmp_path, size, replicas, lines):
+    space = {"tensor_parallel": size, "pipeline_parallel": 1, "replicas": replicas, "weight_format": "fp8"}
+    plan("qwen3-32b", "h100_sxm", trace, gpus=16, space=space, out=tmp_path)
+    script = (tmp_path / "top1/serve.sh").read_text()
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    for line in lines:
+        assert line in script
 
 
 def test_an_outcome_is_plain_data(trace):

@@ -89,7 +89,7 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
         "notes": said,
     }
     return {
-        "serve.sh": _serve_script(name, configuration, arguments, said),
+        "serve.sh": _serve_script(name, configuration, arguments, said, problem.hardware.gpus_per_node),
         "vllm.yaml": "".join(f"{flag[2:]}: {json.dumps(value)}\n" for flag, value in arguments.items()),
         "bench.sh": _bench_script(name, configuration, load, as_benchmark),
         "prediction.json": json_text(predicted),
@@ -160,16 +160,32 @@ def _head(title: str, model: str, said: list[str]) -> str:
     return f'#!/usr/bin/env bash\n{comments}set -euo pipefail\nMODEL="${{MODEL:-{shlex.quote(model)}}}"\n'
 
 
-def _serve_script(model: str, configuration: Configuration, arguments: Mapping[str, object], said: list[str]) -> str:
+def _serve_script(
+    model: str, configuration: Configuration, arguments: Mapping[str, object], said: list[str], gpus_per_node: int
+) -> str:
+    """Return a script that starts all replicas of one node; with several nodes it is run on each, told its number."""
+    size, replicas = configuration.gpus_per_replica, configuration.replicas
+    nodes = -(-configuration.num_gpus // gpus_per_node)
+    together = nodes > 1 and size <= gpus_per_node
+    if together:
+        said = [*said, f"Run it on each of {nodes} nodes of {gpus_per_node} GPUs with NODE=0, 1 and so on."]
+    elif nodes > 1:
+        said = [*said, f"A replica spans {-(-size // gpus_per_node)} nodes: join them to a Ray cluster first."]
+        arguments = {**arguments, "--distributed-executor-backend": "ray"}
     script = _head(f"serve {describe(configuration)}", model, said)
-    per_replica = configuration.num_gpus // configuration.replicas
-    script += 'trap "kill 0" EXIT\n' if configuration.replicas > 1 else ""
-    for replica in range(configuration.replicas):
-        devices = ",".join(str(gpu) for gpu in range(replica * per_replica, (replica + 1) * per_replica))
-        words = _words({**arguments, "--port": FIRST_PORT + replica})
-        script += f'\nCUDA_VISIBLE_DEVICES={devices} vllm serve "$MODEL" \\\n    {words}'
-        script += " &\n" if configuration.replicas > 1 else "\n"
-    return script + ("\nwait\n" if configuration.replicas > 1 else "")
+    script += 'NODE="${NODE:-0}"\n' if together else ""
+    script += 'trap "kill 0" EXIT\n' if replicas > 1 else ""
+    per_node = max(gpus_per_node // size, 1)
+    for replica in range(replicas):
+        node, place = divmod(replica, per_node)
+        prefix = f'[ "$NODE" != {node} ] || ' if together else ""
+        if size <= gpus_per_node:
+            devices = ",".join(str(gpu) for gpu in range(place * size, (place + 1) * size))
+            prefix += f"CUDA_VISIBLE_DEVICES={devices} "
+        words = _words({**arguments, "--port": FIRST_PORT + (place if together else replica)})
+        script += f'\n{prefix}vllm serve "$MODEL" \\\n    {words}'
+        script += " &\n" if replicas > 1 else "\n"
+    return script + ("\nwait\n" if replicas > 1 else "")
 
 
 def _bench_script(

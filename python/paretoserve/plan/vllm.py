@@ -28,6 +28,7 @@ FLAGS = (
     "--quantization",
     "--dtype",
     "--max-model-len",
+    "--distributed-executor-backend",
     "--port",
 )
 """Flags of `vllm serve` that `serve_arguments` may emit."""

@@ -203,7 +203,12 @@ impl StepTime {
 
     /// What a step computes and moves.
     pub fn work(&self, shape: &StepShape) -> Work {
-        self.parts.work.of(shape)
+        self.lockstep_work([*shape])
+    }
+
+    /// What a step of data-parallel ranks computes and moves (`shapes`: one per rank).
+    pub fn lockstep_work(&self, shapes: impl IntoIterator<Item = StepShape>) -> Work {
+        self.parts.work.of(shapes)
     }
 
     /// The parts of [`Self::step_ns`]; their times add up to it.

@@ -73,17 +73,31 @@ impl WorkModel {
         self.activation_bytes_per_token += 2.0 * count * used * (matrix.rows + matrix.columns) as f64;
     }
 
-    /// Work of one step.
-    pub fn of(&self, shape: &StepShape) -> Work {
+    /// Work of one step of data-parallel ranks together (`shapes`: one per rank). Each rank reads its own copy of all weights but
+    /// the experts, which are spread over the ranks: one that tokens of several ranks touch is read once.
+    pub fn of(&self, shapes: impl IntoIterator<Item = StepShape>) -> Work {
+        let mut total = Work::default();
+        let mut tokens = 0.0;
+        for shape in shapes {
+            let own = self.without_experts(&shape);
+            total.flops += own.flops;
+            total.bytes += own.bytes;
+            tokens += (shape.prefill_tokens + u64::from(shape.num_decodes)) as f64;
+        }
+        for (expert_bytes, routing) in &self.experts {
+            total.bytes += if tokens > 0.0 { expert_bytes * routing.touched(tokens) } else { 0.0 };
+        }
+        total
+    }
+
+    /// Work of a rank's step except the reading of experts.
+    fn without_experts(&self, shape: &StepShape) -> Work {
         let tokens = (shape.prefill_tokens + u64::from(shape.num_decodes)) as f64;
         if tokens == 0.0 {
             return Work::default();
         }
         let mut flops = self.flops_per_token * tokens + self.flops_per_sample * f64::from(shape.num_sampled);
         let mut bytes = self.weight_bytes + self.activation_bytes_per_token * tokens;
-        for (expert_bytes, routing) in &self.experts {
-            bytes += expert_bytes * routing.touched(tokens);
-        }
         for layers in &self.attention {
             let prefill_pairs = (shape.prefill_pairs as f64).min(layers.window * shape.prefill_tokens as f64);
             let past = (shape.prefill_context as f64).min(layers.window * f64::from(shape.num_prefills));
@@ -132,7 +146,7 @@ mod tests {
         let model = Model { hidden: 32, vocab: 100, tied_embeddings: true, layers };
         let work = WorkModel::new(&model, WeightFormat::Bf16, KvFormat::Bf16);
         let shape = StepShape { num_decodes: 1, decode_context: 50, num_sampled: 1, ..StepShape::default() };
-        let found = work.of(&shape);
+        let found = work.of([shape]);
         let (qkvo, router, expert) = (64.0 * 32.0 + 32.0 * 32.0, 4.0 * 32.0, 3.0 * 16.0 * 32.0);
         let flops = 2.0 * 3.0 * (qkvo + router + 2.0 * expert) + 2.0 * 3200.0 + 3.0 * 4.0 * 32.0 * 10.0;
         assert!((found.flops - flops).abs() < 1e-6, "{} {flops}", found.flops);
@@ -140,6 +154,22 @@ mod tests {
         let activations = 3.0 * 2.0 * (64.0 + 32.0 + 64.0 + 4.0 + 32.0 + 2.0 * (64.0 + 48.0));
         let kv = 3.0 * 2.0 * 2.0 * 8.0 * 2.0 * 11.0;
         assert!((found.bytes - weights - activations - kv).abs() < 1e-6, "{}", found.bytes);
-        assert_eq!(work.of(&StepShape::default()), Work::default());
+        assert_eq!(work.of([StepShape::default()]), Work::default());
+    }
+
+    #[test]
+    fn ranks_share_the_experts_and_nothing_else() {
+        let attention = Attention::Gqa { num_heads: 4, num_kv_heads: 2, head_dim: 8, window: None };
+        let ffn = Ffn::Moe { num_experts: 4, top_k: 2, width: 16, shared_width: 0 };
+        let layers = vec![Layers { count: 1, attention, ffn }];
+        let model = Model { hidden: 32, vocab: 100, tied_embeddings: true, layers };
+        let work = WorkModel::new(&model, WeightFormat::Bf16, KvFormat::Bf16);
+        let shape = StepShape { num_decodes: 1000, decode_context: 50_000, num_sampled: 1000, ..StepShape::default() };
+        let (one, two) = (work.of([shape]), work.of([shape, shape]));
+        assert!((two.flops - 2.0 * one.flops).abs() < 1e-3);
+        // With so many tokens every expert is read, once.
+        let experts = 2.0 * 4.0 * 3.0 * 16.0 * 32.0;
+        assert!((2.0 * one.bytes - two.bytes - experts).abs() < 1e-3, "{}", 2.0 * one.bytes - two.bytes);
+        assert_eq!(work.of([shape, StepShape::default()]), one);
     }
 }

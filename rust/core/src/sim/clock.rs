@@ -43,14 +43,13 @@ impl<'a> StepClock<'a> {
     /// Operations and bytes of the same steps. Both grow evenly with the context, so the mean of first and last step is exact
     /// as long as no attention window fills up on the way.
     pub(super) fn work(&self, shapes: &[StepShape], num_steps: u64) -> Work {
-        let mut total = Work::default();
-        for shape in shapes.iter().filter(|shape| shape.prefill_tokens > 0 || shape.num_decodes > 0) {
-            let first = self.step_time.work(shape);
-            let last = if num_steps == 1 { first } else { self.step_time.work(&after(shape, num_steps - 1)) };
-            total.flops += num_steps as f64 * f64::midpoint(first.flops, last.flops);
-            total.bytes += num_steps as f64 * f64::midpoint(first.bytes, last.bytes);
+        let at = |later| self.step_time.lockstep_work(shapes.iter().map(|shape| after(shape, later)));
+        let first = at(0);
+        let last = if num_steps == 1 { first } else { at(num_steps - 1) };
+        Work {
+            flops: num_steps as f64 * f64::midpoint(first.flops, last.flops),
+            bytes: num_steps as f64 * f64::midpoint(first.bytes, last.bytes),
         }
-        total
     }
 
     fn with_host(&self, device_ns: f64) -> f64 {
