@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from paretoserve.errors import UnknownNameError
+from paretoserve.errors import DtypeError, UnknownNameError
 from paretoserve.plan import DEFAULT_OBJECTIVES, OBJECTIVES, Limit, parse_objectives, parse_slo
 from paretoserve.plan.objectives import amount
 from paretoserve.plan.slo import meets, request_limits, shortfall
@@ -74,6 +74,12 @@ def test_money_takes_no_unit():
     assert parse_slo({"usd_per_mtok": 0.5}) == (Limit("usd_per_mtok", 0.5),)
     with pytest.raises(ValueError, match="no unit"):
         parse_slo("usd_per_mtok=0.5s")
+
+
+@pytest.mark.parametrize("value", [None, True, [1]])
+def test_a_limit_that_is_no_number_is_refused(value):
+    with pytest.raises(DtypeError, match="must be a number or a text"):
+        parse_slo({"ttft_p99": value})
 
 
 def test_a_limit_without_value_or_twice_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -189,13 +189,12 @@ def _sweep(
     pending: dict[Future[list[Outcome]], list[Configuration]] = {}
     try:
         pending = {pool.submit(evaluate_many, problem, chunk): chunk for chunk in chunks}
-        while pending:
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                for configuration, outcome in zip(pending.pop(future), future.result(), strict=True):
-                    store.add(keys[configuration], outcome)
-                    done += 1
-                    if progress:
-                        progress(done, total)
+        for future in as_completed(pending):
+            for configuration, outcome in zip(pending[future], future.result(), strict=True):
+                store.add(keys[configuration], outcome)
+                done += 1
+                if progress:
+                    progress(done, total)
     finally:
         for future in pending:
             future.cancel()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from paretoserve.errors import DtypeError
 from paretoserve.plan.objectives import LATENCIES, OBJECTIVES, amount, objective_name
 
 __all__ = ["Limit", "meets", "nearest_row", "parse_slo", "request_limits", "shortfall"]
@@ -105,6 +106,8 @@ def parse_slo(slo: str | Mapping[str, float | str] | None) -> tuple[Limit, ...]:
         If a column is unknown; close names are suggested.
     ValueError
         If a value is not a positive finite number with a unit of its column, or a column comes twice.
+    DtypeError
+        If a value of a mapping is neither a number nor a text.
 
     Examples
     --------
@@ -127,6 +130,8 @@ def parse_slo(slo: str | Mapping[str, float | str] | None) -> tuple[Limit, ...]:
     limits: dict[str, Limit] = {}
     for word, value in pairs:
         name = objective_name(word)
+        if isinstance(value, bool) or not isinstance(value, str | int | float | np.number):
+            raise DtypeError(f"`slo` limit of `{name}` must be a number or a text, got {type(value).__name__}")
         number = _number(name, value) if isinstance(value, str) else float(value)
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"`slo` limit of `{name}` must be positive and finite, got `{value}`")
