@@ -21,6 +21,7 @@ EXHAUSTIVE_WORK = 2_000_000
 PREFIX_SHARE = 8
 LEAST_PREFIX = 200
 LEAST_KEPT = 200
+SCREENED = "screened out"
 
 
 def prefix_length(num_configurations: int, num_requests: int) -> int | None:
@@ -81,7 +82,7 @@ def merge(
     outcomes: Sequence[dict[str, Any]], finals: Mapping[int, dict[str, Any]], prefix: int
 ) -> list[dict[str, Any]]:
     """Return the outcomes on the whole trace, and a refusal for each configuration that did not get there."""
-    dropped = f"screened out: others beat it on the first {prefix} requests (see `exhaustive`)"
+    dropped = f"{SCREENED} on the first {prefix} requests, where others beat it (`exhaustive` simulates all)"
     return [
         finals.get(row, outcome if "refused" in outcome else {"refused": dropped})
         for row, outcome in enumerate(outcomes)

@@ -12,6 +12,7 @@ import numpy as np
 
 from paretoserve.plan.front import Front, describe, falls_behind
 from paretoserve.plan.objectives import OBJECTIVES, amount
+from paretoserve.plan.screen import SCREENED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,8 +122,9 @@ def print_refusals(front: Front, console: Console) -> None:
     groups: dict[str, list[str]] = {}
     for refusal in front.refused:
         reason = refusal.reason.partition("\n")[0]
-        groups.setdefault(reason.partition(": ")[0], []).append(reason)
+        groups.setdefault(reason.partition(": ")[0].partition(" on the first")[0], []).append(reason)
     for reasons in sorted(groups.values(), key=len, reverse=True)[:REASONS]:
-        console.print(f"refused {len(reasons)}, for example: {reasons[0]}", markup=False, highlight=False)
+        lead = f"{len(reasons)} " if reasons[0].startswith(SCREENED) else f"{len(reasons)} refused, for example: "
+        console.print(lead + reasons[0], markup=False, highlight=False)
     if len(groups) > REASONS:
-        console.print(f"refused for {len(groups) - REASONS} further reasons: see plan.json", highlight=False)
+        console.print(f"more refused for {len(groups) - REASONS} further reasons: see plan.json", highlight=False)

@@ -1,6 +1,7 @@
 """`vllm serve` and `vllm bench serve` arguments of a configuration, with vLLM's own flag names.
 
-Only flags of the V1 engine are used; `FLAGS` lists them all, and a test holds emitted commands against it.
+Only flags of the V1 engine are used, named as in the documentation of vLLM 0.11; `FLAGS` and `BENCH_FLAGS` list them
+all, and a test holds emitted commands against them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from math import isfinite
 from paretoserve.sim import Configuration
 
 __all__ = ["BENCH_FLAGS", "FLAGS", "bench_arguments", "notes", "serve_arguments"]
+
+DEFAULT = Configuration()
 
 FLAGS = (
     "--tensor-parallel-size",
@@ -91,7 +94,9 @@ def serve_arguments(
     elif c.weight_format == "fp8" and native_format == "bf16":
         arguments["--quantization"] = "fp8"
     arguments["--kv-cache-dtype"] = "fp8" if c.kv_format == "fp8" else "auto"
-    arguments["--block-size"] = c.block_size
+    if c.block_size != DEFAULT.block_size:
+        # Left out where possible: vLLM raises it by itself for attention backends that need more.
+        arguments["--block-size"] = c.block_size
     arguments["--max-num-seqs"] = c.max_num_seqs
     arguments["--max-num-batched-tokens"] = c.max_num_batched_tokens
     if max_model_len is not None:
