@@ -240,6 +240,15 @@ def test_scripts_know_the_nodes(trace, tmp_path, size, replicas, lines):
         assert line in script
 
 
+@pytest.mark.parametrize(("chunked", "expected"), [(True, None), (False, "--max-model-len 8192")])
+def test_an_engine_that_cuts_no_prompts_takes_shorter_ones(trace, tmp_path, chunked, expected):
+    space = {"tensor_parallel": 4, "weight_format": "fp8", "policy": "fcfs", "max_num_batched_tokens": 8192}
+    plan("qwen3-32b", "h100_sxm", trace, gpus=4, space=space | {"chunked_prefill": chunked}, out=tmp_path)
+    script = (tmp_path / "top1/serve.sh").read_text()
+    assert (expected or "--enable-chunked-prefill") in script
+    assert ("--max-model-len" in script) == (expected is not None)
+
+
 def test_an_outcome_is_plain_data(trace):
     problem = Problem.load("qwen3-32b", "h100_sxm", trace, gpus=1, limits=(), seed=0, limit=None)
     outcome = evaluate(problem, Configuration(weight_format="fp8"))

@@ -97,10 +97,12 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
 
 
 def _longest(problem: Problem, configuration: Configuration) -> int | None:
-    """Return the tokens that the cache holds where that is less than the model's longest sequence."""
-    capacity = rank_memory(problem, configuration, min_tokens=problem.longest).kv_capacity_tokens
+    """Return the longest sequence to ask for where the model's own is too much for cache or unchunked step."""
+    fits = rank_memory(problem, configuration, min_tokens=problem.longest).kv_capacity_tokens
+    if not configuration.chunked_prefill:
+        fits = min(fits, configuration.max_num_batched_tokens)
     longest = problem.model.max_context
-    return capacity if longest is not None and capacity < longest else None
+    return fits if longest is not None and fits < longest else None
 
 
 def _columns(problem: Problem, configuration: Configuration) -> dict[str, float | None]:
