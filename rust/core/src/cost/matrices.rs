@@ -4,7 +4,8 @@
 //! matrix products of a step. Norms and biases are not in it; they are below 0.05 % of any model here.
 
 use super::formats::Role;
-use super::model::{Attention, Ffn, Layers, Layout};
+use super::layout::Layout;
+use super::model::{Attention, Ffn, Layers};
 
 /// Equal matrices of one layer on one GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

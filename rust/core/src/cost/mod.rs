@@ -24,11 +24,12 @@ pub mod terms;
 pub mod work;
 
 pub use curve::Curve;
-pub use formats::KvFormat;
+pub use formats::{KvFormat, WeightFormat};
 pub use hardware::Peak;
+pub use layout::Layout;
 pub use memory::{MemoryOptions, StageMemory};
 pub use mixed::{MixedCall, MixedTable};
-pub use model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+pub use model::{Attention, Ffn, Layers, Model};
 pub use provenance::Provenance;
 pub use sizes::{RankSizes, Sizes};
 pub use step::{StepShape, StepTime};
