@@ -23,17 +23,17 @@
 //! ```
 
 mod batch;
-pub mod blocks;
+mod blocks;
 mod check;
-pub mod job;
+mod job;
 pub mod log;
 mod named;
-pub mod options;
-pub mod policy;
+mod options;
+mod policy;
 pub mod queue;
-pub mod request;
+mod request;
 mod scheduler;
-pub mod share;
+mod share;
 mod stats;
 
 pub use named::NamedScheduler;
