@@ -9,8 +9,8 @@ import pytest
 
 from _data import data
 from paretoserve import cost
-from paretoserve.cost.operators import FORMATS
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
+from paretoserve.sim.configuration import WEIGHT_FORMATS
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SYSTEMS = cost.Operators.systems()
@@ -131,13 +131,13 @@ def test_decode_in_a_model_is_closer_when_cold():
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_estimate_is_positive_finite_and_has_a_source(system):
     tokens = np.array([1, 3, 17, 1000, 1_000_000, 10**9])
-    calls = [(f"gemm/{format}", (tokens, 5120, 25600)) for format in FORMATS]
-    calls += [(f"moe/{format}", (tokens, 4096, 1536, 8, 128, 1, 8)) for format in FORMATS]
+    calls = [(f"gemm/{format}", (tokens, 5120, 25600)) for format in WEIGHT_FORMATS]
+    calls += [(f"moe/{format}", (tokens, 4096, 1536, 8, 128, 1, 8)) for format in WEIGHT_FORMATS]
     for kv in ("bf16", "fp8"):
         calls.append((f"prefill/{kv}", (24, 3, 96, 4096, 2, tokens, 5)))
         calls.append((f"decode/{kv}", (64, 64, 80, np.inf, tokens, 100_000)))
-        calls += [(f"mla_prefill/{format}/{kv}", (16, 1, tokens, 7)) for format in FORMATS]
-        calls += [(f"mla_decode/{format}/{kv}", (128, tokens, 3000)) for format in FORMATS]
+        calls += [(f"mla_prefill/{format}/{kv}", (16, 1, tokens, 7)) for format in WEIGHT_FORMATS]
+        calls += [(f"mla_decode/{format}/{kv}", (128, tokens, 3000)) for format in WEIGHT_FORMATS]
     calls += [(name, (16, tokens)) for name in ("all_reduce", "all_to_all", "all_gather", "reduce_scatter")]
     calls += [(name, (tokens, 7168, 8, 16)) for name in ("dispatch", "combine")]
     for table, arguments in calls:
@@ -191,6 +191,6 @@ def test_wrong_tables_of_mixed_batches_are_refused():
 
 def test_native_arrays_are_checked():
     with pytest.raises(DtypeError):
-        operators().native.estimate(np.empty(1, np.float32), np.empty(1, np.uint8), "gemm/bf16", np.ones(3))
+        operators().native.estimate(np.empty(1, np.float32), np.empty(1, np.uint8), "gemm/bf16", np.ones(3), False)
     with pytest.raises(ShapeError):
-        operators().native.estimate(np.empty(2), np.empty(2, np.uint8), "gemm/bf16", np.ones(3))
+        operators().native.estimate(np.empty(2), np.empty(2, np.uint8), "gemm/bf16", np.ones(3), False)

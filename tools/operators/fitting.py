@@ -105,7 +105,7 @@ def estimate(fitted: FittedTable, rates: Rates, rows: np.ndarray) -> np.ndarray:
     axes = [np.array(axis) for axis in fitted.axes]
     operators = _native.Operators(rates, 0.0, 1.0, [(fitted.name, axes, fitted.values(), fitted.supported)])
     nanoseconds, provenance = np.empty(len(rows)), np.empty(len(rows), dtype=np.uint8)
-    operators.estimate(nanoseconds, provenance, fitted.name, np.ascontiguousarray(rows, dtype=np.float64))
+    operators.estimate(nanoseconds, provenance, fitted.name, np.ascontiguousarray(rows, dtype=np.float64), False)
     return nanoseconds
 
 

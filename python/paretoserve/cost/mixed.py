@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve import _native
-from paretoserve.cost.operators import PROVENANCE, OperatorEstimate
+from paretoserve.cost.operators import OperatorEstimate, estimate_rows
 from paretoserve.errors import ShapeError
 
 __all__ = ["MixedAttention"]
@@ -88,13 +88,7 @@ class MixedAttention:
         ValueError
             If a size is negative or not finite.
         """
-        arrays = (np.asarray(column, dtype=np.float64) for column in (prefill_tokens, past, num_decodes, context))
-        columns = np.broadcast_arrays(*arrays)
-        rows = np.ascontiguousarray(np.stack([column.ravel() for column in columns], axis=1))
-        nanoseconds, provenance = np.empty(len(rows)), np.empty(len(rows), dtype=np.uint8)
-        self._native.estimate(nanoseconds, provenance, rows)
-        shape = columns[0].shape
-        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, PROVENANCE[provenance].reshape(shape))
+        return estimate_rows(self._native.estimate, (prefill_tokens, past, num_decodes, context))
 
     def estimate_s(
         self, prefill_tokens: ArrayLike, past: ArrayLike, num_decodes: ArrayLike, context: ArrayLike

@@ -9,6 +9,7 @@ has one and say ``transferred``.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,15 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve import _native
-from paretoserve.errors import DataError, UnknownNameError
+from paretoserve.cost.bundled import unknown_name
+from paretoserve.errors import DataError
 
-__all__ = ["FORMATS", "KV_FORMATS", "OperatorEstimate", "Operators"]
-
-FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
-"""Weight formats that operators take."""
-
-KV_FORMATS = ("bf16", "fp8")
-"""Cache formats that attention takes."""
+__all__ = ["OperatorEstimate", "Operators", "estimate_rows"]
 
 PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
 """How an estimate was obtained, by the number that the native module gives it."""
@@ -45,6 +41,19 @@ class OperatorEstimate:
 
     seconds: NDArray[np.float64]
     provenance: NDArray[np.str_]
+
+
+def estimate_rows(
+    fill: Callable[[NDArray[np.float64], NDArray[np.uint8], NDArray[np.float64]], None],
+    arguments: Sequence[ArrayLike],
+) -> OperatorEstimate:
+    """Broadcast `arguments` to rows of numbers and let a native `fill` write nanoseconds and provenance of each."""
+    columns = np.broadcast_arrays(*(np.asarray(argument, dtype=np.float64) for argument in arguments))
+    rows = np.ascontiguousarray(np.stack([column.ravel() for column in columns], axis=1))
+    nanoseconds, provenance = np.empty(len(rows)), np.empty(len(rows), dtype=np.uint8)
+    fill(nanoseconds, provenance, rows)
+    shape = columns[0].shape
+    return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, PROVENANCE[provenance].reshape(shape))
 
 
 class Operators:
@@ -93,12 +102,9 @@ class Operators:
         UnknownNameError
             If no operators were fitted for that system.
         """
-        import difflib
-
         known = cls.systems()
         if system not in known:
-            close = difflib.get_close_matches(system, known, n=3) or known
-            raise UnknownNameError(f"no fitted operators for `{system}`\nhint: known are {', '.join(close)}")
+            raise unknown_name("system with fitted operators", system, known, "or let StepTime.fit lend them")
         path = files("paretoserve.cost") / "data" / "operators" / f"{system}.npz"
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
@@ -169,26 +175,22 @@ class Operators:
         ValueError
             If the table is unknown, or an argument is negative or not finite.
         """
-        columns = np.broadcast_arrays(*(np.asarray(argument, dtype=np.float64) for argument in arguments))
-        rows = np.ascontiguousarray(np.stack([column.ravel() for column in columns], axis=1))
-        nanoseconds, provenance = np.empty(len(rows)), np.empty(len(rows), dtype=np.uint8)
-        fill = self._native.estimate_cold if cold else self._native.estimate
-        fill(nanoseconds, provenance, table, rows)
-        shape = columns[0].shape
-        return OperatorEstimate(nanoseconds.reshape(shape) * 1e-9, PROVENANCE[provenance].reshape(shape))
+        return estimate_rows(
+            lambda ns, provenance, rows: self._native.estimate(ns, provenance, table, rows, cold), arguments
+        )
 
-    def gemm_s(self, format: str, m: ArrayLike, n: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
-        """Return seconds of an ``(m, k) x (k, n)`` product with weights in `format`.
+    def gemm_s(self, weight_format: str, m: ArrayLike, n: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
+        """Return seconds of an ``(m, k) x (k, n)`` product with weights in `weight_format`.
 
         Parameters
         ----------
-        format : {"bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"}
+        weight_format : {"bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"}
             How the ``(k, n)`` weight is stored. 4-bit formats without units of their own are weight-only: 16-bit
             operations, the bytes of the format.
         m, n, k : array_like
             Tokens, output width, input width.
         """
-        return self.estimate(f"gemm/{format}", m, n, k).seconds
+        return self.estimate(f"gemm/{weight_format}", m, n, k).seconds
 
     def prefill_attention_s(
         self,
@@ -280,7 +282,7 @@ class Operators:
 
     def moe_s(
         self,
-        format: str,
+        weight_format: str,
         tokens: ArrayLike,
         *,
         hidden: ArrayLike,
@@ -294,7 +296,7 @@ class Operators:
 
         Parameters
         ----------
-        format : str
+        weight_format : str
             Weight format, as in `gemm_s`.
         tokens : array_like
             Tokens of all ranks that share the experts.
@@ -306,7 +308,7 @@ class Operators:
             Ranks that cut each expert's columns, and ranks over which whole experts are spread.
         """
         arguments = (tokens, hidden, width, top_k, num_experts, tensor_parallel, expert_parallel)
-        return self.estimate(f"moe/{format}", *arguments).seconds
+        return self.estimate(f"moe/{weight_format}", *arguments).seconds
 
     def mla_prefill_s(
         self,
@@ -315,7 +317,7 @@ class Operators:
         num_heads: ArrayLike,
         past: ArrayLike = 0,
         batch: ArrayLike = 1,
-        format: str = "bf16",
+        weight_format: str = "bf16",
         kv_format: str = "bf16",
     ) -> NDArray[np.float64]:
         """Return seconds of one latent attention module (projections included, sizes of DeepSeek-V3) on prompt chunks.
@@ -326,10 +328,10 @@ class Operators:
             As in `prefill_attention_s`.
         num_heads : array_like
             Query heads of one rank.
-        format, kv_format : str
+        weight_format, kv_format : str
             Format of the projection weights, and of the cache.
         """
-        return self.estimate(f"mla_prefill/{format}/{kv_format}", num_heads, batch, chunk, past).seconds
+        return self.estimate(f"mla_prefill/{weight_format}/{kv_format}", num_heads, batch, chunk, past).seconds
 
     def mla_decode_s(
         self,
@@ -337,11 +339,11 @@ class Operators:
         context: ArrayLike,
         *,
         num_heads: ArrayLike,
-        format: str = "bf16",
+        weight_format: str = "bf16",
         kv_format: str = "bf16",
     ) -> NDArray[np.float64]:
         """Return seconds of one latent attention module on one new token per request; see `mla_prefill_s`."""
-        return self.estimate(f"mla_decode/{format}/{kv_format}", num_heads, batch, context).seconds
+        return self.estimate(f"mla_decode/{weight_format}/{kv_format}", num_heads, batch, context).seconds
 
     def all_reduce_s(self, num_gpus: ArrayLike, num_bytes: ArrayLike) -> NDArray[np.float64]:
         """Return seconds of an all-reduce of `num_bytes` per GPU: the faster of vLLM's kernel and NCCL."""

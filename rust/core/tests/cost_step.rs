@@ -58,16 +58,6 @@ proptest! {
     }
 
     #[test]
-    fn steps_within_is_the_last_that_fits(
-        n in 1u32..400, mean in 0u64..9000, budget in 0.0f64..1e11, max in 0u64..4000,
-    ) {
-        let (model, context) = (model(1.0), u64::from(n) * mean);
-        let steps = model.decode_steps_within(n, context, budget, max);
-        prop_assert!(steps <= max && (steps == 0 || model.decode_run_ns(n, context, steps) <= budget));
-        prop_assert!(steps == max || model.decode_run_ns(n, context, steps + 1) > budget);
-    }
-
-    #[test]
     fn lockstep_of_one_rank_is_its_step(
         chunk in 0u64..4096, past in 0u64..4096, n in 0u32..300, mean in 0u64..9000, stretch in 1.0f64..1.5,
     ) {

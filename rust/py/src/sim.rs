@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
-use paretoserve_core::sched::options::PolicyKind;
+use paretoserve_core::sched::PolicyKind;
 use paretoserve_core::{sched, sim};
 use pyo3::prelude::*;
 

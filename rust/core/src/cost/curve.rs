@@ -65,15 +65,13 @@ impl Curve {
     pub fn knots(&self) -> &[f64] {
         &self.knots
     }
-
-    /// Whether the function is zero everywhere.
-    pub fn is_zero(&self) -> bool {
-        self.values.iter().all(|value| *value == 0.0)
-    }
 }
 
-/// Refuse an axis that does not increase strictly or is not finite.
+/// Refuse an axis that is empty, does not increase strictly or is not finite.
 pub(crate) fn check_axis(argument: &'static str, axis: &[f64]) -> Result<()> {
+    if axis.is_empty() {
+        return Err(Error::shape(argument, "(n,) with n >= 1", "(0,)"));
+    }
     if let Some(bad) = axis.iter().find(|x| !x.is_finite()) {
         return Err(Error::value(argument, "finite", bad));
     }
@@ -103,7 +101,7 @@ mod tests {
         for x in [0.0, 2.5, 5.0, 7.0, 10.0, 20.0] {
             assert!((sum.at(x) - 2.0 * a.at(x) - b.at(x)).abs() <= 1e-9 || x > 10.0, "at {x}");
         }
-        assert!(Curve::sum(&[]).unwrap().is_zero());
+        assert!(Curve::sum(&[]) == Ok(Curve::default()));
     }
 
     #[test]

@@ -3,8 +3,24 @@
 //! What engines keep in bfloat16 stays so: embeddings, the output head, norms and routers in every format, MLA projections in
 //! the 4-bit formats, and all attention of expert models in MXFP4 (as the published checkpoints do).
 
-use super::model::WeightFormat;
 use crate::{Error, Result};
+
+/// How weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WeightFormat {
+    /// bfloat16.
+    Bf16,
+    /// FP8 E4M3, one scale per tensor or channel.
+    Fp8,
+    /// FP8 E4M3, one scale per 128 x 128 block.
+    Fp8Block,
+    /// 4-bit integer weights, 16-bit activations, groups of 128.
+    Int4,
+    /// 4-bit float weights with one E8M0 scale per 32.
+    Mxfp4,
+    /// 4-bit float weights with one E4M3 scale per 16.
+    Nvfp4,
+}
 
 /// How keys and values are cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +38,15 @@ impl KvFormat {
             "bf16" => Ok(Self::Bf16),
             "fp8" => Ok(Self::Fp8),
             _ => Err(Error::value("kv_format", "`bf16` or `fp8`", format!("`{name}`"))),
+        }
+    }
+
+    /// The format that is not this one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Bf16 => Self::Fp8,
+            Self::Fp8 => Self::Bf16,
         }
     }
 

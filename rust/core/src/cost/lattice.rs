@@ -16,12 +16,7 @@ pub struct Lattice<const D: usize> {
 impl<const D: usize> Lattice<D> {
     /// A grid of finite `values` in C order over strictly increasing `axes`.
     pub fn new(axes: [Vec<f64>; D], values: Vec<f64>) -> Result<Self> {
-        for axis in &axes {
-            if axis.is_empty() {
-                return Err(Error::shape("axis", "(n,) with n >= 1", "(0,)"));
-            }
-            check_axis("axis", axis)?;
-        }
+        axes.iter().try_for_each(|axis| check_axis("axis", axis))?;
         let size: usize = axes.iter().map(Vec::len).product();
         if values.len() != size {
             return Err(Error::shape("values", format!("({size},)"), format!("({},)", values.len())));

@@ -1,7 +1,21 @@
-//! Which layouts an engine accepts for a model.
+//! How a model is cut over GPUs, and which layouts an engine accepts.
 
-use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+use super::formats::WeightFormat;
+use super::model::{Attention, Ffn, Layers, Model};
 use crate::{Error, Result};
+
+/// How one engine (one replica) is cut over GPUs, as in vLLM: it uses `tensor * pipeline * data` of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// Ranks that share each matrix.
+    pub tensor: u32,
+    /// Pipeline stages.
+    pub pipeline: u32,
+    /// Attention replicas inside the engine, which step together.
+    pub data: u32,
+    /// Whether experts are spread whole over the `tensor * data` ranks instead of being cut by columns.
+    pub expert: bool,
+}
 
 impl Layout {
     /// GPUs of one engine.
@@ -24,8 +38,7 @@ impl Layout {
             let expected = format!("at most the number of layers, {}", model.num_layers());
             return Err(Error::value("pipeline_parallel", expected, self.pipeline));
         }
-        let has_experts = model.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }));
-        if self.expert && !has_experts {
+        if self.expert && !model.has_experts() {
             return Err(Error::value("expert_parallel", "false for a model without experts", true));
         }
         model.layers.iter().try_for_each(|run| self.check_run(run, weights))

@@ -4,11 +4,12 @@
 //! matrix products of a step. Norms and biases are not in it; they are below 0.05 % of any model here.
 
 use super::formats::Role;
-use super::model::{Attention, Ffn, Layers, Layout};
+use super::layout::Layout;
+use super::model::{Attention, Ffn, Layers};
 
 /// Equal matrices of one layer on one GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     /// What it does.
     pub role: Role,
     /// How many of them the GPU holds.
@@ -21,14 +22,14 @@ pub struct Matrix {
 
 impl Matrix {
     /// Weights in all copies.
-    pub fn parameters(&self) -> u64 {
+    pub(crate) fn parameters(&self) -> u64 {
         self.copies * self.rows * self.columns
     }
 }
 
 /// How the matrices of a layer are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
+pub(crate) struct Cut {
     /// Ranks that share attention heads, dense columns and the vocabulary.
     pub tensor: u64,
     /// Ranks over which whole experts are spread.
@@ -39,7 +40,7 @@ pub struct Cut {
 
 impl Cut {
     /// Everything on one GPU.
-    pub const WHOLE: Self = Self { tensor: 1, expert_ranks: 1, expert_columns: 1 };
+    pub(crate) const WHOLE: Self = Self { tensor: 1, expert_ranks: 1, expert_columns: 1 };
 }
 
 impl From<&Layout> for Cut {
@@ -51,7 +52,7 @@ impl From<&Layout> for Cut {
 }
 
 /// The matrices of one layer of the run on the fullest rank; what does not divide is rounded up.
-pub fn layer_matrices(hidden: u32, layers: &Layers, cut: Cut) -> Vec<Matrix> {
+pub(crate) fn layer_matrices(hidden: u32, layers: &Layers, cut: Cut) -> Vec<Matrix> {
     let mut matrices = attention_matrices(u64::from(hidden), &layers.attention, cut);
     matrices.extend(ffn_matrices(u64::from(hidden), &layers.ffn, cut));
     matrices

@@ -3,8 +3,9 @@
 //! Per GPU: memory * utilization - weights - activations of the largest step - what the engine, CUDA graphs and NCCL hold.
 //! The stage with the least room decides, because every stage keeps the same tokens.
 
-use super::formats::KvFormat;
-use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+use super::formats::{KvFormat, WeightFormat};
+use super::layout::Layout;
+use super::model::{Attention, Ffn, Layers, Model};
 use super::sizes::{RankSizes, kv_bytes, rank_sizes, stages};
 use crate::{Error, Result};
 

@@ -4,9 +4,10 @@
 //! time (a floor plus work over a rate) times an interpolated ratio; the mixed time is their sum times the exponential of a ratio on a
 //! four-dimensional grid. All axes are logarithmic.
 
+use super::Provenance;
+use super::attention::chunk_pairs;
 use super::grid::{Fit, Grid, Sample, Smoothness};
 use super::operators::Estimate;
-use super::{Provenance, StepShape};
 use crate::{Error, Result};
 
 /// One attention call: prompt chunks behind cached tokens, and decoding requests.
@@ -25,14 +26,14 @@ pub struct MixedCall {
 /// Attention times of one model shape on one GPU.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MixedTable {
-    prefill: Curve,
-    decode: Curve,
+    prefill: Roofline,
+    decode: Roofline,
     mixed: Option<Grid>,
 }
 
 /// Time of one kind of work: `(floor + work * rate) * exp(ratio)`.
 #[derive(Debug, Clone, PartialEq)]
-struct Curve {
+struct Roofline {
     floor_ns: f64,
     ns_per_work: f64,
     ratio: Grid,
@@ -41,19 +42,7 @@ struct Curve {
 impl MixedCall {
     /// One chunk of `prefill_tokens` behind `past` cached tokens, and `num_decodes` requests with `context` tokens each.
     pub fn new(prefill_tokens: f64, past: f64, num_decodes: f64, context: f64) -> Self {
-        let pairs = prefill_tokens * (past + f64::midpoint(prefill_tokens, 1.0));
-        Self { prefill_tokens, pairs, num_decodes, context }
-    }
-
-    /// The attention of one engine step. Several chunks count as one of their tokens and pairs.
-    pub fn of_step(shape: &StepShape) -> Self {
-        let num_decodes = f64::from(shape.num_decodes);
-        Self {
-            prefill_tokens: shape.prefill_tokens as f64,
-            pairs: shape.prefill_pairs as f64,
-            num_decodes,
-            context: shape.decode_context as f64 / num_decodes.max(1.0),
-        }
+        Self { prefill_tokens, pairs: chunk_pairs(prefill_tokens, past), num_decodes, context }
     }
 
     fn has_prefill(&self) -> bool {
@@ -117,8 +106,8 @@ impl MixedTable {
             let wanted = move |row: &&(MixedCall, f64)| row.0.has_prefill() == prefill && row.0.has_decode() == decode;
             rows.iter().filter(wanted).copied().collect::<Vec<_>>()
         };
-        let prefill = Curve::fit(&kind(true, false), |call| call.pairs, |p| [p[0], p[1]], "prefill_tokens")?;
-        let decode = Curve::fit(&kind(false, true), MixedCall::read, |p| [p[2], p[3]], "num_decodes")?;
+        let prefill = Roofline::fit(&kind(true, false), |call| call.pairs, |p| [p[0], p[1]], "prefill_tokens")?;
+        let decode = Roofline::fit(&kind(false, true), MixedCall::read, |p| [p[2], p[3]], "num_decodes")?;
         let mut table = Self { prefill, decode, mixed: None };
         let mixed = kind(true, true);
         if !mixed.is_empty() {
@@ -177,7 +166,7 @@ impl MixedTable {
     }
 }
 
-impl Curve {
+impl Roofline {
     fn fit(
         rows: &[(MixedCall, f64)],
         work: impl Fn(&MixedCall) -> f64,
@@ -284,14 +273,6 @@ mod tests {
         let several = MixedCall { pairs: one.pairs / 8.0, ..one };
         let (one, several) = (table().estimate(&one).ns, table().estimate(&several).ns);
         assert!(several < 0.6 * one, "{several} is not well below {one}");
-        let step = StepShape {
-            prefill_tokens: 100,
-            prefill_pairs: 20_050,
-            num_decodes: 4,
-            decode_context: 400,
-            ..StepShape::default()
-        };
-        assert_eq!(MixedCall::of_step(&step), call(100.0, 150.0, 4.0, 100.0));
     }
 
     #[test]

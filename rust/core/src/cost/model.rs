@@ -1,4 +1,4 @@
-//! The architecture of a model as the cost functions see it, and how it is cut over devices.
+//! The architecture of a model as the cost functions see it.
 //!
 //! Layers may differ (windows, dense layers before experts, pruned experts), so a model is a list of runs of equal layers.
 
@@ -102,6 +102,11 @@ impl Model {
         Ok(())
     }
 
+    /// Whether any layer is a mixture of experts.
+    pub fn has_experts(&self) -> bool {
+        self.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }))
+    }
+
     /// Layers in all runs.
     pub fn num_layers(&self) -> u64 {
         self.layers.iter().map(|run| u64::from(run.count)).sum()
@@ -175,34 +180,4 @@ impl Layers {
         };
         f64::from(self.count) * (attention + ffn)
     }
-}
-
-/// How one engine (one replica) is cut over GPUs, as in vLLM: it uses `tensor * pipeline * data` of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Layout {
-    /// Ranks that share each matrix.
-    pub tensor: u32,
-    /// Pipeline stages.
-    pub pipeline: u32,
-    /// Attention replicas inside the engine, which step together.
-    pub data: u32,
-    /// Whether experts are spread whole over the `tensor * data` ranks instead of being cut by columns.
-    pub expert: bool,
-}
-
-/// How weights are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WeightFormat {
-    /// bfloat16.
-    Bf16,
-    /// FP8 E4M3, one scale per tensor or channel.
-    Fp8,
-    /// FP8 E4M3, one scale per 128 x 128 block.
-    Fp8Block,
-    /// 4-bit integer weights, 16-bit activations, groups of 128.
-    Int4,
-    /// 4-bit float weights with one E8M0 scale per 32.
-    Mxfp4,
-    /// 4-bit float weights with one E4M3 scale per 16.
-    Nvfp4,
 }

@@ -3,9 +3,10 @@
 //! Formulas: attention `2 h n_q d + 2 h n_kv d` (MLA: its five projections), feed-forward `3 h w` per gated layer or expert
 //! plus `h E` for a router, embeddings `V h` once if tied and twice if not.
 
-use super::formats::{KvFormat, Role};
+use super::formats::{KvFormat, Role, WeightFormat};
+use super::layout::Layout;
 use super::matrices::{Cut, Matrix, layer_matrices};
-use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+use super::model::{Attention, Ffn, Layers, Model};
 use crate::Result;
 
 /// Sizes that do not depend on formats or layout.
@@ -109,7 +110,7 @@ pub fn stages(model: &Model, pipeline: u32) -> Vec<Vec<Layers>> {
 pub fn rank_sizes(model: &Model, layout: &Layout, weights: WeightFormat, kv: KvFormat) -> Result<Vec<RankSizes>> {
     layout.check(model, weights)?;
     let cut = Cut::from(layout);
-    let has_experts = model.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }));
+    let has_experts = model.has_experts();
     let embedding = Matrix {
         role: Role::Embedding,
         copies: 1,

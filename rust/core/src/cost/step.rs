@@ -181,26 +181,6 @@ impl StepTime {
         self.staged(pass, hops)
     }
 
-    /// The most of `max_steps` pure decode steps in a row that take at most `budget_ns` together.
-    pub fn decode_steps_within(&self, num_decodes: u32, decode_context: u64, budget_ns: f64, max_steps: u64) -> u64 {
-        let fits = |steps| self.decode_run_ns(num_decodes, decode_context, steps) <= budget_ns;
-        if fits(max_steps) {
-            return max_steps;
-        }
-        let (mut low, mut high) = (0, max_steps);
-        // Steps rarely get cheaper as contexts grow, so the cost of the first bounds the answer from above, most of the time.
-        let first = self.decode_run_ns(num_decodes, decode_context, 1);
-        let guess = (budget_ns / first).max(0.0) as u64 + 1;
-        if guess < high && !fits(guess) {
-            high = guess;
-        }
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if fits(middle) { low = middle } else { high = middle }
-        }
-        low
-    }
-
     /// What a step computes and moves.
     pub fn work(&self, shape: &StepShape) -> Work {
         self.lockstep_work([*shape])

@@ -19,7 +19,7 @@ use crate::Result;
 
 /// An operator table by one count.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Operator {
+pub struct OperatorTable {
     /// For people.
     pub name: String,
     /// Runs per step.
@@ -45,9 +45,9 @@ pub struct Tables {
     /// Host time.
     pub host: Linear,
     /// Operators by tokens.
-    pub per_token: Vec<Operator>,
+    pub per_token: Vec<OperatorTable>,
     /// Operators by sampled sequences.
-    pub per_sequence: Vec<Operator>,
+    pub per_sequence: Vec<OperatorTable>,
     /// Layers of the model, all with the same attention.
     pub num_layers: f64,
     /// Attention of one layer.
@@ -68,9 +68,10 @@ impl Tables {
     /// Compile the step. Collectives come from the link alone: two all-reduces per layer and one of the vocabulary-parallel
     /// embedding between tensor ranks; a gather of all tokens before and a scatter of their sums after the experts.
     pub fn compile(self) -> Result<StepTime> {
-        let measured = |operators: &[Operator], by| -> Result<Vec<Term>> {
-            let scaled = |operator: &Operator| Curve::sum(&[(operator.count, &operator.curve)]);
-            let term = |operator: &Operator| Ok(Term::new(&operator.name, by, scaled(operator)?, Provenance::Measured));
+        let measured = |operators: &[OperatorTable], by| -> Result<Vec<Term>> {
+            let scaled = |operator: &OperatorTable| Curve::sum(&[(operator.count, &operator.curve)]);
+            let term =
+                |operator: &OperatorTable| Ok(Term::new(&operator.name, by, scaled(operator)?, Provenance::Measured));
             operators.iter().map(term).collect()
         };
         let mut terms = measured(&self.per_token, By::Tokens)?;

@@ -1,9 +1,9 @@
 //! Operations and bytes of a step (`planner.md` 4.2), for energy and for checks against the peak rates.
 
 use super::experts::Routing;
-use super::formats::{KvFormat, Role};
+use super::formats::{KvFormat, Role, WeightFormat};
 use super::matrices::{Cut, Matrix, layer_matrices};
-use super::model::{Attention, Ffn, Layers, Model, WeightFormat};
+use super::model::{Attention, Ffn, Layers, Model};
 use super::sizes::kv_bytes;
 use super::step::StepShape;
 
@@ -44,7 +44,7 @@ struct AttentionWork {
 impl WorkModel {
     /// Work of a model in these formats on all ranks together; each data-parallel rank counts its own steps.
     pub fn new(model: &Model, weights: WeightFormat, kv: KvFormat) -> Self {
-        let has_experts = model.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }));
+        let has_experts = model.has_experts();
         let head = 2.0 * f64::from(model.vocab) * f64::from(model.hidden);
         // The head's weights take as many bytes in bfloat16 as one product with them takes operations.
         let mut work = Self { flops_per_sample: head, weight_bytes: head, ..Self::default() };

@@ -4,7 +4,7 @@ use super::request::{KvCache, RequestIndex};
 
 /// Counts blocks while a batch is formed. The engine's own count replaces `num_free` before each step.
 #[derive(Debug, Clone)]
-pub struct CountedBlocks {
+pub(crate) struct CountedBlocks {
     /// Tokens per block, at least 1.
     pub block_size: u32,
     /// Blocks that nobody holds.
@@ -20,12 +20,12 @@ struct Held {
 
 impl CountedBlocks {
     /// Nobody holds anything.
-    pub fn new(block_size: u32) -> Self {
+    pub(crate) fn new(block_size: u32) -> Self {
         Self { block_size: block_size.max(1), num_free: 0, requests: Vec::new() }
     }
 
     /// A new request, or new knowledge of how much of its prompt is cached; whole cached blocks are shared and cost nothing.
-    pub fn set_cached(&mut self, request: RequestIndex, cached_tokens: u32) {
+    pub(crate) fn set_cached(&mut self, request: RequestIndex, cached_tokens: u32) {
         let index = request as usize;
         if index >= self.requests.len() {
             self.requests.resize(index + 1, Held::default());
@@ -34,14 +34,14 @@ impl CountedBlocks {
     }
 
     /// Forget a request that is gone.
-    pub fn forget(&mut self, request: RequestIndex) {
+    pub(crate) fn forget(&mut self, request: RequestIndex) {
         if let Some(held) = self.requests.get_mut(request as usize) {
             *held = Held::default();
         }
     }
 
     /// Blocks of its own that a request holds.
-    pub fn num_held(&self, request: RequestIndex) -> u64 {
+    pub(crate) fn num_held(&self, request: RequestIndex) -> u64 {
         self.requests.get(request as usize).map_or(0, |held| held.num_blocks)
     }
 }

@@ -1,6 +1,6 @@
 //! Which requests run in the next engine step.
 //!
-//! A [`Scheduler`] keeps waiting requests in an indexed heap ordered by a [`policy::Policy`] and running requests in order of
+//! A [`Scheduler`] keeps waiting requests in an indexed heap ordered by a `policy::Policy` and running requests in order of
 //! admission. [`Scheduler::next_batch`] forms one step the way vLLM's V1 scheduler does: running requests first, then waiting
 //! ones while slots, tokens and KV blocks last. Time is an argument, keys are integers and every tie is broken by age, so equal
 //! calls give equal answers; [`log`] records them and replays them.
@@ -23,17 +23,17 @@
 //! ```
 
 mod batch;
-pub mod blocks;
+mod blocks;
 mod check;
-pub mod job;
+mod job;
 pub mod log;
 mod named;
-pub mod options;
-pub mod policy;
+mod options;
+mod policy;
 pub mod queue;
-pub mod request;
+mod request;
 mod scheduler;
-pub mod share;
+mod share;
 mod stats;
 
 pub use named::NamedScheduler;

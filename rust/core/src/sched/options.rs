@@ -3,10 +3,10 @@
 use crate::{Error, Result};
 
 /// One millionth: shares, weights and gains are kept in this unit so that no comparison depends on rounding.
-pub const MICRO: u64 = 1_000_000;
+pub(crate) const MICRO: u64 = 1_000_000;
 
 /// Largest accepted weight or gain; keeps every product inside 64 bits.
-pub const MAX_WEIGHT: f64 = 1000.0;
+pub(crate) const MAX_WEIGHT: f64 = 1000.0;
 
 /// Order of the waiting requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

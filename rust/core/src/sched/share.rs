@@ -9,30 +9,30 @@ use super::options::MICRO;
 
 /// Credits of the oldest request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FifoShare {
+pub(crate) struct FifoShare {
     share: u64,
     credit: [u64; 2],
 }
 
 impl FifoShare {
     /// `share` in millionths, at most one million.
-    pub fn new(share: u64) -> Self {
+    pub(crate) fn new(share: u64) -> Self {
         Self { share: share.min(MICRO), credit: [0; 2] }
     }
 
     /// Whether the oldest is ever preferred.
-    pub fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.share > 0
     }
 
     /// Whether the next admission belongs to the oldest, if the policy would admit a first-timer (`again` false) or a
     /// request that was preempted.
-    pub fn is_due(&self, again: bool) -> bool {
+    pub(crate) fn is_due(&self, again: bool) -> bool {
         self.credit[usize::from(again)] + self.share >= MICRO
     }
 
     /// Count one admission.
-    pub fn admit(&mut self, again: bool) {
+    pub(crate) fn admit(&mut self, again: bool) {
         let credit = &mut self.credit[usize::from(again)];
         *credit += self.share;
         if *credit >= MICRO {

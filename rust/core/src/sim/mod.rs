@@ -9,13 +9,13 @@ mod clock;
 mod engine;
 mod group;
 pub mod jobs;
-pub mod kv;
+mod kv;
 mod lane;
-pub mod options;
+mod options;
 mod replica;
-pub mod result;
-pub mod router;
-pub mod trace;
+mod result;
+mod router;
+mod trace;
 
 pub use engine::simulate;
 pub use kv::KvBlocks;

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 
 /// Latest time that a simulation handles, about 146 years: sums of two times stay inside 64 bits.
-pub const MAX_TIME_NS: u64 = 1 << 62;
+pub(crate) const MAX_TIME_NS: u64 = 1 << 62;
 
 /// Content of the prompts: request `i` has the ids `ids[offsets[i]..offsets[i + 1]]`, one per `block_tokens` prompt tokens
 /// from its start; equal ids mean an equal prefix.

@@ -61,7 +61,7 @@ impl Operators {
         })
     }
 
-    /// Fill nanoseconds and provenance of each row of `table`.
+    /// Fill nanoseconds and provenance of each row of `table`; `cold` decode attention reads its cache from memory.
     fn estimate(
         &self,
         py: Python<'_>,
@@ -69,25 +69,11 @@ impl Operators {
         mut provenance: Output<u8>,
         table: &str,
         rows: Input<f64>,
+        cold: bool,
     ) -> PyResult<()> {
         detached(py, || {
             let table = Table::parse(table)?;
-            self.0.estimate_rows(ns.as_mut_slice(), provenance.as_mut_slice(), table, rows.as_slice())
-        })
-    }
-
-    /// Fill nanoseconds and provenance of each row of decode attention whose cache is read from memory.
-    fn estimate_cold(
-        &self,
-        py: Python<'_>,
-        mut ns: Output<f64>,
-        mut provenance: Output<u8>,
-        table: &str,
-        rows: Input<f64>,
-    ) -> PyResult<()> {
-        detached(py, || {
-            let table = Table::parse(table)?;
-            self.0.estimate_cold_rows(ns.as_mut_slice(), provenance.as_mut_slice(), table, rows.as_slice())
+            self.0.estimate_rows(ns.as_mut_slice(), provenance.as_mut_slice(), table, rows.as_slice(), cold)
         })
     }
 

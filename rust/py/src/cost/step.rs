@@ -6,7 +6,7 @@ use paretoserve_core::cost::collective::Link;
 use paretoserve_core::cost::compile::Target;
 use paretoserve_core::cost::experts::Routing;
 use paretoserve_core::cost::step::Linear;
-use paretoserve_core::cost::tables::{self, AttentionRow, ExpertTable, Operator};
+use paretoserve_core::cost::tables::{self, AttentionRow, ExpertTable, OperatorTable};
 use paretoserve_core::cost::work::WorkModel;
 use paretoserve_core::cost::{self, Curve, KvFormat, Layout, StepShape, WeightFormat};
 use pyo3::prelude::*;
@@ -29,10 +29,10 @@ type Rows = Vec<(String, f64, Input<f64>, Input<f64>)>;
 type AttentionColumns = (Input<f64>, Input<f64>, Input<f64>, Input<f64>, Input<f64>);
 type ExpertColumns = (f64, Input<f64>, Input<f64>, Input<f64>, u32, u32, u32);
 
-fn operators(rows: &Rows) -> paretoserve_core::Result<Vec<Operator>> {
+fn operators(rows: &Rows) -> paretoserve_core::Result<Vec<OperatorTable>> {
     let operator = |(name, count, knots, ns): &(String, f64, Input<f64>, Input<f64>)| {
         let curve = Curve::new(knots.as_slice().to_vec(), ns.as_slice().to_vec())?;
-        Ok(Operator { name: name.clone(), count: *count, curve })
+        Ok(OperatorTable { name: name.clone(), count: *count, curve })
     };
     rows.iter().map(operator).collect()
 }

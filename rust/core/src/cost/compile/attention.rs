@@ -51,7 +51,7 @@ impl Target<'_> {
             Attention::Mla { num_heads, kv_lora_rank, rope_dim, .. } => {
                 let (rank, rope) = (f64::from(kv_lora_rank), f64::from(rope_dim));
                 let num_heads = f64::from(num_heads.div_ceil(tensor));
-                let format = self.weights.applied_to(Role::LatentAttention, self.has_experts());
+                let format = self.weights.applied_to(Role::LatentAttention, self.model.has_experts());
                 let prefill = |chunk, past| self.ask(&MlaPrefill { format, kv, num_heads, batch: 1.0, chunk, past });
                 let decode = |batch: f64, context: f64| {
                     let keys = batch * context;

@@ -9,8 +9,9 @@ mod products;
 
 use super::collective::Link;
 use super::curve::Curve;
-use super::formats::KvFormat;
-use super::model::{Attention, Ffn, Layers, Layout, Model, WeightFormat};
+use super::formats::{KvFormat, WeightFormat};
+use super::layout::Layout;
+use super::model::{Attention, Ffn, Layers, Model};
 use super::operators::{Collective, Estimate, Exchange, Gemm, Kind, Operator, Operators};
 use super::provenance::Provenance;
 use super::sizes::stages;
@@ -94,10 +95,6 @@ impl Target<'_> {
 
     fn hidden(&self) -> f64 {
         f64::from(self.model.hidden)
-    }
-
-    fn has_experts(&self) -> bool {
-        self.model.layers.iter().any(|run| matches!(run.ffn, Ffn::Moe { .. }))
     }
 
     /// What comes before the first and after the last layer.

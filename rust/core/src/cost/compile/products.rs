@@ -3,9 +3,9 @@
 use super::{KNOTS, Target};
 use crate::Result;
 use crate::cost::experts::Routing;
-use crate::cost::formats::Role;
+use crate::cost::formats::{Role, WeightFormat};
 use crate::cost::matrices::{Cut, Matrix, layer_matrices};
-use crate::cost::model::{Ffn, Layers, WeightFormat};
+use crate::cost::model::{Ffn, Layers};
 use crate::cost::operators::{Gemm, Moe};
 use crate::cost::provenance::Provenance;
 use crate::cost::terms::{By, Term};
@@ -16,7 +16,7 @@ impl Target<'_> {
         let mut terms = Vec::new();
         for matrix in layer_matrices(self.model.hidden, run, Cut::from(self.layout)) {
             let Matrix { role, rows, columns, .. } = matrix;
-            let format = self.weights.applied_to(role, self.has_experts());
+            let format = self.weights.applied_to(role, self.model.has_experts());
             let name = match role {
                 Role::LatentAttention | Role::Expert | Role::Embedding => continue,
                 Role::Attention => "attention projections",

@@ -147,26 +147,15 @@ fn between(grid: &Grid, supported: &[bool]) -> Vec<bool> {
 
 fn check(dimensions: usize, points: &[f64], targets: &[f64], smoothness: &Smoothness) -> Result<()> {
     if targets.is_empty() || points.len() != targets.len() * dimensions {
-        return Err(Error::Shape {
-            argument: "points",
-            expected: format!("{} rows (at least 1) of {dimensions} coordinates", targets.len()),
-            got: format!("{} numbers", points.len()),
-        });
+        let expected = format!("{} rows (at least 1) of {dimensions} coordinates", targets.len());
+        return Err(Error::shape("points", expected, format!("{} numbers", points.len())));
     }
     if smoothness.bend.len() != dimensions {
-        return Err(Error::Shape {
-            argument: "bend",
-            expected: format!("{dimensions} weights"),
-            got: smoothness.bend.len().to_string(),
-        });
+        return Err(Error::shape("bend", format!("{dimensions} weights"), smoothness.bend.len()));
     }
     let numbers = points.iter().chain(targets).chain(&smoothness.bend).chain([&smoothness.slope]);
     match numbers.copied().find(|number| !number.is_finite()) {
-        Some(number) => Err(Error::Value {
-            argument: "points",
-            expected: "finite rows and weights".into(),
-            got: number.to_string(),
-        }),
+        Some(number) => Err(Error::value("points", "finite, as targets and weights", number)),
         None => Ok(()),
     }
 }

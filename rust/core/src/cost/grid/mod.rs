@@ -7,6 +7,7 @@ mod fit;
 
 pub use fit::{Fit, Smoothness};
 
+use super::curve::check_axis;
 use crate::{Error, Result};
 
 /// Most axes of a grid.
@@ -48,11 +49,11 @@ impl Grid {
         let knots: usize = axes.iter().map(Vec::len).product();
         for (argument, length) in [("values", values.len()), ("supported", supported.len())] {
             if length != knots {
-                return Err(Error::Shape { argument, expected: format!("{knots} knots"), got: format!("{length}") });
+                return Err(Error::shape(argument, format!("{knots} knots"), length));
             }
         }
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::Value { argument: "values", expected: "finite numbers".into(), got: value.to_string() });
+            return Err(Error::value("values", "finite", value));
         }
         Ok(Self { axes, strides, values, supported })
     }
@@ -125,17 +126,10 @@ impl Grid {
 /// The step in the flat array per axis; refuses axes a grid cannot have.
 fn strides(axes: &[Vec<f64>]) -> Result<Vec<usize>> {
     if axes.is_empty() || axes.len() > MAX_AXES {
-        return Err(Error::Shape { argument: "axes", expected: "1 to 6 axes".into(), got: axes.len().to_string() });
+        return Err(Error::shape("axes", format!("1 to {MAX_AXES} axes"), axes.len()));
     }
     for axis in axes {
-        let increasing = axis.windows(2).all(|pair| pair[0] < pair[1]);
-        if axis.is_empty() || !increasing || !axis.iter().all(|knot| knot.is_finite()) {
-            return Err(Error::Value {
-                argument: "axes",
-                expected: "finite, strictly increasing knots".into(),
-                got: format!("{axis:?}"),
-            });
-        }
+        check_axis("axes", axis)?;
     }
     let mut strides = vec![1; axes.len()];
     for i in (1..axes.len()).rev() {

@@ -163,6 +163,5 @@ impl Operators {
 
 /// The table of a cache format, then that of the other one.
 fn borrowed(kv: KvFormat, table: impl Fn(KvFormat) -> Table) -> [Option<Table>; 4] {
-    let other = if kv == KvFormat::Bf16 { KvFormat::Fp8 } else { KvFormat::Bf16 };
-    [Some(table(kv)), Some(table(other)), None, None]
+    [Some(table(kv)), Some(table(kv.other())), None, None]
 }

@@ -111,11 +111,10 @@ impl Operator for MlaDecode {
 /// The table of both formats, then those that share one of them.
 fn borrowed(format: WeightFormat, kv: KvFormat, table: impl Fn(WeightFormat, KvFormat) -> Table) -> [Option<Table>; 4] {
     let [_, lender, other, _] = lenders(format);
-    let swapped = if kv == KvFormat::Bf16 { KvFormat::Fp8 } else { KvFormat::Bf16 };
     [
         Some(table(format, kv)),
         lender.map(|lender| table(lender, kv)),
         other.map(|other| table(other, kv)),
-        Some(table(format, swapped)),
+        Some(table(format, kv.other())),
     ]
 }

@@ -158,36 +158,28 @@ impl Call {
 }
 
 impl Operators {
-    /// Nanoseconds and provenance (`Provenance as u8`) of each of `rows`.
-    pub fn estimate_rows(&self, ns: &mut [f64], provenance: &mut [u8], table: Table, rows: &[f64]) -> Result<()> {
-        each(ns, provenance, table, rows, |call| call.estimate(self))
+    /// Nanoseconds and provenance (`Provenance as u8`) of each of `rows`; with `cold`, decode attention as
+    /// [`Self::decode_cold`].
+    pub fn estimate_rows(
+        &self,
+        ns: &mut [f64],
+        provenance: &mut [u8],
+        table: Table,
+        rows: &[f64],
+        cold: bool,
+    ) -> Result<()> {
+        if provenance.len() != ns.len() {
+            return Err(Error::shape("provenance", ns.len(), provenance.len()));
+        }
+        let rows = table.rows(rows, ns.len())?;
+        for (row, (ns, provenance)) in rows.zip(ns.iter_mut().zip(provenance)) {
+            let estimate = match table.call(row) {
+                Call::Decode(decode) if cold => self.decode_cold(&decode),
+                call => call.estimate(self),
+            };
+            *ns = estimate.ns;
+            *provenance = estimate.provenance as u8;
+        }
+        Ok(())
     }
-
-    /// The same with decode attention as [`Self::decode_cold`]; other operators are unchanged.
-    pub fn estimate_cold_rows(&self, ns: &mut [f64], provenance: &mut [u8], table: Table, rows: &[f64]) -> Result<()> {
-        each(ns, provenance, table, rows, |call| match call {
-            Call::Decode(decode) => self.decode_cold(decode),
-            other => other.estimate(self),
-        })
-    }
-}
-
-/// Fill both outputs with the estimate of each row.
-fn each(
-    ns: &mut [f64],
-    provenance: &mut [u8],
-    table: Table,
-    rows: &[f64],
-    estimate: impl Fn(&Call) -> Estimate,
-) -> Result<()> {
-    if provenance.len() != ns.len() {
-        return Err(Error::shape("provenance", ns.len(), provenance.len()));
-    }
-    let rows = table.rows(rows, ns.len())?;
-    for (row, (ns, provenance)) in rows.zip(ns.iter_mut().zip(provenance)) {
-        let estimate = estimate(&table.call(row));
-        *ns = estimate.ns;
-        *provenance = estimate.provenance as u8;
-    }
-    Ok(())
 }

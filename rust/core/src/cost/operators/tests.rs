@@ -128,13 +128,13 @@ fn rows_are_checked_and_counted() {
     let operators = operators(vec![]);
     let (mut ns, mut provenance) = ([0.0; 2], [9; 2]);
     let table = Table::parse("gemm/fp8").unwrap();
-    operators.estimate_rows(&mut ns, &mut provenance, table, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+    operators.estimate_rows(&mut ns, &mut provenance, table, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], false).unwrap();
     assert!(ns.iter().all(|ns| *ns > 0.0) && provenance == [3, 3]);
     for bad in [f64::NAN, -1.0, f64::INFINITY, 1e300] {
         let rows = [1.0, 2.0, 3.0, 4.0, 5.0, bad];
-        assert!(operators.estimate_rows(&mut ns, &mut provenance, table, &rows).is_err(), "{bad}");
+        assert!(operators.estimate_rows(&mut ns, &mut provenance, table, &rows, false).is_err(), "{bad}");
     }
-    assert!(operators.estimate_rows(&mut ns, &mut provenance, table, &[1.0; 5]).is_err());
+    assert!(operators.estimate_rows(&mut ns, &mut provenance, table, &[1.0; 5], false).is_err());
     for name in ["", "gemm", "gemm/fp3", "decode/", "mla_decode/bf16", "nothing"] {
         assert!(Table::parse(name).is_err(), "{name}");
     }

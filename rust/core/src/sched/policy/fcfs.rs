@@ -4,7 +4,7 @@ use super::{Job, Policy};
 
 /// All ranks are equal; the order of submission decides.
 #[derive(Debug, Clone, Copy)]
-pub struct Fcfs;
+pub(crate) struct Fcfs;
 
 impl Policy for Fcfs {
     fn rank(&self, _job: &Job) -> u64 {

@@ -7,18 +7,18 @@ mod fcfs;
 mod priority;
 mod srpt;
 
-pub use fcfs::Fcfs;
-pub use priority::Priority;
-pub use srpt::Srpt;
+pub(crate) use fcfs::Fcfs;
+pub(crate) use priority::Priority;
+pub(crate) use srpt::Srpt;
 
 use super::job::Job;
 use super::options::{Options, PolicyKind, micro};
 
 /// Total order of requests: rank of the policy, then order of submission.
-pub type Key = (u64, u64);
+pub(crate) type Key = (u64, u64);
 
 /// What decides who runs first, and who gives way when blocks run out (the largest key).
-pub trait Policy: Send + Sync + std::fmt::Debug {
+pub(crate) trait Policy: Send + Sync + std::fmt::Debug {
     /// Smaller runs earlier. Must depend on the job alone, and must not change while the job waits.
     fn rank(&self, job: &Job) -> u64;
 
@@ -35,7 +35,7 @@ pub trait Policy: Send + Sync + std::fmt::Debug {
 }
 
 /// The policy that `options` ask for.
-pub fn make(options: &Options) -> Box<dyn Policy> {
+pub(crate) fn make(options: &Options) -> Box<dyn Policy> {
     match options.policy {
         PolicyKind::Fcfs => Box::new(Fcfs),
         PolicyKind::Priority => Box::new(Priority),

@@ -4,7 +4,7 @@ use super::{Job, Policy};
 
 /// The rank is the priority, shifted to be unsigned.
 #[derive(Debug, Clone, Copy)]
-pub struct Priority;
+pub(crate) struct Priority;
 
 impl Policy for Priority {
     fn rank(&self, job: &Job) -> u64 {

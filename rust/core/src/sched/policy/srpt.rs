@@ -9,13 +9,13 @@ use crate::sched::options::MICRO;
 
 /// The rank is the expected remaining work in millionths of an output token.
 #[derive(Debug, Clone, Copy)]
-pub struct Srpt {
+pub(crate) struct Srpt {
     prefill_weight: u64,
 }
 
 impl Srpt {
     /// `prefill_weight`: millionths of an output token per prompt token.
-    pub fn new(prefill_weight: u64) -> Self {
+    pub(crate) fn new(prefill_weight: u64) -> Self {
         Self { prefill_weight }
     }
 }
