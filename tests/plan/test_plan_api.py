@@ -38,6 +38,14 @@ def test_any_executor_gives_the_same(front, trace, pool):
     assert json_text(other.to_dict()) == json_text(front.to_dict())
 
 
+@pytest.mark.parametrize("lines", ["price_usd_per_gpu_hour: 2", "memory_bandwidth: 4.8e12"])
+def test_a_system_file_plans(trace, tmp_path, lines):
+    path = tmp_path / "ours.yaml"
+    path.write_text(f"base: h100_sxm\n{lines}\n")
+    front = plan("qwen3-32b", str(path), trace, gpus=2, space=SPACE | {"policy": "fcfs"})
+    assert front.inputs["operators"]["system"] == ("h100_sxm" if "price" in lines else "h200_sxm")
+
+
 def test_the_front_is_what_nobody_beats(front):
     signs = np.array([1 if name == "ttft_p99_s" else -1 for name in front.objectives])
     points = np.stack([front.columns[name] for name in front.objectives], axis=1) * signs

@@ -199,3 +199,21 @@ def test_fields_given_in_code_are_checked():
     assert cost.Hardware(name="own", **OWN).fp8_flops is None
     with pytest.raises(ValueError, match="`memory_bytes` must be an integer of 1"):
         cost.Hardware(name="own", **(OWN | {"memory_bytes": 1.5}))
+
+
+def test_operators_of_a_system_with_the_rates_of_another_are_its_own(tmp_path):
+    own = tmp_path / "ours.yaml"
+    own.write_text("base: h100_sxm\nprice_usd_per_gpu_hour: 2\n")
+    renamed, bundled = (cost.StepTime.fit("llama-3.1-8b", system) for system in (str(own), "h100_sxm"))
+    step = cost.StepShape.of(contexts=[1000] * 8)
+    assert renamed.step_s(step) == bundled.step_s(step)
+    assert renamed.provenance(step) == bundled.provenance(step) != "transferred"
+
+
+def test_rates_count_more_than_the_name_of_a_system(tmp_path):
+    faster = tmp_path / "h100_sxm.yaml"
+    faster.write_text("base: h100_sxm\nmemory_bandwidth: 6.7e12\n")
+    step = cost.StepShape.of(contexts=[1000] * 8)
+    changed, bundled = (cost.StepTime.fit("llama-3.1-8b", system) for system in (str(faster), "h100_sxm"))
+    assert changed.provenance(step) == "transferred"
+    assert changed.step_s(step) < bundled.step_s(step)

@@ -17,7 +17,7 @@ LIKE_SM_120 = (86, 89)
 
 
 def lender(system: Hardware) -> str:
-    """Name the system with fitted operators that is most like `system`: itself, else by kernels and then by balance.
+    """Name the system with fitted operators whose rates `system` has, else the most alike: by kernels, then by balance.
 
     Parameters
     ----------
@@ -29,21 +29,21 @@ def lender(system: Hardware) -> str:
     name : str
         One of `Operators.systems`.
     """
-    known = Operators.systems()
-    if system.name in known:
-        return system.name
 
-    def distance(name: str) -> tuple[bool, float, str]:
+    def distance(name: str) -> tuple[bool, bool, float, str]:
         other = find_hardware(name)
-        return _family(other) != _family(system), abs(log(_balance(other) / _balance(system))), name
+        # Rates decide, not names: a file may rename a system to set its price, or change the rates under its name.
+        differs = _rates(other) != _rates(system)
+        return differs, _family(other) != _family(system), abs(log(_balance(other) / _balance(system))), name
 
-    return min(known, key=distance)
+    return min(Operators.systems(), key=distance)
 
 
 def operators_for(system: Hardware) -> _native.Operators:
     """Return native operators at the peak rates of `system`; lent ones say that their estimates are transferred."""
     name = lender(system)
-    return _load(name) if name == system.name else _load(name).lend(_rates(system))
+    same = _rates(find_hardware(name)) == _rates(system)
+    return _load(name) if same else _load(name).lend(_rates(system))
 
 
 @lru_cache(maxsize=16)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoserve import cost, sim
+from paretoserve.cost.lenders import lender
 from paretoserve.plan.enumerate import Bounds
 from paretoserve.plan.front import Refusal
 from paretoserve.plan.slo import Limit, request_limits
@@ -76,8 +77,6 @@ class Problem:
 
         Raises
         ------
-        UnknownNameError
-            If no operators were fitted for the system.
         ValueError
             If the layout cannot cut the model.
         """
@@ -122,7 +121,8 @@ class Problem:
     def describe(self) -> dict[str, Any]:
         """Return everything that results depend on, as plain data without paths."""
         model, hardware = self.model.to_dict(), self.hardware.to_dict()
-        operators = cost.Operators.load(self.hardware.name)
+        system = lender(self.hardware)
+        operators = cost.Operators.load(system)
         errors = {
             name: {kind: held["mean_absolute_percent"] for kind, held in kinds.items() if isinstance(held, dict)}
             for name, kinds in operators.errors().items()
@@ -134,6 +134,7 @@ class Problem:
             "trace": self.trace.summary() | {"digest": self.trace.digest()},
             "request_limits_s": request_limits(self.limits),
             "operators": {
+                "system": system,
                 "digest": digest([operators.describe(), operators.errors()]),
                 "sources": operators.describe()["sources"],
                 "mean_absolute_error_percent": errors,
