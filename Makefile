@@ -1,10 +1,11 @@
 # Every command that we use. `make` lists them.
 VENV ?= .venv
 PYTHON ?= python3
+DATA ?= ../shared/data
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-python test-rust exhaustive lint bench wheel check-wheel clean
+.PHONY: help setup build test test-python test-rust exhaustive lint bench fits picture wheel check-wheel clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,8 +28,8 @@ test-python:
 test-rust:
 	cargo test --workspace --quiet
 
-exhaustive: setup  ## tests that take minutes
-	$(BIN)/python -m pytest -m exhaustive
+exhaustive:  ## the property tests of the core on 20,000 random cases each; takes minutes
+	PROPTEST_CASES=20000 cargo test --workspace --quiet --profile fast
 
 lint: setup  ## formatting, clippy, ruff, types, stubs
 	cargo fmt --all --check
@@ -41,6 +42,16 @@ lint: setup  ## formatting, clippy, ruff, types, stubs
 bench: setup  ## run the benchmarks on a release build; prints the machine
 	$(MAKE) build PROFILE=release
 	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
+
+fits: setup  ## derive what the package ships (operator times, power, profile) from public tables in DATA
+	$(BIN)/pip install --quiet --editable '.[tools]'
+	$(BIN)/python tools/fit_operators.py --data $(DATA)
+	$(BIN)/python tools/fit_power.py --data $(DATA)/perf
+	$(BIN)/python tools/fit_profile.py $(DATA)/traces/azure2023/AzureLLMInferenceTrace_conv.part1.csv.gz
+
+picture: setup  ## run the main job and take the README's picture of its report
+	$(BIN)/paretoserve plan --model qwen3-32b --system h100_sxm --gpus 8 --trace azure-chat --out plan
+	$(BIN)/python tools/picture.py plan/report.html docs/front.png
 
 wheel: $(BIN)/python  ## release wheel (manylinux_2_28, abi3) and sdist in dist/
 	$(BIN)/pip install --quiet 'maturin>=1.14,<2' ziglang abi3audit

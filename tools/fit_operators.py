@@ -87,13 +87,13 @@ def write(path: Path, fitted: list[FittedTable], meta: dict[str, object]) -> Non
 
 def report(system: str, fitted: list[FittedTable]) -> None:
     """Print the error of each table on the rows that were not fitted."""
-    names = {"held_out": "rows", "held_out_shapes": "whole shapes"}
+    names = {"held_out": "held-out rows", "held_out_shapes": "held-out shapes"}
     for table in fitted:
-        for kind in names:
+        for kind, name in names.items():
             if kind in table.errors:
-                error = table.errors[kind]
-                words = [f"{key.split('_')[0]} {value}" for key, value in error.items()]
-                print(f"{system:20s} {table.name:28s} {names[kind]:12s}", *words)
+                error = dict(table.errors[kind])
+                words = [f"{key.split('_')[0]} {value} %" for key, value in error.items() if key != "rows"]
+                print(f"{system:20s} {table.name:28s} {name:16s} {error['rows']:6}:", *words)
 
 
 def main() -> None:
@@ -112,6 +112,8 @@ def main() -> None:
         path = options.out / f"{system}.npz"
         write(path, fitted, meta)
         print(f"{path}: {path.stat().st_size} bytes, {len(fitted)} tables")
+    if options.report:
+        mixed.report_own_tables(options.data)
 
 
 if __name__ == "__main__":

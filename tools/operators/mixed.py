@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from .fitting import OperatorTable, log2
+from paretoserve.cost import MixedAttention
+
+from .fitting import OperatorTable, log2, uniform
 
 _CHUNK, _DECODE = ["prefill_chunk", "kv_prefill"], ["n_decode", "kv_decode"]
 _MEASURED_ON = "rtx_pro_6000_server"
@@ -41,3 +43,15 @@ def read(data: Path, system: str) -> list[OperatorTable]:
     name = "mixed" if system == _MEASURED_ON else "mixed_elsewhere"
     note = "measured on RTX PRO 6000 and RTX 4090"
     return [OperatorTable(name, np.concatenate(rows), np.concatenate(times), axes, [0.1] * 5, note=note)]
+
+
+def report_own_tables(data: Path) -> None:
+    """Print how well the model of a machine's own table meets the fifth of its rows that it was not given."""
+    for path in sorted((data / "perf/vllm_runs").glob("*/tables/attention.parquet")):
+        frame = pd.read_parquet(path)
+        sizes = frame[[*_CHUNK, *_DECODE]].to_numpy(dtype=np.float64)
+        seconds = frame.time_us.to_numpy(dtype=np.float64) * 1e-6
+        held = uniform(sizes, 1) < 0.2
+        table = MixedAttention(*sizes[~held].T, seconds[~held])
+        error = 100 * np.abs(table.estimate_s(*sizes[held].T) / seconds[held] - 1)
+        print(f"{path.parts[-3]:42s} own table, held-out rows {held.sum()}: mean {error.mean():.2f} %")

@@ -122,7 +122,7 @@ fn step_time() -> StepTime {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_request_gets_exactly_its_tokens_in_order(load in loads(), options in services()) {
