@@ -11,17 +11,27 @@ from paretoserve.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BITS_32", "BITS_63", "BITS_64", "check_integer", "integer_array"]
+__all__ = ["BITS_32", "BITS_63", "BITS_64", "check_integer", "integer_array", "shown"]
 
 BITS_32 = 2**32 - 1
 BITS_63 = 2**63 - 1
 BITS_64 = 2**64 - 1
 
 
-def check_integer(argument: str, value: object, low: int, high: int) -> None:
-    """Raise ValueError unless `value` is an integer from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise ValueError(f"`{argument}` must be an integer from {low} to {high}, got {value!r}")
+def check_integer(argument: str, value: object, low: int, high: int) -> int:
+    """Return `value` as int if it is one from `low` to `high` (booleans are not), else raise ValueError."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high:
+        return int(value)
+    raise ValueError(f"`{argument}` must be an integer from {low} to {high}, got {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, cut to a readable length."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits refuses to be printed
+        return "an integer of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def integer_array(

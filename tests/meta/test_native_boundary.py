@@ -25,6 +25,14 @@ def test_every_native_export_is_used_by_python():
     assert not unused, f"exported by Rust but wrapped nowhere: {unused}"
 
 
+def test_every_native_export_says_what_it_does():
+    exports = {name: thing for name, thing in vars(_native).items() if not name.startswith("__")}
+    classes = {name: thing for name, thing in exports.items() if isinstance(thing, type)}
+    methods = {f"{name}.{key}": method for name, thing in classes.items() for key, method in vars(thing).items()}
+    public = exports | {name: method for name, method in methods.items() if "._" not in name}
+    assert not [name for name, thing in public.items() if not thing.__doc__]
+
+
 def test_every_class_is_frozen():
     for path in RUST:
         for attribute in re.findall(r"#\[pyclass[^\]]*\]", path.read_text()):

@@ -197,7 +197,7 @@ def test_broken_yaml_is_named(tmp_path):
 
 def test_fields_given_in_code_are_checked():
     assert cost.Hardware(name="own", **OWN).fp8_flops is None
-    with pytest.raises(ValueError, match="`memory_bytes` must be an integer of 1"):
+    with pytest.raises(ValueError, match="`memory_bytes` must be an integer from 1"):
         cost.Hardware(name="own", **(OWN | {"memory_bytes": 1.5}))
 
 

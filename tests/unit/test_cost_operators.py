@@ -13,6 +13,7 @@ from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.sim.configuration import WEIGHT_FORMATS
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
+COLLECTIVES = ("all_reduce", "all_to_all", "all_gather", "reduce_scatter")
 SYSTEMS = cost.Operators.systems()
 SHAPE = {"num_heads": 32, "num_kv_heads": 8, "head_dim": 128}
 
@@ -138,7 +139,7 @@ def test_every_estimate_is_positive_finite_and_has_a_source(system):
         calls.append((f"decode/{kv}", (64, 64, 80, np.inf, tokens, 100_000)))
         calls += [(f"mla_prefill/{format}/{kv}", (16, 1, tokens, 7)) for format in WEIGHT_FORMATS]
         calls += [(f"mla_decode/{format}/{kv}", (128, tokens, 3000)) for format in WEIGHT_FORMATS]
-    calls += [(name, (16, tokens)) for name in ("all_reduce", "all_to_all", "all_gather", "reduce_scatter")]
+    calls += [(name, (16, tokens)) for name in COLLECTIVES]
     calls += [(name, (tokens, 7168, 8, 16)) for name in ("dispatch", "combine")]
     for table, arguments in calls:
         estimate = operators(system).estimate(table, *arguments)
@@ -147,6 +148,30 @@ def test_every_estimate_is_positive_finite_and_has_a_source(system):
         assert set(estimate.provenance) <= {"interpolated", "fitted", "transferred"}
         # Beyond the rows the ratio stays: a thousand times the tokens never take less time.
         assert estimate.seconds[5] > estimate.seconds[4] > estimate.seconds[3], table
+
+
+def test_named_methods_are_rows_of_their_tables():
+    shipped = operators()
+    experts = {"hidden": 4096, "width": 1536, "top_k": 8, "num_experts": 128, "expert_parallel": 8}
+    mixed = {"prefill_tokens": 512, "num_decodes": 8, "context": 1000, "group": 4}
+    exchange = [shipped.estimate(way, 64, 7168, 8, 8).seconds for way in ("dispatch", "combine")]
+    for seconds, (table, *row) in [
+        (
+            shipped.prefill_attention_s(64, past=9, batch=2, window=50, **SHAPE),
+            ("prefill/bf16", 32, 8, 128, 50, 2, 64, 9),
+        ),
+        (shipped.moe_s("fp8", 64, **experts), ("moe/fp8", 64, 4096, 1536, 8, 128, 1, 8)),
+        (shipped.mla_prefill_s(64, num_heads=16, past=9, batch=2), ("mla_prefill/bf16/bf16", 16, 2, 64, 9)),
+        (shipped.mla_decode_s(2, 900, num_heads=16, kv_format="fp8"), ("mla_decode/bf16/fp8", 16, 2, 900)),
+        (shipped.mixed_attention_s(1e-5, 2e-5, **mixed), ("mixed_elsewhere", 1e4, 2e4, 512, 8, 1000, 4)),
+        *[(getattr(shipped, f"{name}_s")(8, 1e6), (name, 8, 1e6)) for name in COLLECTIVES],
+    ]:
+        assert seconds == pytest.approx(shipped.estimate(table, *row).seconds)
+    assert shipped.exchange_s(64, hidden=7168, top_k=8, num_gpus=8) == pytest.approx(sum(exchange))
+    # A launch of some microseconds, then at most 3.35 TB/s.
+    assert shipped.memory_s(3.35e9) - shipped.memory_s(0) == pytest.approx(1e-3, rel=0.5)
+    with pytest.raises(ValueError, match="`num_bytes` must be a finite number"):
+        shipped.memory_s(np.nan)
 
 
 def test_formats_without_a_table_borrow():

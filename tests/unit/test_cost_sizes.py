@@ -86,7 +86,7 @@ def test_windows_stop_growing():
     assert model.kv_bytes(1128) == 36 * per_layer * 128 + 18 * per_layer * 1000
     assert model.kv_bytes(1128, kv_format="fp8") * 2 == model.kv_bytes(1128)
     assert model.kv_bytes(0) == 0
-    with pytest.raises(ValueError, match="`num_tokens` must be an integer of 0"):
+    with pytest.raises(ValueError, match="`num_tokens` must be an integer from 0"):
         model.kv_bytes(-1)
 
 
@@ -215,17 +215,17 @@ def test_what_does_not_fit_says_what_would():
     ("changes", "message"),
     [
         ({"tensor_parallel": 3}, "`tensor_parallel` must be a divisor of the 64 attention heads, got 3"),
-        ({"tensor_parallel": 0}, "`tensor_parallel` must be an integer of 1"),
-        ({"tensor_parallel": 10**400}, "`tensor_parallel` must be an integer of 1"),
+        ({"tensor_parallel": 0}, "`tensor_parallel` must be an integer from 1"),
+        ({"tensor_parallel": 10**400}, "`tensor_parallel` must be an integer from 1"),
         ({"pipeline_parallel": 65}, "`pipeline_parallel` must be at most the number of layers, 64"),
         ({"expert_parallel": True}, "`expert_parallel` must be false for a model without experts"),
         ({"weight_format": "fp3"}, "`weight_format` must be one of"),
         ({"kv_format": "int8"}, "`kv_format` must be `bf16` or `fp8`"),
         ({"gpu_memory_utilization": float("nan")}, "`gpu_memory_utilization` must be above 0"),
         ({"gpu_memory_utilization": 1.5}, "`gpu_memory_utilization` must be above 0"),
-        ({"block_size": 0}, "`block_size` must be an integer of 1"),
-        ({"max_num_seqs": -4}, "`max_num_seqs` must be an integer of 1"),
-        ({"min_tokens": -1}, "`min_tokens` must be an integer of 0"),
+        ({"block_size": 0}, "`block_size` must be an integer from 1"),
+        ({"max_num_seqs": -4}, "`max_num_seqs` must be an integer from 1"),
+        ({"min_tokens": -1}, "`min_tokens` must be an integer from 0"),
     ],
 )
 def test_bad_layouts_are_refused(changes, message):

@@ -10,13 +10,11 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "ExecutorOption",
     "FormatOption",
     "GpusOption",
     "LimitOption",
     "ModelOption",
     "ObjectivesOption",
-    "OutOption",
     "SeedOption",
     "SloOption",
     "SpaceOption",
@@ -43,7 +41,6 @@ TraceOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("--limit", metavar="N", help="Take the first N requests of the trace.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results; made if missing.")]
 SloOption = Annotated[
     list[str],
     typer.Option("--slo", metavar="NAME=LIMIT", help="Limit such as ttft_p99=1s; repeat it for more than one."),
@@ -57,8 +54,5 @@ SpaceOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random; 0 or above.")]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", metavar="N", help="Threads; without it as many as there are CPUs.")
-]
-ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", metavar="NAME", help="What runs the configurations; threads by default.")
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="NAME", help="Form of what goes to stdout.")]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
-__all__ = ["not_negative", "positive", "positive_count", "shown"]
+from paretoserve._integers import check_integer, shown
+
+__all__ = ["not_negative", "positive", "positive_count"]
 
 LARGEST = 1e300
 
@@ -24,20 +26,8 @@ def not_negative(argument: str, value: float) -> float:
 
 
 def positive_count(argument: str, value: int, *, least: int = 1, most: int = 2**31 - 1) -> int:
-    """Return an integer of `least` to `most`, or raise ValueError."""
-    # numpy integers count; booleans do not.
-    if isinstance(value, Integral) and not isinstance(value, bool) and least <= value <= most:
-        return int(value)
-    raise ValueError(f"`{argument}` must be an integer of {least} to {most}, got {shown(value)}")
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, cut to a readable length."""
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of thousands of digits refuses to be printed
-        return "an integer of thousands of digits"
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    """Return an integer from `least` to `most`, or raise ValueError."""
+    return check_integer(argument, value, least, most)
 
 
 def _in_range(value: object) -> bool:

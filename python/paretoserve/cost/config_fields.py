@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from paretoserve.cost.checks import shown
+from paretoserve._integers import shown
 from paretoserve.cost.model import LARGEST_SIZE
 from paretoserve.errors import DataError
 
@@ -60,7 +60,7 @@ class Fields:
         Raises
         ------
         DataError
-            If none is there and there is no default, or the value is not an integer of `least` to 2^31 - 1.
+            If none is there and there is no default, or the value is not an integer from `least` to 2^31 - 1.
         """
         for key in keys:
             if self.has(key):
@@ -76,7 +76,7 @@ class Fields:
 
     def _integer(self, key: str, value: object, least: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_SIZE:
-            raise self.error(key, f"must be an integer of {least} to {LARGEST_SIZE}, got {shown(value)}")
+            raise self.error(key, f"must be an integer from {least} to {LARGEST_SIZE}, got {shown(value)}")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paretoserve import _native
 from paretoserve.cost.bundled import unknown_name
+from paretoserve.cost.checks import not_negative
 from paretoserve.errors import DataError
 
 __all__ = ["OperatorEstimate", "Operators", "estimate_rows"]
@@ -378,4 +379,4 @@ class Operators:
 
     def memory_s(self, num_bytes: float) -> float:
         """Return seconds of an elementwise operator that moves `num_bytes`: a launch and a stream; analytic."""
-        return self._native.memory_ns(num_bytes) * 1e-9
+        return self._native.memory_ns(not_negative("num_bytes", num_bytes)) * 1e-9

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-__all__ = ["StepShape"]
+from paretoserve._integers import BITS_32, BITS_63, check_integer
 
-LARGEST = 2**63 - 1
-LARGEST_COUNT = 2**32 - 1
+__all__ = ["StepShape"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,8 @@ decode_context=400, num_sampled=3)
     def __post_init__(self) -> None:
         """Check the counts."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            largest = LARGEST_COUNT if field.name.startswith("num_") else LARGEST
-            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
-                raise ValueError(f"`{field.name}` must be an integer of 0 to {largest}, got {str(value)[:40]}")
+            largest = BITS_32 if field.name.startswith("num_") else BITS_63
+            check_integer(field.name, getattr(self, field.name), 0, largest)
         if self.prefill_tokens < self.num_prefills or (self.prefill_tokens > 0) != (self.num_prefills > 0):
             raise ValueError(
                 f"`prefill_tokens` must be at least 1 for each of {self.num_prefills} prefills, "

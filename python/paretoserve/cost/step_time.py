@@ -8,6 +8,7 @@ from pathlib import Path
 
 from paretoserve import _native
 from paretoserve.cost.bundled import load_model
+from paretoserve.cost.checks import positive_count
 from paretoserve.cost.gpu import Hardware
 from paretoserve.cost.lenders import operators_for
 from paretoserve.cost.model import Model
@@ -141,9 +142,9 @@ class StepTime:
         """
         system = find_hardware(hardware)
         layout = (
-            _count("tensor_parallel", tensor_parallel),
-            _count("pipeline_parallel", pipeline_parallel),
-            _count("data_parallel", data_parallel),
+            positive_count("tensor_parallel", tensor_parallel),
+            positive_count("pipeline_parallel", pipeline_parallel),
+            positive_count("data_parallel", data_parallel),
             bool(expert_parallel),
         )
         native = _native.StepTime.fit(
@@ -215,7 +216,7 @@ class StepTime:
         tables = read_tables(
             Path(folder),
             load_model(model),
-            ranks=(_count("tensor_parallel", tensor_parallel), _count("data_parallel", data_parallel)),
+            ranks=(positive_count("tensor_parallel", tensor_parallel), positive_count("data_parallel", data_parallel)),
             expert_parallel=expert_parallel,
             formats=(weight_format, kv_format),
             link=_link(link),
@@ -245,7 +246,7 @@ class StepTime:
             How many steps.
         """
         shape = StepShape(num_decodes=num_decodes, decode_context=decode_context, num_sampled=num_decodes)
-        steps = _count("num_steps", num_steps, least=0)
+        steps = positive_count("num_steps", num_steps, least=0)
         return self._native.decode_run_ns(shape.num_decodes, shape.decode_context, steps) * 1e-9
 
     def work(self, shape: StepShape) -> tuple[float, float]:
@@ -302,9 +303,3 @@ def _seconds(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9 or not isfinite(value):
         raise ValueError(f"`{name}` must be finite, not negative and at most 1e9 seconds, got {str(value)[:40]}")
     return float(value)
-
-
-def _count(name: str, value: int, *, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 2**32 - 1:
-        raise ValueError(f"`{name}` must be an integer of {least} to {2**32 - 1}, got {str(value)[:40]}")
-    return value

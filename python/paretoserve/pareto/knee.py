@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, one_of
 from paretoserve.pareto.mask import mask
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def knee(
     >>> knee([[0, 0], [2, 4], [5, 5]], ["min", "max"])
     1
     """
-    if nan not in ("raise", "drop"):
-        raise ValueError(f'`nan` must be one of "raise", "drop", got {nan!r}')
+    one_of("nan", nan, ("raise", "drop"))
     indices = np.flatnonzero(mask(points, sense, keep="first", nan=nan))
     if len(indices) == 0:
         return None

@@ -66,6 +66,7 @@ impl Scheduler {
         quick(py, make()).map(|scheduler| Self(Mutex::new(scheduler)))
     }
 
+    /// Add a request that waits.
     #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
     fn submit(
         &self,
@@ -81,7 +82,7 @@ impl Scheduler {
         quick(py, self.lock().submit(request_id, request, cached_tokens))
     }
 
-    /// Arrays of one length, checked by the caller.
+    /// Add requests from arrays of one length.
     #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
     fn submit_many(
         &self,
@@ -116,6 +117,7 @@ impl Scheduler {
         })
     }
 
+    /// Change what is known of a request; None leaves it.
     fn update(
         &self,
         py: Python<'_>,
@@ -127,10 +129,12 @@ impl Scheduler {
         quick(py, self.lock().update(request_id, expected_output_tokens, cached_tokens, priority))
     }
 
+    /// Report tokens computed and sampled for a running request.
     fn advance(&self, py: Python<'_>, request_id: i64, num_computed: u32, num_sampled: u32) -> PyResult<()> {
         quick(py, self.lock().advance(request_id, num_computed, num_sampled))
     }
 
+    /// The same for arrays of one length.
     fn advance_many(
         &self,
         py: Python<'_>,
@@ -142,14 +146,17 @@ impl Scheduler {
         detached(py, || self.lock().advance_many(ids, computed, sampled))
     }
 
+    /// Forget a request that ended.
     fn finish(&self, py: Python<'_>, request_id: i64) -> PyResult<()> {
         quick(py, self.lock().finish(request_id))
     }
 
+    /// Forget a request, running or waiting.
     fn cancel(&self, py: Python<'_>, request_id: i64) -> PyResult<()> {
         quick(py, self.lock().cancel(request_id))
     }
 
+    /// Decide the next step: request ids, tokens, tokens before, admitted and preempted ids, each as bytes of int64.
     #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
     fn next_batch<'py>(
         &self,
@@ -178,10 +185,12 @@ impl Scheduler {
         Ok(columns.map(|column: Vec<i64>| bytes(py, column.into_iter())))
     }
 
+    /// Ids to preempt so that `num_blocks` become free.
     fn victims(&self, py: Python<'_>, num_blocks: u64) -> PyResult<Vec<i64>> {
         detached(py, || Ok(self.lock().victims(num_blocks)))
     }
 
+    /// What is known of a request, and its key in the queue.
     fn job<'py>(&self, py: Python<'py>, request_id: i64) -> PyResult<Bound<'py, PyDict>> {
         let scheduler = self.lock();
         let (job, key) = quick(py, scheduler.job(request_id))?;
@@ -200,14 +209,17 @@ impl Scheduler {
         Ok(entries)
     }
 
+    /// Counters since the start.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         stats(py, &self.lock().scheduler().stats())
     }
 
+    /// Steps for which the next batch repeats if nothing arrives or ends.
     fn steady_steps(&self) -> u32 {
         self.lock().scheduler().steady_steps()
     }
 
+    /// Rows of the decision log as bytes of int64.
     fn log<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         bytes(py, self.lock().scheduler().log().iter().flatten().copied())
     }

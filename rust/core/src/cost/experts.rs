@@ -42,12 +42,11 @@ impl Routing {
 /// The curve of `count` expert layers by tokens of all ranks, from a table of one rank: `rows` of (tokens, activated experts,
 /// nanoseconds), where each token of the table uses `top_k` of the rank's experts.
 pub fn from_rows(count: f64, rows: &[(f64, f64, f64)], routing: &Routing) -> Result<Curve> {
-    if routing.top_k == 0 || routing.top_k > routing.num_experts || routing.ranks == 0 {
-        return Err(Error::value(
-            "top_k",
-            "from 1 to the number of experts, on at least one rank",
-            format!("{routing:?}"),
-        ));
+    if routing.top_k == 0 || routing.top_k > routing.num_experts {
+        return Err(Error::value("top_k", format!("1 to `num_experts` {}", routing.num_experts), routing.top_k));
+    }
+    if routing.ranks == 0 {
+        return Err(Error::value("ranks", "at least 1", 0));
     }
     let mut tokens: Vec<f64> = rows.iter().map(|row| row.0).collect();
     let mut activated: Vec<f64> = rows.iter().map(|row| row.1).collect();

@@ -27,21 +27,22 @@ pub struct Peak {
 impl Peak {
     /// Refuse rates that no time can be computed with.
     pub fn check(&self) -> Result<()> {
-        let needed = [self.bf16_flops, self.memory_bandwidth, self.link_bandwidth, self.network_bandwidth];
-        let optional = [self.fp8_flops, self.fp4_flops];
-        let positive = needed.iter().all(|rate| rate.is_finite() && *rate > 0.0);
-        if !positive
-            || !optional.iter().all(|rate| rate.is_finite() && *rate >= 0.0)
-            || self.gpus_per_node == 0
-            || self.multiprocessors == 0
-        {
-            return Err(Error::value(
-                "peak",
-                "finite positive rates and at least one GPU per node",
-                format!("{self:?}"),
-            ));
+        let needed = [
+            ("bf16_flops", self.bf16_flops),
+            ("memory_bandwidth", self.memory_bandwidth),
+            ("link_bandwidth", self.link_bandwidth),
+            ("network_bandwidth", self.network_bandwidth),
+            ("gpus_per_node", f64::from(self.gpus_per_node)),
+            ("multiprocessors", f64::from(self.multiprocessors)),
+        ];
+        if let Some((argument, rate)) = needed.into_iter().find(|(_, rate)| !(rate.is_finite() && *rate > 0.0)) {
+            return Err(Error::value(argument, "finite and above 0", rate));
         }
-        Ok(())
+        let optional = [("fp8_flops", self.fp8_flops), ("fp4_flops", self.fp4_flops)];
+        match optional.into_iter().find(|(_, rate)| !(rate.is_finite() && *rate >= 0.0)) {
+            Some((argument, rate)) => Err(Error::value(argument, "finite and at least 0", rate)),
+            None => Ok(()),
+        }
     }
 
     /// Operations per second with weights in `format`. Integer and 4-bit formats without units of their own compute in 16 bit, as

@@ -70,10 +70,10 @@ impl MixedCall {
     /// Refuse sizes that are negative or not finite.
     pub fn check(&self) -> Result<()> {
         let sizes = [self.prefill_tokens, self.pairs, self.num_decodes, self.context];
-        if sizes.iter().all(|size| (0.0..=1e18).contains(size)) {
-            return Ok(());
+        match sizes.into_iter().find(|size| !(0.0..=1e18).contains(size)) {
+            Some(size) => Err(Error::value("rows", "sizes from 0 to 1e18", size)),
+            None => Ok(()),
         }
-        Err(Error::value("rows", "sizes from 0 to 1e18", format!("{self:?}")))
     }
 }
 

@@ -149,14 +149,17 @@ impl StepTime {
         .map(Self::new)
     }
 
+    /// Nanoseconds of one step.
     fn step_ns(&self, step: Shape) -> f64 {
         self.inner.step_ns(&shape(&step))
     }
 
+    /// Nanoseconds of one step of ranks that wait for each other.
     fn lockstep_ns(&self, steps: Vec<Shape>) -> f64 {
         self.inner.lockstep_ns(&steps.iter().map(shape).collect::<Vec<_>>())
     }
 
+    /// Nanoseconds of `num_steps` pure decode steps in a row.
     fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
         self.inner.decode_run_ns(num_decodes, decode_context, num_steps)
     }

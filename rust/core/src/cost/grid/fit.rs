@@ -1,6 +1,6 @@
 //! Least-squares fit of a grid to scattered rows.
 //!
-//! Minimises the squared misfit of the rows plus a small penalty on the bend of the grid along each axis, which fills knots
+//! Minimizes the squared misfit of the rows plus a small penalty on the bend of the grid along each axis, which fills knots
 //! without rows from their neighbors. Rows are reweighted so that the absolute misfit counts, not its square: timings have
 //! outliers. Matrix-free conjugate gradients in a fixed order, so the result does not depend on threads or libraries.
 

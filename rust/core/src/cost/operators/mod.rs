@@ -86,13 +86,11 @@ impl Operators {
     /// Operators from the peak rates, the memory stream and the named grids of a fit.
     pub fn new(peak: Peak, memory: Memory, tables: Vec<(Table, Grid)>) -> Result<Self> {
         peak.check()?;
-        if !(memory.launch_ns >= 0.0 && memory.launch_ns.is_finite() && memory.fraction > 0.0 && memory.fraction <= 1.0)
-        {
-            return Err(Error::value(
-                "memory",
-                "a latency of at least 0 and a fraction in (0, 1]",
-                format!("{memory:?}"),
-            ));
+        if !(memory.launch_ns >= 0.0 && memory.launch_ns.is_finite()) {
+            return Err(Error::value("launch_ns", "finite and at least 0", memory.launch_ns));
+        }
+        if !(memory.fraction > 0.0 && memory.fraction <= 1.0) {
+            return Err(Error::value("fraction", "above 0 and at most 1", memory.fraction));
         }
         for (table, grid) in &tables {
             if grid.axes().len() != table.axes() {
