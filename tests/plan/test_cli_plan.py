@@ -264,10 +264,18 @@ def test_a_full_disk_says_so_and_keeps_what_was_finished(planned, tmp_path, spac
             patch.setattr("paretoserve.plan.outputs.os.replace", replace)
         result = run(*BASE, "--space", space, "--out", out)
     assert result.exit_code == 1
-    assert "No space left on device" in result.stderr
+    assert "no space left on device" in result.stderr
     assert "the same command goes on from there" in result.stderr
     assert not (out / "plan.json").exists()
     assert not [name for name in files(out) if name.endswith(".part")]
     assert _lines(out) >= 3
     assert run(*BASE, "--space", space, "--out", out).exit_code == 0
     assert files(out) == files(planned)
+
+
+def test_a_file_is_no_folder_for_the_results(tmp_path, space):
+    (tmp_path / "taken").write_text("mine")
+    result = run(*BASE, "--space", space, "--out", tmp_path / "taken")
+    assert result.exit_code == 2
+    assert "`out` must be a folder" in result.stderr
+    assert (tmp_path / "taken").read_text() == "mine"

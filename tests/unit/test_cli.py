@@ -88,7 +88,26 @@ def test_exceptions_become_exit_codes(error, code, capsys, monkeypatch):
     assert raised.value.exit_code == code
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert str(error) in shown.err
+    assert (str(error) in shown.err) is not isinstance(error, OSError)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(28, "No space left on device", "plan/report.html"), "`plan/report.html`: no space left on device"),
+        (OSError(28, "No space left on device"), "no space left on device"),
+        (OSError("broken"), "broken"),
+    ],
+)
+def test_errors_of_the_system_name_the_file_and_no_number(error, shown, capsys, monkeypatch):
+    monkeypatch.delenv("PARETOSERVE_TRACEBACK", raising=False)
+
+    def command():
+        raise error
+
+    with pytest.raises(typer.Exit):
+        with_exit_codes(command)()
+    assert capsys.readouterr().err == f"error: {shown}\n"
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,9 @@ def test_usage_errors_exit_with_2(run, arguments, message):
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
+    result = run("--min", "ttft_p99_s", "--out", tmp_path / "no" / "folder.csv")
+    assert result.exit_code == 1
+    assert f"error: `{tmp_path / 'no' / 'folder.csv'}`: no such file or directory" in result.stderr

@@ -35,10 +35,18 @@ def with_exit_codes(command: Callable[P, T]) -> Callable[P, T]:
             code = _exit_code(error)
             if code is None or os.environ.get("PARETOSERVE_TRACEBACK"):
                 raise
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {_stated(error)}", err=True)
             raise typer.Exit(code) from None
 
     return wrapped
+
+
+def _stated(error: Exception) -> str:
+    """Return the message; that of the operating system without its number, after the file it is about."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return reason if error.filename is None else f"`{error.filename}`: {reason}"
 
 
 def _exit_code(error: Exception) -> int | None:

@@ -5,6 +5,7 @@ Everything wrong with a file is a `DataError` that names file, row and column.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import re
 from difflib import get_close_matches
@@ -192,8 +193,11 @@ def write_table(data: pa.Table, path: Path) -> None:
     try:
         partial.write_bytes(render(data, form))
         partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def render(data: pa.Table, form: str) -> bytes:

@@ -6,6 +6,7 @@ last. Nothing in them depends on the folder, the clock or the machine.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -28,14 +29,17 @@ def write_file(path: Path, fill: Callable[[Path], Any]) -> None:
     Raises
     ------
     OSError
-        If the disk is full; `path` is as before and nothing is left beside it.
+        If the disk is full or the folder is not there, about `path`, which is as before; nothing is left beside it.
     """
     beside = path.with_name(f".{path.name}.part")
     try:
         fill(beside)
         os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

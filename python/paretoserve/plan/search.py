@@ -120,6 +120,8 @@ def plan(
     configurations = enumerate_space(options, problem.bounds())
     inputs = problem.describe() | {"seed": seed, "gpus": gpus, "space": _space_data(options, configurations)}
     folder = Path(out) if out is not None else None
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"`out` must be a folder, got `{folder}`, which is a file")
     prefix = None if exhaustive else prefix_length(len(configurations), problem.trace.num_requests)
     inputs["screened_on_requests"] = prefix
     with Progress(folder, digest(inputs)) as store:
