@@ -28,8 +28,8 @@ test-python:
 test-rust:
 	cargo test --workspace --quiet
 
-exhaustive:  ## the property tests of the core on 20,000 random cases each; takes minutes
-	PROPTEST_CASES=20000 cargo test --workspace --quiet --profile fast
+exhaustive:  ## the property tests of the core on 500,000 random cases each; takes minutes
+	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast
 
 lint: setup  ## formatting, clippy, ruff, types, stubs
 	cargo fmt --all --check
