@@ -28,8 +28,8 @@ def table():
     return "\n".join(lines)
 
 
-def test_published_points(benchmark):
-    print("\n" + benchmark.pedantic(table, rounds=1))
+def test_published_points(benchmark, show):
+    show(benchmark.pedantic(table, rounds=1))
 
 
 def test_compile(benchmark):

@@ -1,12 +1,11 @@
 """The simulator on real traces, one thread: requests per CPU second, and CPU milliseconds per request.
 
-Run with ``pytest bench/bench_sim.py --benchmark-enable --benchmark-timer=time.process_time -s``; it needs the trace
-files that ``tests/_data.py`` looks for. Each case prints its rate, and what the simulation was, so that two machines
-compare.
+Run with ``pytest bench/bench_sim.py --benchmark-enable``; it needs the trace files that ``tests/_data.py`` looks for.
+Each case shows its rate, and what the simulation was, so that two machines compare.
 """
 
-import platform
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,23 +31,26 @@ AZURE_CASES = {
 }
 
 
-def report(benchmark, trace, run):
+pytestmark = pytest.mark.benchmark(timer=time.process_time)
+
+
+def report(benchmark, show, trace, run):
     result = benchmark.pedantic(run, rounds=5, iterations=1, warmup_rounds=1)
     seconds = benchmark.stats.stats.median if benchmark.stats else float("nan")
     rate, cost = trace.num_requests / seconds, 1e3 * seconds / trace.num_requests
-    machine = f"{platform.machine()} {platform.system()}, Python {platform.python_version()}"
-    print(f"\n{rate:,.0f} requests/CPU s, {cost:.4f} CPU ms/request on {machine}\n{result.explain()}")
+    name = benchmark.name.removeprefix("test_")
+    show(f"{name}: {rate:,.0f} requests/CPU s, {cost:.4f} CPU ms/request\n  {result.explain().splitlines()[0]}")
     benchmark.extra_info.update(requests_per_cpu_s=rate, **{k: v for k, v in result.summary().items() if k == "steps"})
 
 
 @pytest.mark.parametrize("case", AZURE_CASES)
-def test_azure_chat(benchmark, case):
+def test_azure_chat(benchmark, show, case):
     trace, config = load_trace(data(AZURE)), Configuration(**AZURE_CASES[case])
-    report(benchmark, trace, lambda: simulate(trace, config, step_time=LINEAR, num_blocks=32768, threads=1))
+    report(benchmark, show, trace, lambda: simulate(trace, config, step_time=LINEAR, num_blocks=32768, threads=1))
 
 
 @pytest.mark.parametrize("router", ["least_loaded", "prefix_affinity"])
 @pytest.mark.parametrize("num_blocks", [8192, 100_000])
-def test_mooncake_conversation_on_8_workers(benchmark, router, num_blocks):
+def test_mooncake_conversation_on_8_workers(benchmark, show, router, num_blocks):
     trace, config = load_trace(data(MOONCAKE)), Configuration(replicas=8, router=router)
-    report(benchmark, trace, lambda: simulate(trace, config, step_time=LINEAR, num_blocks=num_blocks, threads=1))
+    report(benchmark, show, trace, lambda: simulate(trace, config, step_time=LINEAR, num_blocks=num_blocks, threads=1))

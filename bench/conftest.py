@@ -1,8 +1,12 @@
-"""Benchmarks print the machine they ran on, so that a figure is never quoted without it."""
+"""What benchmarks find, printed at the end with the machine it was found on, so that no figure is quoted without it."""
 
 import os
 import platform
 from pathlib import Path
+
+import pytest
+
+FIGURES = pytest.StashKey[list[str]]()
 
 
 def processor() -> str:
@@ -15,6 +19,24 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def pytest_report_header() -> str:
-    """Name processor, cores and Python above the results."""
+def machine() -> str:
     return f"machine: {processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def pytest_report_header() -> str:
+    return machine()
+
+
+@pytest.fixture
+def show(request):
+    """Return a function that takes lines for the end of the output."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write_line(machine())
+        for line in figures:
+            terminalreporter.write_line(line)
