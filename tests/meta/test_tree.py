@@ -23,6 +23,11 @@ def test_no_file_is_long_without_a_reason():
         assert len(lines) <= 400 or reason, f"{path.relative_to(ROOT)}: {len(lines)} lines and no reason at the top"
 
 
+def test_every_file_says_first_what_it_is():
+    for path in tracked("*.rs", "*.py"):
+        assert path.read_text().startswith(('"""', "//! ", "#!")), f"{path.relative_to(ROOT)}: no documentation on top"
+
+
 def test_every_make_target_has_a_help_line():
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.M)

@@ -7,7 +7,7 @@
 use super::decode::Decode;
 use super::lattice::Lattice;
 use super::provenance::Provenance;
-use super::step::Load;
+use super::shape::Load;
 use super::terms::Share;
 use crate::Result;
 

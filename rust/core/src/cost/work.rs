@@ -4,8 +4,8 @@ use super::experts::Routing;
 use super::formats::{KvFormat, Role, WeightFormat};
 use super::matrices::{Cut, Matrix, layer_matrices};
 use super::model::{Attention, Ffn, Layers, Model};
+use super::shape::StepShape;
 use super::sizes::kv_bytes;
-use super::step::StepShape;
 
 /// What a step computes and moves on all GPUs of the engine, for energy.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
