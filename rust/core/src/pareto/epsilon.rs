@@ -5,7 +5,8 @@
 //! (the epsilon-Pareto set of Laumanns, Thiele, Deb and Zitzler 2002).
 
 use super::Keep;
-use super::front::{front, push_kept};
+use super::front::front;
+use super::keyed::push_kept;
 use super::keys::Rows;
 
 /// The representatives: per box the lexicographically best row, and the rows equal to it as `keep` says.

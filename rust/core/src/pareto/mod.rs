@@ -8,6 +8,7 @@
 mod epsilon;
 mod filter;
 mod front;
+mod keyed;
 mod keys;
 mod prefilter;
 mod sweep;

@@ -4,7 +4,8 @@
 //! decides the speed, never the answer: only rows that are truly dominated go.
 
 use super::Keep;
-use super::front::{Keyed, exact};
+use super::filter::exact;
+use super::keyed::Keyed;
 use super::keys::Rows;
 
 /// Fewer rows are sorted faster than they are sampled.

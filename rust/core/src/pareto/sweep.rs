@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Keep;
-use super::front::{Keyed, push_kept};
+use super::keyed::{Keyed, push_kept};
 
 /// One objective: the rows with the least key.
 pub(super) fn minimum(keyed: &Keyed, keep: Keep) -> Vec<u32> {

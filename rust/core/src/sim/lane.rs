@@ -2,23 +2,13 @@
 
 use super::kv::KvBlocks;
 use super::options::Options;
-use super::result::Totals;
+use super::result::{Outcome, Totals};
 use super::router::Load;
 use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepShape;
 use crate::sched::log::Row;
 use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Scheduler};
-
-/// What is told about one request in the end. Times are -1 until they are known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
-    pub(super) scheduled_ns: i64,
-    pub(super) first_token_ns: i64,
-    pub(super) finish_ns: i64,
-    pub(super) preemptions: u32,
-    pub(super) cached_tokens: u32,
-}
 
 const NOTHING: Outcome =
     Outcome { scheduled_ns: -1, first_token_ns: -1, finish_ns: -1, preemptions: 0, cached_tokens: 0 };
