@@ -58,5 +58,19 @@ def test_links_in_documents_lead_somewhere():
             assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: link to {target} leads nowhere"
 
 
+def test_documents_named_in_code_exist():
+    known = {path.name for path in tracked("*.md")}
+    for path in tracked("*.rs", "*.py"):
+        named = set(re.findall(r"\b[\w-]+\.md\b", path.read_text()))
+        assert named <= known, f"{path.relative_to(ROOT)} names {sorted(named - known)}"
+
+
+def test_comments_in_rust_fit_the_line():
+    for path in tracked("*.rs"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            # The formatter leaves macros and text alone.
+            assert len(line) <= 120 or not line.lstrip().startswith("//"), f"{path.relative_to(ROOT)}:{number}"
+
+
 def test_sdist_has_what_the_build_needs():
     assert "cuda" not in {p.name for p in ROOT.iterdir()} or "cuda/**" in (ROOT / "pyproject.toml").read_text()

@@ -1,10 +1,10 @@
 //! How long one engine step takes and what it reads and computes.
 //!
-//! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step of a
-//! simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in the tokens
-//! of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from sums over the requests,
-//! and host time. With pipeline stages a step is the pass of one batch through all of them; who keeps several batches in flight
-//! enters the next one when the first stage is free.
+//! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step
+//! of a simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in
+//! the tokens of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from
+//! sums over the requests, and host time. With pipeline stages a step is the pass of one batch through all of them; who
+//! keeps several batches in flight enters the next one when the first stage is free.
 
 use super::attention::AttentionTime;
 use super::curve::Curve;
@@ -94,8 +94,8 @@ impl StepTime {
         self.staged(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens))
     }
 
-    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest rank's
-    /// own work, then the experts on the tokens of all.
+    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest
+    /// rank's own work, then the experts on the tokens of all.
     pub fn lockstep_ns(&self, shapes: &[StepShape]) -> f64 {
         let (mut slowest, mut most, mut tokens) = (0.0f64, 0.0f64, 0.0);
         for shape in shapes {
@@ -107,8 +107,8 @@ impl StepTime {
         self.staged(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most))
     }
 
-    /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to each of
-    /// `num_decodes` requests; `decode_context` is the sum before the first.
+    /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to
+    /// each of `num_decodes` requests; `decode_context` is the sum before the first.
     pub fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
         let (shape, steps) = (StepShape::decode(num_decodes, decode_context), num_steps as f64);
         let load = Load::new(&shape);

@@ -1,5 +1,5 @@
-//! The exact front: sweeps for up to three objectives; for more, rows sorted by the sum of their ranks are tested against
-//! the front so far, sixteen at a time.
+//! The exact front: sweeps for up to three objectives; for more, rows sorted by the sum of their ranks are tested
+//! against the front so far, sixteen at a time.
 //!
 //! Dense ranks make the sum exact, so a dominating row always comes first and a row once on the front stays there
 //! (sort-filter-skyline, Chomicki et al. 2003). O(n d log n) plus, at worst, n times the size of the front.

@@ -1,7 +1,7 @@
 //! Drop most dominated rows before anything is sorted: test every row against a few rows that dominate a lot.
 //!
-//! They are the rows of a sample's front with the largest share of the sample's rank space behind them. How they are chosen
-//! decides the speed, never the answer: only rows that are truly dominated go.
+//! They are the rows of a sample's front with the largest share of the sample's rank space behind them. How they are
+//! chosen decides the speed, never the answer: only rows that are truly dominated go.
 
 use super::Keep;
 use super::filter::exact;

@@ -33,8 +33,8 @@ impl Active {
         self.prompt_tokens + self.generated
     }
 
-    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end of a
-    /// recomputation may look the same, and is.
+    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end
+    /// of a recomputation may look the same, and is.
     fn decodes(&self, computed: u32) -> bool {
         self.generated > 0 && computed + 1 == self.known_tokens()
     }
@@ -89,8 +89,8 @@ impl KvCache for PoolView<'_, '_> {
 impl Lane {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let slots = options.limits.slots.div_ceil(options.pipeline);
-        // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks of the
-        // other, none would ever sample.
+        // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks
+        // of the other, none would ever sample.
         let reserve_full_prompt = options.limits.reserve_full_prompt || options.pipeline > 1;
         let mut scheduler = Scheduler::new(options.scheduler)?;
         scheduler.record(options.record);
