@@ -23,6 +23,11 @@ def test_no_file_is_long_without_a_reason():
         assert len(lines) <= 400 or reason, f"{path.relative_to(ROOT)}: {len(lines)} lines and no reason at the top"
 
 
+def test_every_file_says_first_what_it_is():
+    for path in tracked("*.rs", "*.py"):
+        assert path.read_text().startswith(('"""', "//! ", "#!")), f"{path.relative_to(ROOT)}: no documentation on top"
+
+
 def test_every_make_target_has_a_help_line():
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.M)
@@ -51,6 +56,20 @@ def test_links_in_documents_lead_somewhere():
     for path in tracked("*.md"):
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: link to {target} leads nowhere"
+
+
+def test_documents_named_in_code_exist():
+    known = {path.name for path in tracked("*.md")}
+    for path in tracked("*.rs", "*.py"):
+        named = set(re.findall(r"\b[\w-]+\.md\b", path.read_text()))
+        assert named <= known, f"{path.relative_to(ROOT)} names {sorted(named - known)}"
+
+
+def test_comments_in_rust_fit_the_line():
+    for path in tracked("*.rs"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            # The formatter leaves macros and text alone.
+            assert len(line) <= 120 or not line.lstrip().startswith("//"), f"{path.relative_to(ROOT)}:{number}"
 
 
 def test_sdist_has_what_the_build_needs():

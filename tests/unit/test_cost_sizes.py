@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from paretoserve import cost
 from paretoserve.errors import CapacityError
 
-# Name, parameters in 1e9, active parameters in 1e9 as printed (one decimal), bf16 KV bytes per token: planner.md 4.1.
+# Name, parameters in 1e9, active parameters in 1e9 as printed (one decimal), bf16 KV bytes per token.
 PUBLISHED = [
     ("llama-3.1-8b", 8.03, None, 131_072),
     ("llama-3.1-70b", 70.55, None, 327_680),

@@ -1,3 +1,5 @@
+"""What is found of CUDA, with and without a device."""
+
 import ctypes.util
 
 import pytest

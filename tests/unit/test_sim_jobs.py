@@ -59,7 +59,7 @@ def mean_flow(release, size, **options):
     return simulate_jobs(release, size, **options).flow.mean() / UNIT
 
 
-# sched.md section 7: M/M/1 with mean size 1; SRPT by the integral of Schrage and Miller.
+# M/M/1 with mean size 1; SRPT by the integral of Schrage and Miller.
 @pytest.mark.parametrize(("load", "srpt"), [(0.5, 1.4254), (0.7, 1.8746), (0.8, 2.3528), (0.9, 3.5521)])
 def test_exponential_sizes_agree_with_the_formulas(load, srpt):
     # Flow times in a busy queue are correlated over about 1 / (1 - load)**2 jobs: the busiest case needs most jobs.

@@ -72,6 +72,9 @@ def command(
     Exit codes: 0 done; 2 wrong usage; 3 the SLO is missed or the model does not fit the memory; 4 input missing or
     broken.
     """
+    options = dict(locals())
+    from dataclasses import fields
+
     from paretoserve import cost
     from paretoserve.errors import CapacityError, UnmetSloError
     from paretoserve.plan.outputs import write_file
@@ -79,11 +82,11 @@ def command(
     from paretoserve.plan.single import load_configuration, simulate_one
     from paretoserve.plan.slo import meets, parse_slo
     from paretoserve.plan.store import json_text
+    from paretoserve.sim import Configuration
 
     if format not in FORMATS:
         raise typer.BadParameter(f"`--format` must be table or json, got `{format}`")
-    fields = dict(locals())
-    overrides = {name: fields[name] for name in CONFIGURATION_OPTIONS}
+    overrides = {field.name: options[field.name] for field in fields(Configuration) if field.name in options}
     native = cost.load_model(model).checkpoint_format or "bf16"
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})
     limits = parse_slo(",".join(slo))
@@ -114,26 +117,6 @@ def command(
             f"{bound}: {bound.state(columns[bound.name])}" for bound in limits if bound.excess(columns[bound.name]) > 0
         ]
         raise UnmetSloError("the configuration misses the SLO\n" + "\n".join(f"  {line}" for line in missed))
-
-
-CONFIGURATION_OPTIONS = (
-    "tensor_parallel",
-    "pipeline_parallel",
-    "data_parallel",
-    "expert_parallel",
-    "replicas",
-    "weight_format",
-    "kv_format",
-    "max_num_seqs",
-    "max_num_batched_tokens",
-    "chunked_prefill",
-    "prefix_caching",
-    "block_size",
-    "policy",
-    "fifo_share",
-    "router",
-    "gpu_memory_utilization",
-)
 
 
 def _text(explained: str, columns: dict[str, float]) -> str:

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from paretoserve.errors import CapacityError
 from paretoserve.plan.assemble import assemble
 from paretoserve.plan.enumerate import enumerate_space
@@ -25,6 +23,7 @@ from paretoserve.plan.slo import parse_slo
 from paretoserve.plan.space import Space, load_space
 from paretoserve.plan.store import Progress, digest
 from paretoserve.sim import Configuration, Trace
+from paretoserve.sim.configuration import check_count
 
 __all__ = ["plan"]
 
@@ -112,9 +111,9 @@ def plan(
     True
     """
     names, limits, options = parse_objectives(objectives), parse_slo(slo), load_space(space)
-    _check_count("gpus", gpus, 65_536)
+    check_count("gpus", gpus, 65_536)
     if threads is not None:
-        _check_count("threads", threads, 4_096)
+        check_count("threads", threads, 4_096)
     problem = Problem.load(model, system, trace, gpus=gpus, limits=limits, seed=seed, limit=limit)
     refuse_unknown(problem.hardware, (*names, *(bound.name for bound in limits)))
     configurations = enumerate_space(options, problem.bounds())
@@ -142,13 +141,6 @@ def plan(
     if not front.configurations:
         raise CapacityError(problem.nothing_fits(front.refused))
     return front
-
-
-def _check_count(name: str, value: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"`{name}` must be an integer, got {type(value).__name__}")
-    if not 1 <= value <= most:
-        raise ValueError(f"`{name}` must be in 1..{most}, got {value}")
 
 
 def _space_data(space: Space, configurations: Sequence[Configuration]) -> dict[str, Any]:

@@ -67,7 +67,8 @@ proptest! {
         let bytes = |format| rank_sizes(&model, &ONE_GPU, format, KvFormat::Bf16).unwrap()[0].weight_bytes;
         // With rows of fewer than four columns the scales of FP8 would outweigh what it saves.
         prop_assert!(bytes(WeightFormat::Bf16) >= bytes(WeightFormat::Fp8));
-        // A 4-bit format leaves latent attention and routers alone, so it is below FP8 only where experts and dense layers are.
+        // A 4-bit format leaves latent attention and routers alone, so it is below FP8 only where experts and dense
+        // layers are.
         prop_assert!(bytes(WeightFormat::Bf16) >= bytes(WeightFormat::Nvfp4));
     }
 

@@ -1,5 +1,5 @@
-//! Invariants of the simulator on random services and traces: nothing lost, nothing early, skipping changes nothing, logs
-//! replay.
+//! Invariants of the simulator on random services and traces: nothing lost, nothing early, skipping changes nothing,
+//! logs replay.
 
 use paretoserve_core::cost::StepTime;
 use paretoserve_core::sched::{self, Limits, PolicyKind, log};
@@ -149,8 +149,8 @@ proptest! {
             fresh += (tokens - outcome.cached_tokens[row]) as u64;
         }
         let sum = |of: fn(&paretoserve_core::sim::Totals) -> u64| run.totals.iter().map(of).sum::<u64>();
-        // Every token of KV is computed once, and those lost by a preemption again. A readmitted request may find more in the
-        // cache than at first.
+        // Every token of KV is computed once, and those lost by a preemption again. A readmitted request may find more
+        // in the cache than at first.
         let computed = sum(|totals| totals.prefill_tokens + totals.decode_tokens);
         let expected = fresh + sum(|totals| totals.recomputed_tokens);
         let exact = !options.prefix_caching || sum(|totals| totals.preemptions) == 0;

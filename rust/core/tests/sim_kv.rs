@@ -147,7 +147,8 @@ proptest! {
             }
             prop_assert_eq!(pool.used_blocks() + pool.available_blocks(), num_blocks);
             prop_assert!(pool.used_blocks() <= pool.peak_blocks());
-            // What is held is at least the largest request and at most all of them, plus what a shared end holds too much.
+            // What is held is at least the largest request and at most all of them, plus what a shared end holds too
+            // much.
             let most = held.iter().map(|tokens| tokens.div_ceil(block_size)).max().unwrap_or(0);
             prop_assert!(most <= pool.used_blocks());
         }

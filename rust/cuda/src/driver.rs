@@ -53,7 +53,8 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoDriver);
     }
-    // A machine with a driver and no device (a container without one, say) answers `NO_DEVICE`: an empty list, not an error.
+    // A machine with a driver and no device (a container without one, say) answers `NO_DEVICE`: an empty list, not an
+    // error.
     match result::init() {
         Err(error) if error.0 == sys::cudaError_enum::CUDA_ERROR_NO_DEVICE => return Ok(Vec::new()),
         answer => answer.map_err(|error| refused("cuInit", error))?,

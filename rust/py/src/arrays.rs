@@ -1,6 +1,7 @@
 //! Python buffers as slices: the only `unsafe` of this crate.
 //!
-//! Python checks dtype and contiguity with good messages first (`_arrays.py`); the checks here are what memory safety needs.
+//! Python checks dtype and contiguity with good messages first (`_arrays.py`); the checks here are what memory safety
+//! needs.
 
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
@@ -29,7 +30,8 @@ impl<T: Element> Input<T> {
             return &[];
         }
         // SAFETY: the buffer is C-contiguous, holds `item_count` elements of `T` and is kept alive by `self`.
-        // The caller of the Python function must not write to it from another thread meanwhile, as for any numpy function.
+        // The caller of the Python function must not write to it from another thread meanwhile, as for any numpy
+        // function.
         unsafe { std::slice::from_raw_parts(self.0.buf_ptr().cast::<T>(), self.0.item_count()) }
     }
 }
@@ -40,8 +42,8 @@ impl<T: Element> Output<T> {
         if self.0.item_count() == 0 {
             return &mut [];
         }
-        // SAFETY: the buffer is C-contiguous, writable (checked on extraction), kept alive by `self`, and freshly allocated
-        // by our own Python layer, which hands it to one call only.
+        // SAFETY: the buffer is C-contiguous, writable (checked on extraction), kept alive by `self`, and freshly
+        // allocated by our own Python layer, which hands it to one call only.
         unsafe { std::slice::from_raw_parts_mut(self.0.buf_ptr().cast::<T>(), self.0.item_count()) }
     }
 }

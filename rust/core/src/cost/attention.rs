@@ -1,13 +1,13 @@
 //! Time of the attention of one kind of layers: prefill, decode and both in one batch.
 //!
-//! Prefill is analytic (a launch and a cost per query-key pair) times an interpolated ratio of measured to analytic time.
-//! Decode is a [`Decode`] grid. Both in one kernel call are not additive: the sum of the separate times is 29 to 39 % off
-//! (`planner.md` 4.3), so a four-dimensional grid holds the ratio of the mixed time to the sum.
+//! Prefill is analytic (a launch and a cost per query-key pair) times an interpolated ratio of measured to analytic
+//! time. Decode is a [`Decode`] grid. Both in one kernel call are not additive: the sum of the separate times is 29 to
+//! 39 % off, so a four-dimensional grid holds the ratio of the mixed time to the sum.
 
 use super::decode::Decode;
 use super::lattice::Lattice;
 use super::provenance::Provenance;
-use super::step::Load;
+use super::shape::Load;
 use super::terms::Share;
 use crate::Result;
 
@@ -23,8 +23,8 @@ pub struct Prefill {
 impl Prefill {
     /// From times on a grid of (chunk, past) with the chunk as first axis; `time` answers in nanoseconds.
     ///
-    /// The analytic part is the fastest launch and the best rate per pair of the grid itself, so that the ratio stays near
-    /// one where either dominates.
+    /// The analytic part is the fastest launch and the best rate per pair of the grid itself, so that the ratio stays
+    /// near one where either dominates.
     pub fn sample(
         chunks: &[f64],
         pasts: &[f64],
@@ -48,7 +48,8 @@ impl Prefill {
         Ok(Self { launch_ns, per_pair_ns, window, ratio })
     }
 
-    /// Nanoseconds of chunks of `tokens` in total and `pairs` query-key pairs, with `past` tokens before each on average.
+    /// Nanoseconds of chunks of `tokens` in total and `pairs` query-key pairs, with `past` tokens before each on
+    /// average.
     pub fn at(&self, tokens: f64, past: f64, pairs: f64) -> f64 {
         if tokens <= 0.0 {
             return 0.0;

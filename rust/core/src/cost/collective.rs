@@ -1,4 +1,4 @@
-//! Time of collectives over one kind of link, when only its latency and bandwidth are known (`planner.md` 4.2).
+//! Time of collectives over one kind of link, when only its latency and bandwidth are known.
 
 use super::provenance::Provenance;
 use super::terms::{By, Term};

@@ -1,8 +1,8 @@
 //! A piecewise-linear function of one variable, compiled once and read in every simulated step.
 //!
-//! Between knots it interpolates linearly, which is exact for `a + b x`, the shape of most operators away from their launch
-//! cost. Below the first knot it is constant (a kernel never gets cheaper than its launch); above the last it continues with
-//! the mean slope of its upper half, because the slope of one last segment is mostly measurement noise.
+//! Between knots it interpolates linearly, which is exact for `a + b x`, the shape of most operators away from their
+//! launch cost. Below the first knot it is constant (a kernel never gets cheaper than its launch); above the last it
+//! continues with the mean slope of its upper half, because the slope of one last segment is mostly measurement noise.
 
 use crate::{Error, Result};
 
@@ -15,7 +15,8 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// A curve through (`knots`, `values`); knots must increase strictly, all numbers be finite and values not negative.
+    /// A curve through (`knots`, `values`); knots must increase strictly, all numbers be finite and values not
+    /// negative.
     pub fn new(knots: Vec<f64>, values: Vec<f64>) -> Result<Self> {
         if knots.is_empty() || knots.len() != values.len() {
             let got = format!("{} knots and {} values", knots.len(), values.len());

@@ -1,9 +1,9 @@
 //! Time of decode attention, compiled so that a stretch of pure decode has a closed form.
 //!
-//! The grid holds nanoseconds by (number of decodes, mean context). It is bilinear between its points, hence for a fixed
-//! number of decodes piecewise linear in the mean context, which grows by one token with each step: the sum over a stretch is
-//! a sum of arithmetic series, one per piece. Below the first context it is constant, above the last it goes on with the slope
-//! of the last piece; likewise in the number of decodes.
+//! The grid holds nanoseconds by (number of decodes, mean context). It is bilinear between its points, hence for a
+//! fixed number of decodes piecewise linear in the mean context, which grows by one token with each step: the sum over
+//! a stretch is a sum of arithmetic series, one per piece. Below the first context it is constant, above the last it
+//! goes on with the slope of the last piece; likewise in the number of decodes.
 
 use super::curve::check_axis;
 use crate::{Error, Result};

@@ -1,7 +1,8 @@
 //! Time of the expert layers by tokens of the step.
 //!
-//! A table has (tokens, activated experts): with few tokens an expert layer costs what reading the touched experts costs, with
-//! many what the products cost. Under uniform routing `T` tokens touch `E (1 - (1 - k/E)^T)` of `E` experts.
+//! A table has (tokens, activated experts): with few tokens an expert layer costs what reading the touched experts
+//! costs, with many what the products cost. Under uniform routing `T` tokens touch `E (1 - (1 - k/E)^T)` of `E`
+//! experts.
 
 use super::curve::Curve;
 use super::lattice::Lattice;
@@ -25,8 +26,8 @@ impl Routing {
         experts / f64::from(self.ranks) * (1.0 - (1.0 - k / experts).powf(tokens))
     }
 
-    /// Token-expert pairs of the most loaded rank over the mean under uniform routing: the expected maximum of `ranks` nearly
-    /// normal counts, whose variance over mean is that of drawing `k` of `E` without replacement.
+    /// Token-expert pairs of the most loaded rank over the mean under uniform routing: the expected maximum of `ranks`
+    /// nearly normal counts, whose variance over mean is that of drawing `k` of `E` without replacement.
     pub fn imbalance(&self, tokens: f64) -> f64 {
         let (ranks, k) = (f64::from(self.ranks), f64::from(self.top_k));
         if self.ranks <= 1 || tokens <= 0.0 {
@@ -39,8 +40,8 @@ impl Routing {
     }
 }
 
-/// The curve of `count` expert layers by tokens of all ranks, from a table of one rank: `rows` of (tokens, activated experts,
-/// nanoseconds), where each token of the table uses `top_k` of the rank's experts.
+/// The curve of `count` expert layers by tokens of all ranks, from a table of one rank: `rows` of (tokens, activated
+/// experts, nanoseconds), where each token of the table uses `top_k` of the rank's experts.
 pub fn from_rows(count: f64, rows: &[(f64, f64, f64)], routing: &Routing) -> Result<Curve> {
     if routing.top_k == 0 || routing.top_k > routing.num_experts {
         return Err(Error::value("top_k", format!("1 to `num_experts` {}", routing.num_experts), routing.top_k));

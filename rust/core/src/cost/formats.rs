@@ -1,7 +1,7 @@
 //! Bytes of stored weights and cached keys by number format, block scales included.
 //!
-//! What engines keep in bfloat16 stays so: embeddings, the output head, norms and routers in every format, MLA projections in
-//! the 4-bit formats, and all attention of expert models in MXFP4 (as the published checkpoints do).
+//! What engines keep in bfloat16 stays so: embeddings, the output head, norms and routers in every format, MLA
+//! projections in the 4-bit formats, and all attention of expert models in MXFP4 (as the published checkpoints do).
 
 use crate::{Error, Result};
 

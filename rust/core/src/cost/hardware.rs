@@ -45,8 +45,8 @@ impl Peak {
         }
     }
 
-    /// Operations per second with weights in `format`. Integer and 4-bit formats without units of their own compute in 16 bit, as
-    /// does FP8 on GPUs before it.
+    /// Operations per second with weights in `format`. Integer and 4-bit formats without units of their own compute in
+    /// 16 bit, as does FP8 on GPUs before it.
     pub fn flops(&self, format: WeightFormat) -> f64 {
         let own = match format {
             WeightFormat::Bf16 | WeightFormat::Int4 | WeightFormat::Mxfp4 => 0.0,

@@ -1,7 +1,7 @@
 //! Values on a rectangular grid of `D` axes, read between the grid points by multilinear interpolation.
 //!
-//! Outside the axes the nearest face answers: a grid holds ratios of measured to analytic time, which flatten out, while the
-//! analytic part carries the growth (`planner.md` 4.3: analytic features times an interpolated ratio).
+//! Outside the axes the nearest face answers: a grid holds ratios of measured to analytic time, which flatten out,
+//! while the analytic part carries the growth.
 
 use super::curve::check_axis;
 use crate::{Error, Result};
@@ -34,8 +34,8 @@ impl<const D: usize> Lattice<D> {
         Self::new(axes, values)
     }
 
-    /// A grid from scattered `rows` of which the points on `axes` are kept. A grid point without a row takes the value of
-    /// the nearest one that has it along the first axis that does, tried from the last axis to the first.
+    /// A grid from scattered `rows` of which the points on `axes` are kept. A grid point without a row takes the value
+    /// of the nearest one that has it along the first axis that does, tried from the last axis to the first.
     pub fn from_rows(axes: [Vec<f64>; D], rows: impl Iterator<Item = ([f64; D], f64)>) -> Result<Self> {
         let size: usize = axes.iter().map(Vec::len).product();
         let mut values = vec![f64::NAN; size];
@@ -122,7 +122,8 @@ fn flat_index<const D: usize>(axes: &[Vec<f64>; D], x: &[f64; D]) -> Option<usiz
     Some(flat)
 }
 
-/// Give every missing value on each line along `dimension` that of its nearest neighbor on the line, the lower one on a tie.
+/// Give every missing value on each line along `dimension` that of its nearest neighbor on the line, the lower one on a
+/// tie.
 fn fill_along<const D: usize>(axes: &[Vec<f64>; D], dimension: usize, values: &mut [f64]) {
     let length = axes[dimension].len();
     let stride: usize = axes[dimension + 1..].iter().map(Vec::len).product();

@@ -23,8 +23,8 @@ impl Layout {
         u64::from(self.tensor) * u64::from(self.pipeline) * u64::from(self.data)
     }
 
-    /// Refuse what vLLM would refuse: heads, widths, experts or scale blocks that the ranks cannot share, more stages than
-    /// layers, expert parallelism without experts.
+    /// Refuse what vLLM would refuse: heads, widths, experts or scale blocks that the ranks cannot share, more stages
+    /// than layers, expert parallelism without experts.
     pub fn check(&self, model: &Model, weights: WeightFormat) -> Result<()> {
         model.check()?;
         for (argument, value) in

@@ -1,7 +1,7 @@
 //! How many tokens of cache fit beside the weights of a layout.
 //!
-//! Per GPU: memory * utilization - weights - activations of the largest step - what the engine, CUDA graphs and NCCL hold.
-//! The stage with the least room decides, because every stage keeps the same tokens.
+//! Per GPU: memory * utilization - weights - activations of the largest step - what the engine, CUDA graphs and NCCL
+//! hold. The stage with the least room decides, because every stage keeps the same tokens.
 
 use super::formats::{KvFormat, WeightFormat};
 use super::layout::Layout;
@@ -103,8 +103,8 @@ pub fn rank_memory(
         .collect())
 }
 
-/// The largest intermediate tensors that live at once: residual stream, its copy and the output of a layer; the widest inside
-/// of a layer; on the last stage float32 logits and probabilities of every sampled sequence.
+/// The largest intermediate tensors that live at once: residual stream, its copy and the output of a layer; the widest
+/// inside of a layer; on the last stage float32 logits and probabilities of every sampled sequence.
 fn activation_bytes(model: &Model, layers: &[Layers], layout: &Layout, options: &MemoryOptions, last: bool) -> u64 {
     let (tokens, hidden) = (u128::from(options.max_num_batched_tokens), u128::from(model.hidden));
     let inside = layers.iter().map(|run| attention_width(run, layout).max(ffn_width(run, layout, hidden))).max();
@@ -130,7 +130,8 @@ fn ffn_width(run: &Layers, layout: &Layout, hidden: u128) -> u128 {
         Ffn::Dense { width } => 3 * u128::from(width).div_ceil(u128::from(layout.tensor)),
         Ffn::Moe { top_k, width, shared_width, .. } => {
             let ranks = u128::from(layout.tensor) * u128::from(layout.data);
-            // All data-parallel ranks send their tokens; a rank computes its columns of all copies or all columns of its share.
+            // All data-parallel ranks send their tokens; a rank computes its columns of all copies or all columns of
+            // its share.
             let copies = u128::from(top_k) * u128::from(layout.data);
             let (copies, columns) = if layout.expert {
                 (copies.div_ceil(ranks), u128::from(width))

@@ -1,8 +1,8 @@
 //! Attention of one engine step that holds prompt chunks and decoding requests, from a table measured on the same GPU.
 //!
-//! One kernel call serves both, and its time is far from the sum of two calls. Pure prefill and pure decode times are each an analytic
-//! time (a floor plus work over a rate) times an interpolated ratio; the mixed time is their sum times the exponential of a ratio on a
-//! four-dimensional grid. All axes are logarithmic.
+//! One kernel call serves both, and its time is far from the sum of two calls. Pure prefill and pure decode times are
+//! each an analytic time (a floor plus work over a rate) times an interpolated ratio; the mixed time is their sum times
+//! the exponential of a ratio on a four-dimensional grid. All axes are logarithmic.
 
 use super::Provenance;
 use super::attention::chunk_pairs;
@@ -40,7 +40,8 @@ struct Roofline {
 }
 
 impl MixedCall {
-    /// One chunk of `prefill_tokens` behind `past` cached tokens, and `num_decodes` requests with `context` tokens each.
+    /// One chunk of `prefill_tokens` behind `past` cached tokens, and `num_decodes` requests with `context` tokens
+    /// each.
     pub fn new(prefill_tokens: f64, past: f64, num_decodes: f64, context: f64) -> Self {
         Self { prefill_tokens, pairs: chunk_pairs(prefill_tokens, past), num_decodes, context }
     }
@@ -53,7 +54,8 @@ impl MixedCall {
         self.num_decodes > 0.0
     }
 
-    /// Cached tokens before one chunk of these tokens and pairs; 0 where several short chunks have fewer pairs than one long one.
+    /// Cached tokens before one chunk of these tokens and pairs; 0 where several short chunks have fewer pairs than one
+    /// long one.
     fn past(&self) -> f64 {
         (self.pairs / self.prefill_tokens.max(1.0) - f64::midpoint(self.prefill_tokens, 1.0)).max(0.0)
     }
@@ -93,8 +95,8 @@ fn counts(axis: &[f64]) -> Vec<f64> {
 }
 
 impl MixedTable {
-    /// Fit measured calls with their nanoseconds. Pure prefill and pure decode rows are both needed; without mixed rows a mixed call is
-    /// taken as their sum. O(rows), about 30 ms for 20,000.
+    /// Fit measured calls with their nanoseconds. Pure prefill and pure decode rows are both needed; without mixed rows
+    /// a mixed call is taken as their sum. O(rows), about 30 ms for 20,000.
     pub fn fit(rows: &[(MixedCall, f64)]) -> Result<Self> {
         for (call, ns) in rows {
             call.check()?;

@@ -1,6 +1,7 @@
 //! The architecture of a model as the cost functions see it.
 //!
-//! Layers may differ (windows, dense layers before experts, pruned experts), so a model is a list of runs of equal layers.
+//! Layers may differ (windows, dense layers before experts, pruned experts), so a model is a list of runs of equal
+//! layers.
 
 use crate::{Error, Result};
 

@@ -1,6 +1,7 @@
 //! How an estimate was obtained.
 
-/// How an estimate was obtained, from the most to the least trusted; the provenance of a sum is the largest of its parts.
+/// How an estimate was obtained, from the most to the least trusted; the provenance of a sum is the largest of its
+/// parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Provenance {
     /// A measured row.

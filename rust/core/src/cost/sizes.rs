@@ -1,7 +1,7 @@
 //! How large a model is: parameters, active parameters and bytes of the KV cache, whole and per GPU of a layout.
 //!
-//! Formulas: attention `2 h n_q d + 2 h n_kv d` (MLA: its five projections), feed-forward `3 h w` per gated layer or expert
-//! plus `h E` for a router, embeddings `V h` once if tied and twice if not.
+//! Formulas: attention `2 h n_q d + 2 h n_kv d` (MLA: its five projections), feed-forward `3 h w` per gated layer or
+//! expert plus `h E` for a router, embeddings `V h` once if tied and twice if not.
 
 use super::formats::{KvFormat, Role, WeightFormat};
 use super::layout::Layout;
@@ -61,8 +61,9 @@ fn active(matrix: &Matrix, ffn: &Ffn) -> u64 {
     }
 }
 
-/// Bytes of the cache of one sequence of `num_tokens` over `layers`, on one of `tensor` ranks. Windowed layers stop growing at
-/// their window. KV heads are replicated when there are fewer than ranks; the latent vector of MLA always is.
+/// Bytes of the cache of one sequence of `num_tokens` over `layers`, on one of `tensor` ranks. Windowed layers stop
+/// growing at their window. KV heads are replicated when there are fewer than ranks; the latent vector of MLA always
+/// is.
 pub fn kv_bytes(layers: &[Layers], tensor: u32, format: KvFormat, num_tokens: u64) -> u64 {
     let bytes = layers.iter().map(|run| {
         let tokens = match run.attention {
@@ -83,8 +84,8 @@ fn kv_elements(attention: &Attention, tensor: u32) -> u64 {
     }
 }
 
-/// The runs of layers of each pipeline stage. As in vLLM, what does not divide goes one layer each to the stages before the
-/// last, from the back: the first and the last stage also hold embeddings.
+/// The runs of layers of each pipeline stage. As in vLLM, what does not divide goes one layer each to the stages before
+/// the last, from the back: the first and the last stage also hold embeddings.
 pub fn stages(model: &Model, pipeline: u32) -> Vec<Vec<Layers>> {
     let (stages, layers) = (u64::from(pipeline), model.num_layers());
     let (base, rest) = (layers / stages, layers % stages);

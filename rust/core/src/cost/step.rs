@@ -1,78 +1,18 @@
 //! How long one engine step takes and what it reads and computes.
 //!
-//! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step of a
-//! simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in the tokens
-//! of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from sums over the requests,
-//! and host time. With pipeline stages a step is the pass of one batch through all of them; who keeps several batches in flight
-//! enters the next one when the first stage is free.
+//! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step
+//! of a simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in
+//! the tokens of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from
+//! sums over the requests, and host time. With pipeline stages a step is the pass of one batch through all of them; who
+//! keeps several batches in flight enters the next one when the first stage is free.
 
 use super::attention::AttentionTime;
 use super::curve::Curve;
 use super::provenance::Provenance;
+use super::shape::{Load, StepShape};
 use super::terms::{self, By, Share, Term};
 use super::work::{Work, WorkModel};
 use crate::Result;
-
-/// What one engine step contains, summed over its requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StepShape {
-    /// Prompt tokens computed in this step, over all chunks.
-    pub prefill_tokens: u64,
-    /// Requests that compute prompt tokens.
-    pub num_prefills: u32,
-    /// Tokens already in the cache before each chunk, summed.
-    pub prefill_context: u64,
-    /// Query-key pairs of the chunks: sum of `c * past + c * (c + 1) / 2`.
-    pub prefill_pairs: u64,
-    /// Requests that decode one token.
-    pub num_decodes: u32,
-    /// Context lengths of the decoding requests, summed.
-    pub decode_context: u64,
-    /// Sequences that sample a token: all decodes and the prefills that end.
-    pub num_sampled: u32,
-}
-
-/// A step as the compiled functions see it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Load {
-    /// Prompt tokens.
-    pub prefill_tokens: f64,
-    /// Requests that compute prompt tokens.
-    pub num_prefills: f64,
-    /// Query-key pairs of the prompt tokens.
-    pub prefill_pairs: f64,
-    /// Decoding requests.
-    pub num_decodes: f64,
-    /// Mean context of a decoding request.
-    pub decode_mean: f64,
-    /// Sequences that sample.
-    pub num_sampled: f64,
-}
-
-impl Load {
-    fn new(shape: &StepShape) -> Self {
-        let decodes = f64::from(shape.num_decodes);
-        Self {
-            prefill_tokens: shape.prefill_tokens as f64,
-            num_prefills: f64::from(shape.num_prefills.max(1)),
-            prefill_pairs: shape.prefill_pairs as f64,
-            num_decodes: decodes,
-            decode_mean: if decodes > 0.0 { shape.decode_context as f64 / decodes } else { 0.0 },
-            num_sampled: f64::from(shape.num_sampled),
-        }
-    }
-
-    /// Tokens of the step.
-    pub fn tokens(&self) -> f64 {
-        self.prefill_tokens + self.num_decodes
-    }
-
-    /// Mean tokens before a chunk, weighted by chunk length; chunks count as equally long.
-    pub fn prefill_past(&self) -> f64 {
-        let chunk = self.prefill_tokens / self.num_prefills;
-        (self.prefill_pairs / self.prefill_tokens - f64::midpoint(chunk, 1.0)).max(0.0)
-    }
-}
 
 /// Time proportional to counts of the step: all of a linear model, and the host's share of any other.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -154,8 +94,8 @@ impl StepTime {
         self.staged(self.rank(shape, &load) + self.shared.at(tokens), self.parts.pipeline.hops.at(tokens))
     }
 
-    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest rank's
-    /// own work, then the experts on the tokens of all.
+    /// Nanoseconds of one step of data-parallel ranks that wait for each other (`shapes`: one per rank): the slowest
+    /// rank's own work, then the experts on the tokens of all.
     pub fn lockstep_ns(&self, shapes: &[StepShape]) -> f64 {
         let (mut slowest, mut most, mut tokens) = (0.0f64, 0.0f64, 0.0);
         for shape in shapes {
@@ -167,10 +107,10 @@ impl StepTime {
         self.staged(slowest + self.shared.at(tokens), self.parts.pipeline.hops.at(most))
     }
 
-    /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to each of
-    /// `num_decodes` requests; `decode_context` is the sum before the first.
+    /// Nanoseconds of `num_steps` pure decode steps in a row, in closed form: each step adds one token of context to
+    /// each of `num_decodes` requests; `decode_context` is the sum before the first.
     pub fn decode_run_ns(&self, num_decodes: u32, decode_context: u64, num_steps: u64) -> f64 {
-        let (shape, steps) = (decode_shape(num_decodes, decode_context), num_steps as f64);
+        let (shape, steps) = (StepShape::decode(num_decodes, decode_context), num_steps as f64);
         let load = Load::new(&shape);
         let grown = self.parts.host.per_context_token_ns * f64::from(num_decodes) * steps * (steps - 1.0) / 2.0;
         let mut pass = steps * (self.fixed(&shape, &load) + self.shared.at(load.tokens())) + grown;
@@ -234,8 +174,4 @@ impl StepTime {
     fn staged(&self, pass: f64, hops: f64) -> f64 {
         pass * self.parts.pipeline.stretch + hops
     }
-}
-
-fn decode_shape(num_decodes: u32, decode_context: u64) -> StepShape {
-    StepShape { num_decodes, decode_context, num_sampled: num_decodes, ..StepShape::default() }
 }

@@ -1,8 +1,8 @@
 //! Step time from operator tables measured on the machine itself, in the layout of `LLMServingSim`'s profiler.
 //!
-//! Operators by tokens or sequences become curves. The attention table has one row per (chunk, past, decodes, context of a
-//! decode); its rows without decodes give prefill, those without a chunk decode, the others the mixed ratio. Experts are
-//! tabulated by (tokens, activated experts); a step activates `E (1 - (1 - k/E)^T)` of them.
+//! Operators by tokens or sequences become curves. The attention table has one row per (chunk, past, decodes, context
+//! of a decode); its rows without decodes give prefill, those without a chunk decode, the others the mixed ratio.
+//! Experts are tabulated by (tokens, activated experts); a step activates `E (1 - (1 - k/E)^T)` of them.
 
 use super::attention::{AttentionTime, Mixed, Prefill, Source, chunk_pairs};
 use super::collective::Link;
@@ -65,8 +65,9 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Compile the step. Collectives come from the link alone: two all-reduces per layer and one of the vocabulary-parallel
-    /// embedding between tensor ranks; a gather of all tokens before and a scatter of their sums after the experts.
+    /// Compile the step. Collectives come from the link alone: two all-reduces per layer and one of the
+    /// vocabulary-parallel embedding between tensor ranks; a gather of all tokens before and a scatter of their sums
+    /// after the experts.
     pub fn compile(self) -> Result<StepTime> {
         let measured = |operators: &[OperatorTable], by| -> Result<Vec<Term>> {
             let scaled = |operator: &OperatorTable| Curve::sum(&[(operator.count, &operator.curve)]);

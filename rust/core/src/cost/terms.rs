@@ -1,4 +1,5 @@
-//! The operators of a step by name: what a compiled [`StepTime`](super::StepTime) sums up, and what it explains itself with.
+//! The operators of a step by name: what a compiled [`StepTime`](super::StepTime) sums up, and what it explains itself
+//! with.
 
 use super::curve::Curve;
 use super::provenance::Provenance;

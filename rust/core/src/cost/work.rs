@@ -1,11 +1,11 @@
-//! Operations and bytes of a step (`planner.md` 4.2), for energy and for checks against the peak rates.
+//! Operations and bytes of a step, for energy and for checks against the peak rates.
 
 use super::experts::Routing;
 use super::formats::{KvFormat, Role, WeightFormat};
 use super::matrices::{Cut, Matrix, layer_matrices};
 use super::model::{Attention, Ffn, Layers, Model};
+use super::shape::StepShape;
 use super::sizes::kv_bytes;
-use super::step::StepShape;
 
 /// What a step computes and moves on all GPUs of the engine, for energy.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -73,8 +73,8 @@ impl WorkModel {
         self.activation_bytes_per_token += 2.0 * count * used * (matrix.rows + matrix.columns) as f64;
     }
 
-    /// Work of one step of data-parallel ranks together (`shapes`: one per rank). Each rank reads its own copy of all weights but
-    /// the experts, which are spread over the ranks: one that tokens of several ranks touch is read once.
+    /// Work of one step of data-parallel ranks together (`shapes`: one per rank). Each rank reads its own copy of all
+    /// weights but the experts, which are spread over the ranks: one that tokens of several ranks touch is read once.
     pub fn of(&self, shapes: impl IntoIterator<Item = StepShape>) -> Work {
         let mut total = Work::default();
         let mut tokens = 0.0;

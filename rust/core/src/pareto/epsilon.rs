@@ -1,11 +1,12 @@
 //! Thin a front to a cover: one representative per box, and no row is better than a kept one by more than a box.
 //!
-//! The boxes that no other box dominates are found like a front of rows. A row in such a box that no row of its box dominates
-//! is on the true front, because a row that dominates it lies in the same box or in a better one
-//! (the epsilon-Pareto set of Laumanns, Thiele, Deb and Zitzler 2002).
+//! The boxes that no other box dominates are found like a front of rows. A row in such a box that no row of its box
+//! dominates is on the true front, because a row that dominates it lies in the same box or in a better one (the
+//! epsilon-Pareto set of Laumanns, Thiele, Deb and Zitzler 2002).
 
 use super::Keep;
-use super::front::{front, push_kept};
+use super::front::front;
+use super::keyed::push_kept;
 use super::keys::Rows;
 
 /// The representatives: per box the lexicographically best row, and the rows equal to it as `keep` says.

@@ -1,10 +1,12 @@
-//! Four and more objectives: rows sorted by the sum of their ranks are tested against the front so far, sixteen at a time.
+//! The exact front: sweeps for up to three objectives; for more, rows sorted by the sum of their ranks are tested
+//! against the front so far, sixteen at a time.
 //!
 //! Dense ranks make the sum exact, so a dominating row always comes first and a row once on the front stays there
 //! (sort-filter-skyline, Chomicki et al. 2003). O(n d log n) plus, at worst, n times the size of the front.
 
 use super::Keep;
-use super::front::{Keyed, push_kept};
+use super::keyed::{Keyed, push_kept};
+use super::sweep;
 
 /// Front rows compared at once; a block is stored objective by objective so that the comparison becomes vector code.
 const LANES: usize = 16;
@@ -47,8 +49,18 @@ impl Blocks {
     }
 }
 
+/// The exact front of rows with their keys, by the algorithm for that many objectives.
+pub(super) fn exact(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
+    match d {
+        1 => sweep::minimum(keyed, keep),
+        2 => sweep::plane(keyed, keep),
+        3 => sweep::space(keyed, keep),
+        _ => blocks(keyed, d, keep),
+    }
+}
+
 /// The rows of the front.
-pub(super) fn blocks(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
+fn blocks(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
     let ranks = dense_ranks(&keyed.keys, keyed.rows.len(), d);
     let row = |position: u32| &ranks[position as usize * d..][..d];
     let mut sorted: Vec<(i64, u32)> = (0..keyed.rows.len() as u32)

@@ -2,18 +2,13 @@
 //!
 //! The front of a union is the front of the parts' fronts, so any split gives the same rows.
 
+use super::filter::exact;
+use super::keyed::Keyed;
 use super::keys::Rows;
-use super::{Keep, Options, filter, prefilter, sweep};
+use super::{Keep, Options, prefilter};
 
 /// Below this many rows a thread costs more than it saves.
 const ROWS_PER_THREAD: usize = 8192;
-
-/// Rows of a set with their keys beside them.
-#[derive(Default)]
-pub(super) struct Keyed {
-    pub(super) rows: Vec<u32>,
-    pub(super) keys: Vec<u64>,
-}
 
 /// Work on `threads` consecutive parts of `items` at once; the results in order.
 fn in_parts<T: Sync, R: Send>(items: &[T], threads: usize, work: &(impl Fn(&[T]) -> R + Sync)) -> Vec<R> {
@@ -33,13 +28,13 @@ pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) 
     let strong = prefilter::strong_rows(table, rows);
     let parts =
         in_parts(rows, threads.min(rows.len() / ROWS_PER_THREAD), &|part| prefilter::survivors(table, part, &strong));
-    let mut left = join(parts);
+    let mut left = Keyed::join(parts);
     let threads = threads.min(left.rows.len() / ROWS_PER_THREAD);
     // A sweep is mostly one sort, which fronts of the parts would only add to.
     if threads > 1 && d > 3 {
         // Equal rows may lie in two parts, so only the last round may choose among them.
         let rows = std::mem::take(&mut left.rows);
-        left = join(in_parts(&rows, threads, &|part| {
+        left = Keyed::join(in_parts(&rows, threads, &|part| {
             let mut keyed = Keyed { rows: part.to_vec(), keys: Vec::with_capacity(part.len() * d) };
             table.append_keys(part, &mut keyed.keys);
             let mut rows = exact(&keyed, d, Keep::All);
@@ -50,36 +45,6 @@ pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) 
         }));
     }
     exact(&left, d, keep)
-}
-
-fn join(parts: Vec<Keyed>) -> Keyed {
-    let mut parts = parts.into_iter();
-    let mut all = parts.next().unwrap_or_default();
-    for part in parts {
-        all.rows.extend(part.rows);
-        all.keys.extend(part.keys);
-    }
-    all
-}
-
-/// The exact front of rows with their keys, by the algorithm for that many objectives.
-pub(super) fn exact(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
-    match d {
-        1 => sweep::minimum(keyed, keep),
-        2 => sweep::plane(keyed, keep),
-        3 => sweep::space(keyed, keep),
-        _ => filter::blocks(keyed, d, keep),
-    }
-}
-
-/// Push the rows of one run of equal rows (ascending) that `keep` keeps.
-pub(super) fn push_kept(front: &mut Vec<u32>, run: impl DoubleEndedIterator<Item = u32>, keep: Keep) {
-    let mut run = run;
-    match keep {
-        Keep::All => front.extend(run),
-        Keep::First => front.extend(run.next()),
-        Keep::Last => front.extend(run.next_back()),
-    }
 }
 
 /// Call `work(rows of one group, threads)` for each group and join what it returns.

@@ -1,7 +1,7 @@
 //! Order-preserving keys: a smaller key is a better value, whatever the dtype and the direction.
 //!
-//! Integers keep all their bits (a float64 merges neighbors above 2^53), a direction is a bit flip (negation overflows for
-//! the smallest integer and for unsigned ones), and -0.0 equals 0.0. NaN is `u64::MAX`, worse than both infinities.
+//! Integers keep all their bits (a float64 merges neighbors above 2^53), a direction is a bit flip (negation overflows
+//! for the smallest integer and for unsigned ones), and -0.0 equals 0.0. NaN is `u64::MAX`, worse than both infinities.
 
 /// A number that can be an objective.
 pub trait Value: Copy + Send + Sync + 'static {
@@ -20,8 +20,9 @@ fn float_key(value: f64) -> u64 {
     if bits & SIGN == 0 { bits | SIGN } else { !bits }
 }
 
-/// Up to this many boxes on each side of zero are numbered. Beyond, a float is as coarse as its box, so it is its own box;
-/// with box numbers in the middle of the key space and the plain keys moved aside, the keys still grow with the value.
+/// Up to this many boxes on each side of zero are numbered. Beyond, a float is as coarse as its box, so it is its own
+/// box; with box numbers in the middle of the key space and the plain keys moved aside, the keys still grow with the
+/// value.
 const MOST_BOXES: i64 = 1 << 50;
 
 fn float_box(value: f64, eps: f64) -> u64 {

@@ -1,13 +1,14 @@
 //! Which rows of a table are not dominated: exact fronts for any number of objectives.
 //!
-//! Every value becomes an order-preserving `u64` key with the direction folded in (`keys`), so one set of algorithms serves
-//! all dtypes and nothing is widened to a float that cannot hold it. Rows that a few strong rows dominate are dropped first
-//! (`prefilter`); the rest goes through a sweep for up to three objectives (`sweep`) or a sorted block filter above
-//! (`filter`). The front of a union is the front of the fronts, so threads never change the answer.
+//! Every value becomes an order-preserving `u64` key with the direction folded in (`keys`), so one set of algorithms
+//! serves all dtypes and nothing is widened to a float that cannot hold it. Rows that a few strong rows dominate are
+//! dropped first (`prefilter`); the rest goes through a sweep for up to three objectives (`sweep`) or a sorted block
+//! filter above (`filter`). The front of a union is the front of the fronts, so threads never change the answer.
 
 mod epsilon;
 mod filter;
 mod front;
+mod keyed;
 mod keys;
 mod prefilter;
 mod sweep;

@@ -1,10 +1,11 @@
 //! Drop most dominated rows before anything is sorted: test every row against a few rows that dominate a lot.
 //!
-//! They are the rows of a sample's front with the largest share of the sample's rank space behind them. How they are chosen
-//! decides the speed, never the answer: only rows that are truly dominated go.
+//! They are the rows of a sample's front with the largest share of the sample's rank space behind them. How they are
+//! chosen decides the speed, never the answer: only rows that are truly dominated go.
 
 use super::Keep;
-use super::front::{Keyed, exact};
+use super::filter::exact;
+use super::keyed::Keyed;
 use super::keys::Rows;
 
 /// Fewer rows are sorted faster than they are sampled.

@@ -1,4 +1,5 @@
-//! Sweeps for one, two and three objectives: sort lexicographically, so that a row can only be dominated by an earlier one.
+//! Sweeps for one, two and three objectives: sort lexicographically, so that a row can only be dominated by an earlier
+//! one.
 //!
 //! In the plane the best second objective so far decides. In space the earlier rows' (second, third) objectives form a
 //! staircase kept in an ordered map (Kung, Luccio and Preparata 1975). O(n log n).
@@ -6,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Keep;
-use super::front::{Keyed, push_kept};
+use super::keyed::{Keyed, push_kept};
 
 /// One objective: the rows with the least key.
 pub(super) fn minimum(keyed: &Keyed, keep: Keep) -> Vec<u32> {

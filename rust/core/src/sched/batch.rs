@@ -1,8 +1,8 @@
 //! Forming one step, in the order of vLLM's V1 scheduler.
 //!
-//! Running requests come first: each gets the tokens it misses, within the budget. One that gets no block makes the request
-//! with the largest key give way (under FCFS: the last admitted). Then, unless somebody just gave way, waiting requests enter
-//! until slots or tokens run out or the first one does not fit.
+//! Running requests come first: each gets the tokens it misses, within the budget. One that gets no block makes the
+//! request with the largest key give way (under FCFS: the last admitted). Then, unless somebody just gave way, waiting
+//! requests enter until slots or tokens run out or the first one does not fit.
 
 use super::check::check_time;
 use super::job::State;
@@ -57,8 +57,9 @@ impl Scheduler {
         self.note_steadiness(stop, num_continued, batch);
     }
 
-    /// The running request that gives way when blocks run out: the largest key. Where keys are sizes it is looked for first
-    /// among those preempted fewer than `max_preemptions` times: the longest would be computed again and again. O(running).
+    /// The running request that gives way when blocks run out: the largest key. Where keys are sizes it is looked for
+    /// first among those preempted fewer than `max_preemptions` times: the longest would be computed again and again.
+    /// O(running).
     pub fn victim(&self) -> Option<RequestIndex> {
         self.candidates().max_by_key(|&request| self.victim_key(request))
     }
@@ -181,8 +182,8 @@ impl Scheduler {
         self.enqueue(request);
     }
 
-    /// Evict running requests for waiting ones that are so much shorter that computing the victim again pays. Stops where the
-    /// FIFO share will choose: the oldest waits for a slot of its own. O(running + log n) for each eviction.
+    /// Evict running requests for waiting ones that are so much shorter that computing the victim again pays. Stops
+    /// where the FIFO share will choose: the oldest waits for a slot of its own. O(running + log n) for each eviction.
     fn take_slots(&mut self, limits: &Limits, kv: &mut impl KvCache, batch: &mut Batch) {
         let mut share = self.share;
         while self.running_and_promised() == u64::from(limits.slots) {

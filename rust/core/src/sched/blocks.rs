@@ -24,7 +24,8 @@ impl CountedBlocks {
         Self { block_size: block_size.max(1), num_free: 0, requests: Vec::new() }
     }
 
-    /// A new request, or new knowledge of how much of its prompt is cached; whole cached blocks are shared and cost nothing.
+    /// A new request, or new knowledge of how much of its prompt is cached; whole cached blocks are shared and cost
+    /// nothing.
     pub(crate) fn set_cached(&mut self, request: RequestIndex, cached_tokens: u32) {
         let index = request as usize;
         if index >= self.requests.len() {

@@ -51,8 +51,8 @@ impl Job {
         self.num_sampled > 0 && self.num_missing() == 1
     }
 
-    /// Output tokens that are left if the estimate holds. An estimate that was outlived is doubled until it is larger than
-    /// what came, so the result is never below 1.
+    /// Output tokens that are left if the estimate holds. An estimate that was outlived is doubled until it is larger
+    /// than what came, so the result is never below 1.
     pub fn expected_remaining(&self) -> u64 {
         let sampled = u64::from(self.num_sampled);
         let mut estimate = u64::from(self.estimate.max(1));

@@ -1,7 +1,8 @@
 //! The decision log: every call and every answer as rows of integers, and their replay.
 //!
-//! A row is a kind and five numbers. Calls come with what the cache answered while a batch was formed, so that a log holds all
-//! that a decision depended on: [`replay`] makes a fresh scheduler, repeats the calls and compares every answer.
+//! A row is a kind and five numbers. Calls come with what the cache answered while a batch was formed, so that a log
+//! holds all that a decision depended on: [`replay`] makes a fresh scheduler, repeats the calls and compares every
+//! answer.
 
 use super::options::{MICRO, Options, PolicyKind, Preempt, micro};
 use super::request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled};
@@ -163,7 +164,8 @@ struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// The next row if it is of this kind and about this request; else the replay will differ from the log and say where.
+    /// The next row if it is of this kind and about this request; else the replay will differ from the log and say
+    /// where.
     fn next(&mut self, kind: i64, request: RequestIndex) -> Option<Row> {
         let row = self.rows.get(self.at).filter(|row| row[0] == kind && row[1] == i64::from(request)).copied();
         self.at += 1;

@@ -1,4 +1,5 @@
-//! The scheduler as an engine outside this crate sees it: requests by the engine's own 64-bit ids, free KV blocks as a number.
+//! The scheduler as an engine outside this crate sees it: requests by the engine's own 64-bit ids, free KV blocks as a
+//! number.
 //!
 //! Calls about many requests check everything first and change nothing if one row is wrong.
 

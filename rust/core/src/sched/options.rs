@@ -58,18 +58,20 @@ impl Preempt {
 pub struct Options {
     /// Order of the waiting requests.
     pub policy: PolicyKind,
-    /// Share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. FCFS has no use for it.
+    /// Share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. FCFS has no use for
+    /// it.
     pub fifo_share: f64,
     /// Whether slots are taken from running requests.
     pub preempt: Preempt,
     /// Evict only if `victim_remaining > (new_remaining + victim_recompute) * preempt_gain`; at least 1.
     pub preempt_gain: f64,
-    /// How often one request may be evicted for a shorter one. Under SRPT the victim for blocks, too, is looked for first
-    /// among requests below this number.
+    /// How often one request may be evicted for a shorter one. Under SRPT the victim for blocks, too, is looked for
+    /// first among requests below this number.
     pub max_preemptions: u32,
     /// Work of one prompt token in output tokens.
     pub prefill_weight: f64,
-    /// Expected output of a request without an estimate while no request has finished yet; then their mean output is taken.
+    /// Expected output of a request without an estimate while no request has finished yet; then their mean output is
+    /// taken.
     pub unknown_output_tokens: u32,
 }
 

@@ -1,15 +1,15 @@
 //! A heap whose entries can be found: 4-ary, over integer keys, with a table of positions.
 //!
-//! Four children per node make the tree half as deep as a binary heap and keep siblings in one or two cache lines. The position
-//! table turns cancel and change of key into O(log n); a list would need O(n).
+//! Four children per node make the tree half as deep as a binary heap and keep siblings in one or two cache lines. The
+//! position table turns cancel and change of key into O(log n); a list would need O(n).
 
 use super::request::RequestIndex;
 
 const ARITY: usize = 4;
 const ABSENT: u32 = u32::MAX;
 
-/// Requests by key, smallest first. Keys are unique in practice (they end in the order of submission); equal keys come out in
-/// an order that depends on the history alone.
+/// Requests by key, smallest first. Keys are unique in practice (they end in the order of submission); equal keys come
+/// out in an order that depends on the history alone.
 #[derive(Debug, Clone, Default)]
 pub struct Queue<K> {
     nodes: Vec<(K, RequestIndex)>,

@@ -1,4 +1,5 @@
-//! What goes in and out of the scheduler: requests, limits of a step, the engine's cache, the batch. All of it plain data.
+//! What goes in and out of the scheduler: requests, limits of a step, the engine's cache, the batch. All of it plain
+//! data.
 
 /// Dense handle of a request inside one scheduler; reused after the request has finished or was cancelled.
 pub type RequestIndex = u32;
@@ -23,7 +24,8 @@ pub struct Limits {
     pub slots: u32,
     /// Most tokens computed in the step, over all requests.
     pub token_budget: u32,
-    /// Whether a prompt may be cut to fit the budget. Without it a prompt that is longer than the budget is never admitted.
+    /// Whether a prompt may be cut to fit the budget. Without it a prompt that is longer than the budget is never
+    /// admitted.
     pub chunked_prefill: bool,
     /// Whether admission takes blocks for the whole prompt, not only for its first chunk; keeps half-read prompts from
     /// evicting each other.
@@ -39,7 +41,8 @@ impl Limits {
 
 /// The engine's KV cache, asked while a batch is formed.
 ///
-/// When a request finishes or is cancelled its engine frees the blocks itself; [`KvCache::release`] is only for preemption.
+/// When a request finishes or is cancelled its engine frees the blocks itself; [`KvCache::release`] is only for
+/// preemption.
 pub trait KvCache {
     /// Prompt tokens of `request` whose KV is resident; asked when its admission is tried.
     fn cached_tokens(&mut self, request: RequestIndex) -> u32;

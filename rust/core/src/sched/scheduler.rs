@@ -68,8 +68,8 @@ impl Scheduler {
         self.submit_cached(request, 0)
     }
 
-    /// [`Scheduler::submit`] for a request of which `cached_tokens` prompt tokens are known to be in the cache now. This
-    /// only places it in the queue; the cache is asked again at admission.
+    /// [`Scheduler::submit`] for a request of which `cached_tokens` prompt tokens are known to be in the cache now.
+    /// This only places it in the queue; the cache is asked again at admission.
     pub fn submit_cached(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         self.check(&request, cached_tokens)?;
         let estimate = request.expected_output_tokens.unwrap_or_else(|| self.usual_output_tokens());
@@ -128,8 +128,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Tell that a running request has computed `num_computed` more tokens and sampled `num_sampled` more, in one step or in
-    /// a stretch of decode steps (then both are the number of steps). O(1).
+    /// Tell that a running request has computed `num_computed` more tokens and sampled `num_sampled` more, in one step
+    /// or in a stretch of decode steps (then both are the number of steps). O(1).
     pub fn advance(&mut self, request: RequestIndex, num_computed: u32, num_sampled: u32) -> Result<()> {
         self.check_advance(request, num_computed, num_sampled)?;
         let job = &mut self.jobs[request as usize];
@@ -171,7 +171,8 @@ impl Scheduler {
         self.job(request).map(|job| (self.policy.rank(job), job.sequence))
     }
 
-    /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted before.
+    /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted
+    /// before.
     pub fn record(&mut self, on: bool) {
         self.log = on.then(|| log::options_rows(&self.options).to_vec());
     }
@@ -192,9 +193,9 @@ impl Scheduler {
     }
 
     /// How many more steps would repeat the last batch, every request decoding one token, if nothing finishes, is
-    /// cancelled or updated and the cache has room for the new tokens. 0 if the last batch was not such a batch; `u32::MAX` if
-    /// there is no end. Falls to 0 on an arrival that could change the next batch, and stays when it could not (no slot is
-    /// free). O(1); valid between a `next_batch` and the next.
+    /// cancelled or updated and the cache has room for the new tokens. 0 if the last batch was not such a batch;
+    /// `u32::MAX` if there is no end. Falls to 0 on an arrival that could change the next batch, and stays when it
+    /// could not (no slot is free). O(1); valid between a `next_batch` and the next.
     pub fn steady_steps(&self) -> u32 {
         self.steady_steps
     }

@@ -1,9 +1,10 @@
 //! The guaranteed FIFO share: every so many admissions the oldest waiting request goes first, whatever the policy says.
 //!
-//! A credit in millionths grows by the share with each admission; when it would reach one, the oldest is admitted and one is
-//! taken off. Among any `n` admissions at least `floor(n * share)` are thus of the oldest, so a request that arrives as number
-//! `r` in the queue sees fewer than `r * ceil(1 / share)` others admitted before it. Re-admissions after a preemption keep a
-//! credit of their own: a request that is evicted again and again must not use up the turns of those that never ran.
+//! A credit in millionths grows by the share with each admission; when it would reach one, the oldest is admitted and
+//! one is taken off. Among any `n` admissions at least `floor(n * share)` are thus of the oldest, so a request that
+//! arrives as number `r` in the queue sees fewer than `r * ceil(1 / share)` others admitted before it. Re-admissions
+//! after a preemption keep a credit of their own: a request that is evicted again and again must not use up the turns
+//! of those that never ran.
 
 use super::options::MICRO;
 

@@ -16,8 +16,8 @@ impl<'a> StepClock<'a> {
         Self { step_time, host_ns: options.host_ns as f64, overlap_host: options.overlap_host }
     }
 
-    /// Nanoseconds of `num_steps` steps, the first with `shapes` (one per data-parallel rank). More than one step means a single
-    /// rank that only decodes: each step finds one more token of context per request.
+    /// Nanoseconds of `num_steps` steps, the first with `shapes` (one per data-parallel rank). More than one step means
+    /// a single rank that only decodes: each step finds one more token of context per request.
     pub(super) fn span_ns(&self, shapes: &[StepShape], num_steps: u64) -> f64 {
         match shapes {
             [shape] if num_steps > 1 => self.run_ns(shape, num_steps),
@@ -40,8 +40,8 @@ impl<'a> StepClock<'a> {
         low
     }
 
-    /// Operations and bytes of the same steps. Both grow evenly with the context, so the mean of first and last step is exact
-    /// as long as no attention window fills up on the way.
+    /// Operations and bytes of the same steps. Both grow evenly with the context, so the mean of first and last step is
+    /// exact as long as no attention window fills up on the way.
     pub(super) fn work(&self, shapes: &[StepShape], num_steps: u64) -> Work {
         let at = |later| self.step_time.lockstep_work(shapes.iter().map(|shape| after(shape, later)));
         let first = at(0);

@@ -13,11 +13,12 @@ use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepTime;
 
-/// Serve `trace` with the service `options` whose engines take `step_time`; fill `rows`, return the totals of each replica.
+/// Serve `trace` with the service `options` whose engines take `step_time`; fill `rows`, return the totals of each
+/// replica.
 ///
-/// A replica advances only when the router has to look at it, and a stretch of equal decode steps is one event, so the cost is
-/// O(requests x (replicas + log n) + events x running). `stop` is asked every few milliseconds; once it says true the call
-/// ends with [`crate::Error::Interrupted`].
+/// A replica advances only when the router has to look at it, and a stretch of equal decode steps is one event, so the
+/// cost is O(requests x (replicas + log n) + events x running). `stop` is asked every few milliseconds; once it says
+/// true the call ends with [`crate::Error::Interrupted`].
 pub fn simulate(
     rows: &mut Rows<'_>,
     trace: &Trace<'_>,

@@ -1,8 +1,8 @@
 //! One machine, known sizes: what queueing theory describes, run through the scheduler that serves requests.
 //!
-//! A job is a request of one prompt token whose output is its work; the engine has one slot, a step costs one unit per unit of
-//! work, and progress survives a preemption for free. Time jumps from event to event, so a job costs two steps whatever its
-//! size.
+//! A job is a request of one prompt token whose output is its work; the engine has one slot, a step costs one unit per
+//! unit of work, and progress survives a preemption for free. Time jumps from event to event, so a job costs two steps
+//! whatever its size.
 
 use crate::sched::{Batch, Limits, Options, Request, Scheduler, Stats, Unlimited};
 use crate::{Error, Result};
@@ -12,8 +12,8 @@ pub const MAX_SIZE: i64 = i32::MAX as i64;
 
 /// Run jobs on one machine and write when each completes.
 ///
-/// `completion`, `release` and `size` are in the same unit and of the same length, in any order of release; equal releases
-/// count as arriving in order of index. O(n log n).
+/// `completion`, `release` and `size` are in the same unit and of the same length, in any order of release; equal
+/// releases count as arriving in order of index. O(n log n).
 pub fn simulate_jobs(completion: &mut [i64], release: &[i64], size: &[i64], options: Options) -> Result<Stats> {
     check(completion, release, size)?;
     let mut order: Vec<u32> = (0..release.len() as u32).collect();

@@ -1,9 +1,10 @@
 //! KV blocks of one pool: what each request holds, and which prompt prefixes stay resident for later requests.
 //!
-//! A trace names the content of its prompts by one hash per `hash_block_tokens` tokens. Such a segment is the unit of sharing
-//! here, so a request costs O(segments), not O(tokens); eviction still takes single blocks, from the end of the least recently
-//! used segment, as an engine that frees and evicts block by block does (vLLM V1). A prefix can be hit by every batch that is
-//! formed after the one that computes it. Generated tokens are never shared: traces do not name them.
+//! A trace names the content of its prompts by one hash per `hash_block_tokens` tokens. Such a segment is the unit of
+//! sharing here, so a request costs O(segments), not O(tokens); eviction still takes single blocks, from the end of the
+//! least recently used segment, as an engine that frees and evicts block by block does (vLLM V1). A prefix can be hit
+//! by every batch that is formed after the one that computes it. Generated tokens are never shared: traces do not name
+//! them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -138,8 +139,8 @@ impl<'a> KvBlocks<'a> {
         num_tokens.div_ceil(self.block_size).saturating_sub(held.shared_blocks + held.private_blocks)
     }
 
-    /// Prompt tokens of `hashes` that are resident; at least one token of the prompt is never counted, since an engine must
-    /// compute something to sample from.
+    /// Prompt tokens of `hashes` that are resident; at least one token of the prompt is never counted, since an engine
+    /// must compute something to sample from.
     pub fn resident_tokens(&self, prompt_tokens: u32, hashes: &[i64]) -> u32 {
         if hashes.is_empty() { 0 } else { self.hit(prompt_tokens, hashes).blocks * self.block_size }
     }
@@ -206,8 +207,8 @@ impl<'a> KvBlocks<'a> {
         }
     }
 
-    /// Reference the first `used` blocks of a segment. The others become free if nobody else references it, so that a request
-    /// never holds more than its own tokens need.
+    /// Reference the first `used` blocks of a segment. The others become free if nobody else references it, so that a
+    /// request never holds more than its own tokens need.
     fn reference(&mut self, slot: u32, used: u32) {
         if self.segments[slot as usize].references == 0 {
             self.unlink(slot);
@@ -268,8 +269,8 @@ impl<'a> KvBlocks<'a> {
         self.slot_of.insert(hash, slot);
     }
 
-    /// Make the segments that `num_tokens` computed tokens complete resident, so that other requests find them. Blocks that
-    /// another request made resident meanwhile are read from there, and the own copies returned.
+    /// Make the segments that `num_tokens` computed tokens complete resident, so that other requests find them. Blocks
+    /// that another request made resident meanwhile are read from there, and the own copies returned.
     pub fn publish(&mut self, request: RequestIndex, num_tokens: u32) {
         let mut held = self.held[request as usize];
         while let Some(&hash) = held.hashes.get(held.whole_segments as usize) {

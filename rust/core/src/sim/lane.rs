@@ -2,23 +2,13 @@
 
 use super::kv::KvBlocks;
 use super::options::Options;
-use super::result::Totals;
+use super::result::{Outcome, Totals};
 use super::router::Load;
 use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepShape;
 use crate::sched::log::Row;
 use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Scheduler};
-
-/// What is told about one request in the end. Times are -1 until they are known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
-    pub(super) scheduled_ns: i64,
-    pub(super) first_token_ns: i64,
-    pub(super) finish_ns: i64,
-    pub(super) preemptions: u32,
-    pub(super) cached_tokens: u32,
-}
 
 const NOTHING: Outcome =
     Outcome { scheduled_ns: -1, first_token_ns: -1, finish_ns: -1, preemptions: 0, cached_tokens: 0 };
@@ -43,8 +33,8 @@ impl Active {
         self.prompt_tokens + self.generated
     }
 
-    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end of a
-    /// recomputation may look the same, and is.
+    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end
+    /// of a recomputation may look the same, and is.
     fn decodes(&self, computed: u32) -> bool {
         self.generated > 0 && computed + 1 == self.known_tokens()
     }
@@ -99,8 +89,8 @@ impl KvCache for PoolView<'_, '_> {
 impl Lane {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let slots = options.limits.slots.div_ceil(options.pipeline);
-        // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks of the
-        // other, none would ever sample.
+        // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks
+        // of the other, none would ever sample.
         let reserve_full_prompt = options.limits.reserve_full_prompt || options.pipeline > 1;
         let mut scheduler = Scheduler::new(options.scheduler)?;
         scheduler.record(options.record);

@@ -1,9 +1,9 @@
 //! What happens to a request trace on a serving configuration: a discrete-event simulator.
 //!
-//! Replicas behind a router batch continuously, with chunked prefill under a token budget, over KV blocks with prefix hits and
-//! preemption by recomputation. Every decision about who runs is taken by [`crate::sched`], the time of every step by
-//! [`crate::cost::StepTime`]; this module owns time, cache and bookkeeping. Time is integer nanoseconds, a fraction of one is
-//! carried from step to step, and equal input gives equal output.
+//! Replicas behind a router batch continuously, with chunked prefill under a token budget, over KV blocks with prefix
+//! hits and preemption by recomputation. Every decision about who runs is taken by [`crate::sched`], the time of every
+//! step by [`crate::cost::StepTime`]; this module owns time, cache and bookkeeping. Time is integer nanoseconds, a
+//! fraction of one is carried from step to step, and equal input gives equal output.
 
 mod clock;
 mod engine;

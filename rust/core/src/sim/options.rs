@@ -1,4 +1,5 @@
-//! What a simulated service is made of: how many engines, how each is cut, how much cache it has and by which rules it serves.
+//! What a simulated service is made of: how many engines, how each is cut, how much cache it has and by which rules it
+//! serves.
 
 use super::router::Router;
 use crate::sched;

@@ -1,14 +1,14 @@
 //! One engine: its lanes, its KV pools and the batches in flight.
 //!
-//! Data-parallel ranks have a pool and a scheduler each and step together. A pipeline of p stages keeps p batches in flight,
-//! each with its own lane of requests (vLLM's virtual engines) over the shared pool; a batch passes the stages in order, each
-//! for an equal share of its step time, and waits behind the batch before it. So a lone batch leaves p - 1 stages idle, equal
-//! batches fill all of them, and a long prefill delays every decode behind it.
+//! Data-parallel ranks have a pool and a scheduler each and step together. A pipeline of p stages keeps p batches in
+//! flight, each with its own lane of requests (vLLM's virtual engines) over the shared pool; a batch passes the stages
+//! in order, each for an equal share of its step time, and waits behind the batch before it. So a lone batch leaves p -
+//! 1 stages idle, equal batches fill all of them, and a long prefill delays every decode behind it.
 //!
-//! Equal decode steps form a stretch, which is planned as long as possible and cut when a request arrives that could change the
-//! next batch. A stretch of a single lane is one flight. The time of ranks in lockstep has no closed form, and the batches of
-//! a pipeline meet in its stages, so there each step is a flight, but schedulers and books are left alone until the stretch
-//! ends.
+//! Equal decode steps form a stretch, which is planned as long as possible and cut when a request arrives that could
+//! change the next batch. A stretch of a single lane is one flight. The time of ranks in lockstep has no closed form,
+//! and the batches of a pipeline meet in its stages, so there each step is a flight, but schedulers and books are left
+//! alone until the stretch ends.
 
 use super::clock::{StepClock, advance};
 use super::group::{Event, Flight, Group};
@@ -240,9 +240,9 @@ impl<'a> Replica<'a> {
         }
     }
 
-    /// Nothing fits beside the other batches in flight: try again when one of them ends. With none in flight, somebody has just
-    /// given way to itself, because a prefix that it shared with a request that left holds more than it uses; then it starts
-    /// again at once, after the lanes that wait to launch.
+    /// Nothing fits beside the other batches in flight: try again when one of them ends. With none in flight, somebody
+    /// has just given way to itself, because a prefix that it shared with a request that left holds more than it uses;
+    /// then it starts again at once, after the lanes that wait to launch.
     fn wait_for_others(&mut self, index: usize, now_ns: u64) -> Result<()> {
         let first_end_ns = self.groups.iter().filter_map(|group| group.flight).map(|flight| flight.end_ns).min();
         let after_others_ns = now_ns + u64::from(self.groups.len() > 1);

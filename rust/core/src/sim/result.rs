@@ -1,7 +1,16 @@
 //! What a simulation tells: one row per request, written into the caller's arrays, and totals.
 
-use super::lane::Outcome;
 use crate::{Error, Result};
+
+/// What is told about one request in the end. Times are -1 until they are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) scheduled_ns: i64,
+    pub(super) first_token_ns: i64,
+    pub(super) finish_ns: i64,
+    pub(super) preemptions: u32,
+    pub(super) cached_tokens: u32,
+}
 
 /// Per-request results to fill, one element per request of the trace. Times are -1 for a request that was turned away.
 pub struct Rows<'a> {

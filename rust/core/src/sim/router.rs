@@ -10,8 +10,8 @@ pub enum Router {
     /// Fewest unfinished requests; then the fewest prompt tokens among them.
     #[default]
     LeastLoaded,
-    /// Fewest prompt tokens of unfinished requests after adding those that this request would have to compute there, so that
-    /// a resident prefix attracts and a queue repels.
+    /// Fewest prompt tokens of unfinished requests after adding those that this request would have to compute there, so
+    /// that a resident prefix attracts and a queue repels.
     PrefixAffinity,
 }
 
@@ -38,8 +38,8 @@ impl Router {
         }
     }
 
-    /// The replica for the request number `turn`. `load` tells a replica's load, `uncached` how many prompt tokens of the
-    /// request it would have to compute.
+    /// The replica for the request number `turn`. `load` tells a replica's load, `uncached` how many prompt tokens of
+    /// the request it would have to compute.
     pub fn choose(
         self,
         turn: usize,

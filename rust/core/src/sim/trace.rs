@@ -5,8 +5,8 @@ use crate::{Error, Result};
 /// Latest time that a simulation handles, about 146 years: sums of two times stay inside 64 bits.
 pub(crate) const MAX_TIME_NS: u64 = 1 << 62;
 
-/// Content of the prompts: request `i` has the ids `ids[offsets[i]..offsets[i + 1]]`, one per `block_tokens` prompt tokens
-/// from its start; equal ids mean an equal prefix.
+/// Content of the prompts: request `i` has the ids `ids[offsets[i]..offsets[i + 1]]`, one per `block_tokens` prompt
+/// tokens from its start; equal ids mean an equal prefix.
 #[derive(Debug, Clone, Copy)]
 pub struct PrefixHashes<'a> {
     /// One more than there are requests.

@@ -121,8 +121,8 @@ impl StepTime {
         detached(py, || tables.compile()).map(Self::new)
     }
 
-    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in nanoseconds
-    /// and bytes per nanosecond; `host_ns` the numbers of `linear`.
+    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in
+    /// nanoseconds and bytes per nanosecond; `host_ns` the numbers of `linear`.
     #[staticmethod]
     fn fit(
         py: Python<'_>,

@@ -65,8 +65,8 @@ impl Target<'_> {
         }
     }
 
-    /// Attention of `count` layers sampled on the grids of this module. With a `group` of query heads per key-value head,
-    /// chunks and decodes share a kernel.
+    /// Attention of `count` layers sampled on the grids of this module. With a `group` of query heads per key-value
+    /// head, chunks and decodes share a kernel.
     fn sampled(
         &self,
         count: f64,

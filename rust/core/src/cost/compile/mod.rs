@@ -1,8 +1,8 @@
 //! Step time of a model on a system from the fitted operators of that system.
 //!
-//! Every matrix of a layer (`matrices.rs`) is one product per step; norms, rotary and activations are streams through memory;
-//! attention is sampled on grids; collectives follow the layout. What depends on tokens alone is sampled at knots once, so a
-//! compile asks for about a thousand operator times and takes well under a millisecond.
+//! Every matrix of a layer (`matrices.rs`) is one product per step; norms, rotary and activations are streams through
+//! memory; attention is sampled on grids; collectives follow the layout. What depends on tokens alone is sampled at
+//! knots once, so a compile asks for about a thousand operator times and takes well under a millisecond.
 
 mod attention;
 mod products;
@@ -69,8 +69,8 @@ impl Target<'_> {
         (ns, provenance)
     }
 
-    /// As [`Self::ask`], but no faster than the peak rates allow: tables of small operators hit the cache, and beyond their edge
-    /// a ratio below one would be kept.
+    /// As [`Self::ask`], but no faster than the peak rates allow: tables of small operators hit the cache, and beyond
+    /// their edge a ratio below one would be kept.
     fn ask_possible<O: Operator>(&self, operator: &O, flops: f64, rate: f64, bytes: f64) -> (f64, Provenance) {
         let (ns, provenance) = self.ask(operator);
         let least = 1e9 * (flops / rate).max(bytes / self.operators.peak().memory_bandwidth);
@@ -137,8 +137,9 @@ impl Target<'_> {
         Ok(terms)
     }
 
-    /// Two all-reduces per layer between tensor ranks. Where experts span data-parallel ranks, their tokens are dispatched and
-    /// combined instead: by gather and scatter of all tokens or by a sparse exchange, whichever is faster.
+    /// Two all-reduces per layer between tensor ranks. Where experts span data-parallel ranks, their tokens are
+    /// dispatched and combined instead: by gather and scatter of all tokens or by a sparse exchange, whichever is
+    /// faster.
     fn collectives(&self, run: &Layers, count: f64) -> Result<Vec<Term>> {
         let (hidden, layout) = (self.hidden(), self.layout);
         let shared = matches!(run.ffn, Ffn::Moe { .. }) && layout.data > 1;

@@ -51,9 +51,9 @@ impl Target<'_> {
         self.ask_possible(gemm, 2.0 * m * n * k, self.operators.peak().flops(format), bytes)
     }
 
-    /// One product. Block-scaled tables were measured one launch at a time: up to some hundred tokens they show 60 to 280 us of
-    /// host time, which the CUDA graphs of a serving engine hide. There a product with a scale per tensor, after a stream that
-    /// quantizes its input, is the better witness.
+    /// One product. Block-scaled tables were measured one launch at a time: up to some hundred tokens they show 60 to
+    /// 280 us of host time, which the CUDA graphs of a serving engine hide. There a product with a scale per tensor,
+    /// after a stream that quantizes its input, is the better witness.
     fn product(&self, gemm: Gemm) -> (f64, Provenance) {
         let own = self.gemm(&gemm);
         if gemm.format != WeightFormat::Fp8Block {
@@ -65,8 +65,8 @@ impl Target<'_> {
         if borrowed.0 < own.0 { borrowed } else { own }
     }
 
-    /// Experts of the most loaded rank. The tables route evenly, so `pairs` token-expert pairs touch as many experts; uniform
-    /// routing touches fewer, which saves weight reads in the same proportion.
+    /// Experts of the most loaded rank. The tables route evenly, so `pairs` token-expert pairs touch as many experts;
+    /// uniform routing touches fewer, which saves weight reads in the same proportion.
     fn experts(&self, moe: &Moe, routing: &Routing, tokens: f64) -> (f64, Provenance) {
         let pairs = tokens * routing.imbalance(tokens) * moe.top_k / moe.expert;
         let (held, touched) = (moe.num_experts / moe.expert, routing.touched(tokens));

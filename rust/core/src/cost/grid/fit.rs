@@ -1,8 +1,9 @@
 //! Least-squares fit of a grid to scattered rows.
 //!
-//! Minimizes the squared misfit of the rows plus a small penalty on the bend of the grid along each axis, which fills knots
-//! without rows from their neighbors. Rows are reweighted so that the absolute misfit counts, not its square: timings have
-//! outliers. Matrix-free conjugate gradients in a fixed order, so the result does not depend on threads or libraries.
+//! Minimizes the squared misfit of the rows plus a small penalty on the bend of the grid along each axis, which fills
+//! knots without rows from their neighbors. Rows are reweighted so that the absolute misfit counts, not its square:
+//! timings have outliers. Matrix-free conjugate gradients in a fixed order, so the result does not depend on threads or
+//! libraries.
 
 use super::Grid;
 use crate::{Error, Result};

@@ -1,7 +1,8 @@
 //! Multilinear interpolation on a rectilinear grid of up to six axes, and its least-squares fit to scattered rows.
 //!
-//! The cost model keeps what a formula cannot know as the logarithm of measured over analytic time on such a grid. Outside its
-//! axes a grid holds the value at the edge: a ratio that is constant keeps the analytic growth, and can never turn a time negative.
+//! The cost model keeps what a formula cannot know as the logarithm of measured over analytic time on such a grid.
+//! Outside its axes a grid holds the value at the edge: a ratio that is constant keeps the analytic growth, and can
+//! never turn a time negative.
 
 mod fit;
 
@@ -88,8 +89,8 @@ impl Grid {
         Ok(())
     }
 
-    /// The value at `point`, which has one coordinate per axis. A coordinate that is outside or NaN counts as the nearest (lowest)
-    /// knot of its axis. O(2^axes), no allocation.
+    /// The value at `point`, which has one coordinate per axis. A coordinate that is outside or NaN counts as the
+    /// nearest (lowest) knot of its axis. O(2^axes), no allocation.
     pub fn at(&self, point: &[f64]) -> Sample {
         let corners = self.corners(point);
         let (mut value, mut support) = (0.0, 0.0);

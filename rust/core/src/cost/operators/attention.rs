@@ -1,4 +1,5 @@
-//! Attention over a cache with grouped-query heads: prompt chunks and single new tokens, with or without a sliding window.
+//! Attention over a cache with grouped-query heads: prompt chunks and single new tokens, with or without a sliding
+//! window.
 
 use super::{Estimate, Features, Operator, Operators, Table, roofline};
 use crate::cost::{KvFormat, Peak, Provenance};
@@ -60,7 +61,8 @@ fn pairs(chunk: f64, past: f64, window: f64) -> f64 {
 }
 
 impl Operator for PrefillAttention {
-    /// Logarithms of chunk, requests x heads, group size, head width, and chunk over visible keys (the window's effect).
+    /// Logarithms of chunk, requests x heads, group size, head width, and chunk over visible keys (the window's
+    /// effect).
     const AXES: usize = 5;
 
     fn features(&self, peak: &Peak) -> Features {
@@ -74,7 +76,8 @@ impl Operator for PrefillAttention {
         let bytes = batch
             * heads.head_dim
             * (4.0 * heads.num_heads * chunk + 2.0 * heads.num_kv_heads * keys * kv.bytes() as f64);
-        // Blocks run in waves, and the last one walks all keys: with few queries behind a long past most of the GPU idles.
+        // Blocks run in waves, and the last one walks all keys: with few queries behind a long past most of the GPU
+        // idles.
         let rate = peak.bf16_flops / f64::from(peak.multiprocessors);
         let blocks = batch * heads.num_heads * (chunk / QUERIES_PER_BLOCK).ceil();
         let waves = (blocks / f64::from(peak.multiprocessors)).ceil();
@@ -82,8 +85,8 @@ impl Operator for PrefillAttention {
         let block = walk * keys.max(waves * pairs / chunk);
         // Twice the mean number of visible keys less one: the chunk itself when nothing is cached and no window cuts.
         let depth = 2.0 * pairs / chunk - 1.0;
-        // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles and as
-        // much work: more tokens, fewer heads.
+        // The tables have no cached tokens. A chunk behind a long past is looked up as a full prompt with as deep tiles
+        // and as much work: more tokens, fewer heads.
         let length = depth.max(chunk);
         let parallel = batch * heads.num_heads * chunk * depth / (length * depth.min(length)).max(1.0);
         Features {
@@ -114,8 +117,8 @@ impl DecodeAttention {
 }
 
 impl Operator for DecodeAttention {
-    /// Logarithms of requests, visible keys, key-value heads, group size and head width; 1 with a window, which runs another
-    /// kernel even where it cuts nothing.
+    /// Logarithms of requests, visible keys, key-value heads, group size and head width; 1 with a window, which runs
+    /// another kernel even where it cuts nothing.
     const AXES: usize = 6;
 
     fn features(&self, peak: &Peak) -> Features {
@@ -149,8 +152,9 @@ impl Operator for DecodeAttention {
 impl Operators {
     /// Decode attention inside a model, whose other layers push the cache out of the L2 before it is read again.
     ///
-    /// The tables repeat one call, so that caches below the size of the L2 (50 to 130 MB) are read from it: two to three times too fast.
-    /// Checked against profiles of whole vLLM layers on RTX PRO 6000: 7 to 8 % mean error where the table alone has 15 %.
+    /// The tables repeat one call, so that caches below the size of the L2 (50 to 130 MB) are read from it: two to
+    /// three times too fast. Checked against profiles of whole vLLM layers on RTX PRO 6000: 7 to 8 % mean error where
+    /// the table alone has 15 %.
     pub fn decode_cold(&self, call: &DecodeAttention) -> Estimate {
         let table = self.estimate(call);
         let cold_ns = roofline(COLD_NS, 0.0, call.bytes() / (self.peak.memory_bandwidth * COLD_FRACTION));

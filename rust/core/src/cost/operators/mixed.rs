@@ -1,7 +1,7 @@
 //! Prompt chunks and decoding requests in one attention call, from separate estimates of both.
 //!
-//! The correction was measured on two GPUs only (RTX PRO 6000 and RTX 4090, `FlashAttention` 2, three head shapes); elsewhere it is
-//! transferred. A machine's own table is better: [`crate::cost::MixedTable`].
+//! The correction was measured on two GPUs only (RTX PRO 6000 and RTX 4090, `FlashAttention` 2, three head shapes);
+//! elsewhere it is transferred. A machine's own table is better: [`crate::cost::MixedTable`].
 
 use super::{Estimate, Features, Operator, Operators, Table};
 use crate::cost::Peak;
@@ -30,7 +30,8 @@ impl MixedAttention {
 }
 
 impl Operator for MixedAttention {
-    /// Logarithms of prefill over decode time, prompt tokens, decoding requests, their context (counted from 16) and group size.
+    /// Logarithms of prefill over decode time, prompt tokens, decoding requests, their context (counted from 16) and
+    /// group size.
     const AXES: usize = 5;
 
     fn features(&self, _peak: &Peak) -> Features {

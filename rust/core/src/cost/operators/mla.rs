@@ -1,4 +1,5 @@
-//! The whole multi-head latent attention module of DeepSeek-V3 (projections and attention), measured per number of heads.
+//! The whole multi-head latent attention module of DeepSeek-V3 (projections and attention), measured per number of
+//! heads.
 
 use super::table::{lenders, weight_bytes};
 use super::{Features, Operator, Table, roofline};

@@ -1,8 +1,9 @@
 //! Time of single operators on one GPU: an analytic time times the exponential of an interpolated log-ratio.
 //!
-//! The analytic time is a roofline: a launch latency plus the larger of operations over peak rate and bytes over bandwidth. The
-//! ratio of measured to analytic time lives on a grid in logarithms of the sizes, fitted by `tools/fit_operators.py` from measured
-//! tables. One file per operator states its formula and its grid axes, so the fit and the estimate cannot drift apart.
+//! The analytic time is a roofline: a launch latency plus the larger of operations over peak rate and bytes over
+//! bandwidth. The ratio of measured to analytic time lives on a grid in logarithms of the sizes, fitted by
+//! `tools/fit_operators.py` from measured tables. One file per operator states its formula and its grid axes, so the
+//! fit and the estimate cannot drift apart.
 
 mod attention;
 mod collectives;
@@ -100,8 +101,8 @@ impl Operators {
         Ok(Self { lent: false, peak, memory, tables })
     }
 
-    /// The same ratios on a GPU of other peak rates, where every estimate counts as transferred. Its multiprocessors are taken
-    /// to be as fast as those of this one.
+    /// The same ratios on a GPU of other peak rates, where every estimate counts as transferred. Its multiprocessors
+    /// are taken to be as fast as those of this one.
     pub fn lend(&self, mut peak: Peak) -> Result<Self> {
         let scale = peak.bf16_flops / self.peak.bf16_flops;
         peak.multiprocessors = (f64::from(self.peak.multiprocessors) * scale).round().max(1.0) as u32;

@@ -4,7 +4,8 @@ use super::table::{lenders, weight_bytes};
 use super::{Features, Operator, Table, roofline};
 use crate::cost::{Peak, WeightFormat};
 
-/// Balanced routing of `tokens` to `top_k` of `num_experts` experts, cut by columns over `tensor` ranks and whole over `expert` ranks.
+/// Balanced routing of `tokens` to `top_k` of `num_experts` experts, cut by columns over `tensor` ranks and whole over
+/// `expert` ranks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moe {
     /// How weights are stored.

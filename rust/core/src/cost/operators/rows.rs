@@ -22,9 +22,10 @@ enum Call {
 }
 
 impl Table {
-    /// Numbers per row: `m n k`; `num_heads num_kv_heads head_dim window batch chunk past`; the same with `context` for the last
-    /// two; `tokens hidden width top_k num_experts tensor expert`; `num_heads batch chunk past`; `num_heads batch context`;
-    /// `num_gpus bytes`; `tokens hidden top_k num_gpus`; `prefill_ns decode_ns prefill_tokens num_decodes context group`.
+    /// Numbers per row: `m n k`; `num_heads num_kv_heads head_dim window batch chunk past`; the same with `context` for
+    /// the last two; `tokens hidden width top_k num_experts tensor expert`; `num_heads batch chunk past`; `num_heads
+    /// batch context`; `num_gpus bytes`; `tokens hidden top_k num_gpus`; `prefill_ns decode_ns prefill_tokens
+    /// num_decodes context group`.
     pub fn columns(self) -> usize {
         match self {
             Self::Gemm(_) | Self::MlaDecode(..) => 3,

@@ -78,8 +78,8 @@ impl Table {
     }
 }
 
-/// A format and those whose measured-to-analytic ratio it borrows, the nearest first: formats that run the same kind of kernel,
-/// then 16 bit, whose share of the bandwidth a weight-only kernel is taken to reach on its fewer bytes.
+/// A format and those whose measured-to-analytic ratio it borrows, the nearest first: formats that run the same kind of
+/// kernel, then 16 bit, whose share of the bandwidth a weight-only kernel is taken to reach on its fewer bytes.
 pub(super) fn lenders(format: WeightFormat) -> [Option<WeightFormat>; 4] {
     use WeightFormat::{Bf16, Fp8, Fp8Block, Int4, Mxfp4, Nvfp4};
     let others: [Option<WeightFormat>; 3] = match format {

@@ -1,7 +1,8 @@
 //! The order of requests: one file per policy.
 //!
-//! A policy maps a request to an integer rank; smaller runs earlier. Ranks are static while a request waits (they are computed
-//! when it enters the queue or is updated), so no clock and no re-sorting is needed; equal ranks run in order of submission.
+//! A policy maps a request to an integer rank; smaller runs earlier. Ranks are static while a request waits (they are
+//! computed when it enters the queue or is updated), so no clock and no re-sorting is needed; equal ranks run in order
+//! of submission.
 
 mod fcfs;
 mod priority;
@@ -22,8 +23,8 @@ pub(crate) trait Policy: Send + Sync + std::fmt::Debug {
     /// Smaller runs earlier. Must depend on the job alone, and must not change while the job waits.
     fn rank(&self, job: &Job) -> u64;
 
-    /// Work that an eviction of `job` throws away, in the unit of [`Policy::rank`]. `None` if ranks are not sizes, so that
-    /// differences of ranks mean nothing and nobody is evicted for a better rank.
+    /// Work that an eviction of `job` throws away, in the unit of [`Policy::rank`]. `None` if ranks are not sizes, so
+    /// that differences of ranks mean nothing and nobody is evicted for a better rank.
     fn recompute(&self, _job: &Job) -> Option<u64> {
         None
     }

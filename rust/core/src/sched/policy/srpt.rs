@@ -1,8 +1,8 @@
 //! Shortest remaining processing time: the request with the least expected work left runs first.
 //!
-//! Optimal for mean flow time on one machine (Schrage 1968). Work is counted in output tokens: expected output left plus
-//! `prefill_weight` per token that still has to be computed and is not in the cache. Estimates that were outlived double.
-//! Long requests starve under overload without a FIFO share.
+//! Optimal for mean flow time on one machine (Schrage 1968). Work is counted in output tokens: expected output left
+//! plus `prefill_weight` per token that still has to be computed and is not in the cache. Estimates that were outlived
+//! double. Long requests starve under overload without a FIFO share.
 
 use super::{Job, Policy};
 use crate::sched::options::MICRO;
