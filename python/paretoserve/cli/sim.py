@@ -84,7 +84,7 @@ def command(
         raise typer.BadParameter(f"`--format` must be table or json, got `{format}`")
     fields = dict(locals())
     overrides = {name: fields[name] for name in CONFIGURATION_OPTIONS}
-    native = cost.load_model(model).checkpoint_format or "bf16"
+    native = cost.load_model(model).checkpoint_format
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})
     limits = parse_slo(",".join(slo))
     problem = Problem.load(model, system, trace, gpus=configuration.num_gpus, limits=limits, seed=seed, limit=limit)
