@@ -295,3 +295,19 @@ def test_an_unknown_checkpoint_format_is_not_taken_for_bf16(trace, tmp_path):
         plan(model, "h100_sxm", trace, gpus=2)
     plan(model, "h100_sxm", trace, gpus=2, space={"tensor_parallel": 2, "weight_format": "int4"}, out=tmp_path)
     assert "Serve a checkpoint in int4" in (tmp_path / "top1/serve.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slo": 5}, "`slo` must be text or a mapping"),
+        ({"objectives": 5}, "`objectives` must be text or a sequence"),
+        ({"objectives": [5]}, "an objective column must be named by text, got 5"),
+        ({"space": 5}, "`space` must be a file, a mapping or a Space"),
+        ({"executor": 5}, "`executor` must have the method submit"),
+        ({"limit": 1.5}, "`limit` must be an integer, got float"),
+    ],
+)
+def test_arguments_of_another_type_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        plan("qwen3-32b", "h100_sxm", "azure-chat", gpus=1, **({"limit": 5} | options))
