@@ -49,6 +49,18 @@ def test_the_checkpoint_decides_the_default_format():
     assert json.loads(result.stdout)["configuration"]["weight_format"] == "mxfp4"
 
 
+def test_an_unknown_checkpoint_format_must_be_replaced(tmp_path):
+    fields = {"model_type": "llama", "num_hidden_layers": 4, "hidden_size": 512, "intermediate_size": 1024}
+    fields |= {"num_attention_heads": 4, "vocab_size": 1000, "quantization_config": {"quant_method": "bitsandbytes"}}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(fields))
+    arguments = [word if word != "qwen3-32b" else path for word in BASE]
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert "`weight_format` must be given" in refused.stderr
+    assert run(*arguments, "--weight-format", "int4").exit_code == 0
+
+
 def test_a_missed_slo_exits_3_and_names_the_limit():
     result = run(*BASE, "--tensor-parallel", 2, "--slo", "tpot_p99=1ms,ttft_p99=100s")
     assert result.exit_code == 3

@@ -261,3 +261,53 @@ def test_an_outcome_is_plain_data(trace):
     problem = Problem.load("qwen3-32b", "h100_sxm", trace, gpus=1, limits=(), seed=0, limit=None)
     outcome = evaluate(problem, Configuration(weight_format="fp8"))
     assert json.loads(json.dumps(outcome)) == outcome
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("Qwen/Qwen3-32B", 'MODEL="${MODEL:-Qwen/Qwen3-32B}"'),
+        ("it's $(touch here)", 'MODEL="${MODEL:?set it to a Hugging Face id or a folder with the weights}"'),
+    ],
+)
+def test_scripts_name_a_model_that_can_be_served(trace, tmp_path, given, expected):
+    model = dataclasses.replace(cost.load_model("qwen3-32b"), name=given)
+    space = {"tensor_parallel": 2, "weight_format": "bf16", "policy": "fcfs"}
+    plan(model, "h100_sxm", trace, gpus=2, space=space, out=tmp_path)
+    for script in ("serve.sh", "bench.sh"):
+        assert expected in (tmp_path / "top1" / script).read_text().splitlines()
+
+
+def test_requests_beyond_the_context_are_told(trace, tmp_path):
+    model = dataclasses.replace(cost.load_model("qwen3-32b"), max_context=2000)
+    space = {"tensor_parallel": 2, "weight_format": "bf16", "policy": "fcfs"}
+    front = plan(model, "h100_sxm", trace, gpus=2, space=space, out=tmp_path)
+    beyond = int((trace.prompt_tokens + trace.output_tokens > 2000).sum())
+    assert 0 < beyond == front.inputs["trace"]["requests_beyond_context"]
+    told = f"{beyond} of 60 requests are longer than the 2,000 tokens of context"
+    assert told in (tmp_path / "top1/serve.sh").read_text()
+    assert told in (tmp_path / "report.html").read_text()
+
+
+def test_an_unknown_checkpoint_format_is_not_taken_for_bf16(trace, tmp_path):
+    model = dataclasses.replace(cost.load_model("qwen3-32b"), checkpoint_format=None)
+    with pytest.raises(ValueError, match="must name a weight_format"):
+        plan(model, "h100_sxm", trace, gpus=2)
+    plan(model, "h100_sxm", trace, gpus=2, space={"tensor_parallel": 2, "weight_format": "int4"}, out=tmp_path)
+    assert "Serve a checkpoint in int4" in (tmp_path / "top1/serve.sh").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slo": 5}, "`slo` must be text or a mapping"),
+        ({"objectives": 5}, "`objectives` must be text or a sequence"),
+        ({"objectives": [5]}, "an objective column must be named by text, got 5"),
+        ({"space": 5}, "`space` must be a file, a mapping or a Space"),
+        ({"executor": 5}, "`executor` must have the method submit"),
+        ({"limit": 1.5}, "`limit` must be an integer, got float"),
+    ],
+)
+def test_arguments_of_another_type_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        plan("qwen3-32b", "h100_sxm", "azure-chat", gpus=1, **({"limit": 5} | options))

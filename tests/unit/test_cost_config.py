@@ -213,3 +213,23 @@ def test_a_sum_of_sizes_that_no_machine_holds_is_refused(tmp_path):
     large = 2**31 - 1
     with pytest.raises(DataError, match="parameters"):
         load(tmp_path, DENSE | {"intermediate_size": large, "hidden_size": large - 3, "num_hidden_layers": 10_000})
+
+
+def test_a_file_of_another_name_names_the_model(tmp_path):
+    path = tmp_path / "our-model.json"
+    path.write_text(json.dumps(DENSE), encoding="utf-8-sig")
+    assert cost.load_model(path).name == "our-model"
+
+
+@pytest.mark.parametrize("family", ["qwen3_moe", "mixtral", "gpt_oss"])
+def test_a_family_of_experts_is_not_dense_without_their_number(tmp_path, family):
+    fields = MOE | {"model_type": family}
+    del fields["num_experts"]
+    with pytest.raises(DataError, match="field `n_routed_experts` is missing"):
+        load(tmp_path, fields)
+
+
+def test_a_missing_field_names_the_file_once(tmp_path):
+    with pytest.raises(DataError) as raised:
+        load(tmp_path, {name: value for name, value in DENSE.items() if name != "vocab_size"})
+    assert str(raised.value).count("config.json") == 1

@@ -7,7 +7,7 @@ import pytest
 
 from _data import data
 from _silicon import read_points
-from paretoserve.cost import Link, Operators, StepShape, StepTime, hardware_names
+from paretoserve.cost import Link, Operators, StepShape, StepTime, hardware_names, rank_memory
 from paretoserve.errors import DataError, UnknownNameError
 
 LAYOUTS = [
@@ -139,6 +139,36 @@ def test_shapes_that_contradict_themselves_are_refused(counts, message):
 def test_fit_names_what_is_wrong(arguments, options, error, message):
     with pytest.raises(error, match=message):
         StepTime.fit(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"expert_parallel": "yes"}, "`expert_parallel` must be True or False, got 'yes'"),
+        ({"expert_parallel": 1}, "`expert_parallel` must be True or False, got 1"),
+        ({"weight_format": None}, "`weight_format` must be text, got None"),
+        ({"kv_format": 8}, "`kv_format` must be text, got 8"),
+    ],
+)
+def test_arguments_of_another_type_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        StepTime.fit("llama-3.1-8b", "h100_sxm", **options)
+    with pytest.raises(TypeError, match=message):
+        rank_memory("llama-3.1-8b", hardware="h100_sxm", **options)
+    with pytest.raises(TypeError, match="`gpu_memory_utilization` must be a number"):
+        rank_memory("llama-3.1-8b", hardware="h100_sxm", gpu_memory_utilization="90%")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i8"])
+def test_a_shape_from_numpy_integers_does_not_wrap_around(dtype):
+    contexts = np.full(300, 120, dtype=dtype)
+    chunks = np.full((2, 2), 120, dtype=dtype)
+    shape = StepShape.of(contexts=contexts, chunks=chunks)
+    assert shape == StepShape.of(contexts=contexts.tolist(), chunks=chunks.tolist())
+    assert shape.decode_context == 36_000
+    for wrong in ([1.5], [True], ["1"], [-1], [2**63]):
+        with pytest.raises(ValueError, match="`contexts` must be an integer"):
+            StepShape.of(contexts=wrong)
 
 
 def test_a_slower_link_makes_collectives_slower():

@@ -286,3 +286,12 @@ for name in ("a.csv.gz", "b.jsonl.xz", "c.csv.zst", "d.parquet", "azure-chat"):
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert shown.stdout.count("True") == 5, shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, None, 2**63])
+def test_a_seed_is_checked_whatever_the_source(tmp_path, seed):
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEADER + ROW)
+    for source in (path, "azure-chat"):
+        with pytest.raises(ValueError, match="`seed` must be an integer from 0"):
+            load_trace(source, seed=seed)

@@ -87,7 +87,7 @@ def command(
     if format not in FORMATS:
         raise typer.BadParameter(f"`--format` must be table or json, got `{format}`")
     overrides = {field.name: options[field.name] for field in fields(Configuration) if field.name in options}
-    native = cost.load_model(model).checkpoint_format or "bf16"
+    native = cost.load_model(model).checkpoint_format
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})
     limits = parse_slo(",".join(slo))
     problem = Problem.load(model, system, trace, gpus=configuration.num_gpus, limits=limits, seed=seed, limit=limit)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from numbers import Real
 
+import numpy as np
+
 from paretoserve._integers import check_integer, shown
 
-__all__ = ["not_negative", "positive", "positive_count"]
+__all__ = ["not_negative", "number", "positive", "positive_count", "switch", "text"]
 
 LARGEST = 1e300
 
@@ -28,6 +30,27 @@ def not_negative(argument: str, value: float) -> float:
 def positive_count(argument: str, value: int, *, least: int = 1, most: int = 2**31 - 1) -> int:
     """Return an integer from `least` to `most`, or raise ValueError."""
     return check_integer(argument, value, least, most)
+
+
+def switch(argument: str, value: object) -> bool:
+    """Return True or False, which may come from numpy, or raise TypeError."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"`{argument}` must be True or False, got {shown(value)}")
+
+
+def text(argument: str, value: object) -> str:
+    """Return a string, or raise TypeError."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"`{argument}` must be text, got {shown(value)}")
+
+
+def number(argument: str, value: object) -> float:
+    """Return a number as float whatever its range, or raise TypeError."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f"`{argument}` must be a number, got {shown(value)}")
 
 
 def _in_range(value: object) -> bool:

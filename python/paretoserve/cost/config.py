@@ -13,6 +13,7 @@ from typing import Any
 
 from paretoserve.cost.config_fields import Fields, read_json
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
+from paretoserve.errors import DataError
 
 __all__ = ["FAMILIES", "model_from_config", "parse_config"]
 
@@ -38,15 +39,17 @@ FAMILIES = {
     "qwen3_moe": False,
 }
 MLA_FAMILIES = {"deepseek_v2", "deepseek_v3", "kimi_k2"}
+MOE_FAMILIES = MLA_FAMILIES | {"glm4_moe", "gpt_oss", "minimax_m2", "mixtral", "qwen2_moe", "qwen3_moe"}
 # A config of many thousand layers is a mistake, and per-layer lists are built below.
 MOST_LAYERS = 10_000
 
 
 def model_from_config(path: Path, *, name: str | None = None) -> Model:
-    """Read a config.json. `name` defaults to its `_name_or_path`, else to the name of its folder."""
+    """Read a config.json. `name` defaults to its `_name_or_path`, else to the name of its folder or file."""
     values = read_json(path)
     given = values.get("_name_or_path")
-    fallback = given if isinstance(given, str) and given else path.resolve().parent.name
+    here = path.resolve().parent.name if path.name == "config.json" else path.stem
+    fallback = given if isinstance(given, str) and given else here
     return parse_config(values, source=str(path), name=name or fallback)
 
 
@@ -81,7 +84,7 @@ def parse_config(values: dict[str, Any], *, source: str, name: str) -> Model:
         raise fields.error("num_hidden_layers", f"must be at most {MOST_LAYERS}, got {num_layers}")
     tied = fields.flag("tie_word_embeddings", default=top.flag("tie_word_embeddings", default=FAMILIES[family]))
     attentions = _attentions(fields, family, num_layers)
-    ffns = _ffns(fields, num_layers)
+    ffns = _ffns(fields, family, num_layers)
     runs = groupby(zip(attentions, ffns, strict=True))
     try:
         return Model(
@@ -95,8 +98,10 @@ def parse_config(values: dict[str, Any], *, source: str, name: str) -> Model:
             ),
             max_context=fields.optional_size("max_position_embeddings"),
         )
+    except DataError:
+        raise
     except ValueError as error:
-        raise type(fields.error("", ""))(f"{source}: {error}") from None
+        raise DataError(f"{source}: {error}") from None
 
 
 def _attentions(fields: Fields, family: str, num_layers: int) -> list[Gqa | Mla]:
@@ -142,9 +147,9 @@ def _windows(fields: Fields, family: str, num_layers: int) -> list[int | None]:
     return [window if layer >= first else None for layer in range(num_layers)]
 
 
-def _ffns(fields: Fields, num_layers: int) -> list[Dense | Moe]:
+def _ffns(fields: Fields, family: str, num_layers: int) -> list[Dense | Moe]:
     names = ("n_routed_experts", "num_experts", "num_local_experts")
-    if not any(fields.has(key) for key in names):
+    if family not in MOE_FAMILIES and not any(fields.has(key) for key in names):
         return [Dense(fields.size("intermediate_size"))] * num_layers
     width = fields.size("moe_intermediate_size", "intermediate_size")
     shared = width * fields.size("n_shared_experts", default=0, least=0)

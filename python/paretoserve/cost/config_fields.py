@@ -16,7 +16,7 @@ __all__ = ["Fields", "read_json"]
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object, or raise DataError that names the file."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"{path}: file not found") from None
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoserve.cost.bundled import load_model
-from paretoserve.cost.checks import positive_count
+from paretoserve.cost.checks import number, positive_count, switch, text
 from paretoserve.cost.gpu import Hardware
 from paretoserve.cost.model import Model
 from paretoserve.cost.systems import hardware as find_hardware
@@ -162,6 +162,8 @@ def rank_memory(
         would fit.
     ValueError
         If the layout cannot cut the model, or an argument is out of range.
+    TypeError
+        If an argument is of another type than stated.
     UnknownNameError, DataError
         As `load_model` and `hardware`.
 
@@ -180,12 +182,12 @@ def rank_memory(
         positive_count("tensor_parallel", tensor_parallel),
         positive_count("pipeline_parallel", pipeline_parallel),
         positive_count("data_parallel", data_parallel),
-        expert_parallel,
-        weight_format,
-        kv_format,
+        switch("expert_parallel", expert_parallel),
+        text("weight_format", weight_format),
+        text("kv_format", kv_format),
         positive_count("max_num_seqs", max_num_seqs),
         positive_count("max_num_batched_tokens", max_num_batched_tokens),
-        gpu_memory_utilization,
+        number("gpu_memory_utilization", gpu_memory_utilization),
         positive_count("block_size", block_size),
         None if context_tokens is None else positive_count("context_tokens", context_tokens),
     )

@@ -80,8 +80,18 @@ decode_context=400, num_sampled=3)
             Context length of each decoding request.
         num_sampled : int, optional
             Sequences that sample; by default all of them.
+
+        Raises
+        ------
+        ValueError
+            If an entry is not an integer of at least 0, or as for the class.
         """
-        prefills, decodes = list(chunks), list(contexts)
+        # Plain integers: sums and products of numpy's would wrap around.
+        prefills = [
+            (check_integer("chunks", chunk, 0, BITS_63), check_integer("chunks", past, 0, BITS_63))
+            for chunk, past in chunks
+        ]
+        decodes = [check_integer("contexts", context, 0, BITS_63) for context in contexts]
         return cls(
             prefill_tokens=sum(chunk for chunk, _ in prefills),
             num_prefills=len(prefills),

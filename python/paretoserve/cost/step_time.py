@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from numbers import Real
 from pathlib import Path
 
 from paretoserve import _native
 from paretoserve.cost.bundled import load_model
-from paretoserve.cost.checks import positive_count
+from paretoserve.cost.checks import positive_count, switch, text
 from paretoserve.cost.gpu import Hardware
 from paretoserve.cost.lenders import operators_for
 from paretoserve.cost.model import Model
@@ -145,12 +146,12 @@ class StepTime:
             positive_count("tensor_parallel", tensor_parallel),
             positive_count("pipeline_parallel", pipeline_parallel),
             positive_count("data_parallel", data_parallel),
-            bool(expert_parallel),
+            switch("expert_parallel", expert_parallel),
         )
         native = _native.StepTime.fit(
             load_model(model).native,
             layout,
-            (weight_format, kv_format),
+            (text("weight_format", weight_format), text("kv_format", kv_format)),
             operators_for(system),
             _link(link),
             (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
@@ -294,12 +295,12 @@ def _link(link: Link | None) -> tuple[float, float] | None:
     if link is None:
         return None
     bandwidth = link.bandwidth
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or not 0 < bandwidth <= 1e18:
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real) or not 0 < bandwidth <= 1e18:
         raise ValueError(f"`bandwidth` must be positive and at most 1e18 bytes per second, got {str(bandwidth)[:40]}")
     return _seconds("latency_s", link.latency_s) * 1e9, bandwidth / 1e9
 
 
 def _seconds(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9 or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1e9 or not isfinite(value):
         raise ValueError(f"`{name}` must be finite, not negative and at most 1e9 seconds, got {str(value)[:40]}")
     return float(value)

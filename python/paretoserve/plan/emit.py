@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from paretoserve.cost.bundled import hub_id
 from paretoserve.plan.evaluate import evaluate, rank_memory
 from paretoserve.plan.front import describe
 from paretoserve.plan.objectives import amount
+from paretoserve.plan.problem import beyond_context
 from paretoserve.plan.store import json_text
 from paretoserve.plan.vllm import bench_arguments, notes, serve_arguments
 from paretoserve.sim import Configuration, Trace
@@ -33,6 +35,7 @@ __all__ = ["benchmark_trace", "emit"]
 FIRST_PORT = 8000
 BENCH_PROMPTS = 1000
 SPREAD = 0.5
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 COMPARED = (
     "ttft_mean_s",
     "ttft_p50_s",
@@ -64,9 +67,9 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
     row = next(iter(front.picks.values()))
     configuration = front.configurations[row]
     served = dataclasses.replace(configuration, policy="fcfs", fifo_share=Configuration().fifo_share)
-    native = problem.model.checkpoint_format or "bf16"
+    native = problem.model.checkpoint_format or "unknown"
     arguments = serve_arguments(served, native_format=native, max_model_len=_longest(problem, served))
-    said = notes(configuration, native_format=native)
+    said = notes(configuration, native_format=native) + beyond_context(front.inputs)
     trace = benchmark_trace(problem.trace, seed=0)
     load = bench_arguments(
         "$MODEL",
@@ -159,7 +162,9 @@ def _words(arguments: Mapping[str, object]) -> str:
 
 def _head(title: str, model: str, said: list[str]) -> str:
     comments = "".join(f"# {line}\n" for line in (title, *said))
-    return f'#!/usr/bin/env bash\n{comments}set -euo pipefail\nMODEL="${{MODEL:-{shlex.quote(model)}}}"\n'
+    # The name of a file is nothing that vLLM could load, and no text for a shell.
+    known = f"-{model}" if HUB_ID.fullmatch(model) else "?set it to a Hugging Face id or a folder with the weights"
+    return f'#!/usr/bin/env bash\n{comments}set -euo pipefail\nMODEL="${{MODEL:{known}}}"\n'
 
 
 def _serve_script(

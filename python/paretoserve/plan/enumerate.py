@@ -52,7 +52,7 @@ class Bounds:
     num_experts : int
         Routed experts; 0 for a dense model.
     weight_formats, kv_formats : tuple of str
-        Formats tried when the space names none.
+        Formats tried when the space names none; empty if they cannot be known.
     """
 
     gpus: int
@@ -142,6 +142,10 @@ def enumerate_space(space: Space, bounds: Bounds) -> list[Configuration]:
         "weight_format": space.weight_format or bounds.weight_formats,
         "kv_format": space.kv_format or bounds.kv_formats,
     }
+    if not chosen["weight_format"]:
+        raise ValueError(
+            "`space` must name a weight_format: the quantization_config of this model is in none of the known formats"
+        )
     serving = {name: chosen.get(name) or getattr(space, name) for name in SERVING}
     options = list(dict.fromkeys(itertools.product(*serving.values())))
     layouts = [

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from paretoserve.errors import UnknownNameError
+from paretoserve.errors import DtypeError, UnknownNameError
 
 __all__ = ["DEFAULT_OBJECTIVES", "OBJECTIVES", "Objective", "amount", "objective_name", "parse_objectives"]
 
@@ -114,6 +114,8 @@ def objective_name(word: str) -> str:
     >>> objective_name("ttft_p99")
     'ttft_p99_s'
     """
+    if not isinstance(word, str):
+        raise DtypeError(f"an objective column must be named by text, got {word!r:.40}")
     word = word.strip()
     for name in (word, f"{word}_s"):
         if name in OBJECTIVES:
@@ -123,7 +125,7 @@ def objective_name(word: str) -> str:
     close = list(dict.fromkeys(short.get(name, name) for name in close))
     close = close or [name for name in OBJECTIVES if name.startswith(word[:4])][:3]
     hint = "did you mean " + " or ".join(f"`{name}`" for name in close) if close else "known: " + ", ".join(OBJECTIVES)
-    raise UnknownNameError(f"`objectives` has no column `{word}`\nhint: {hint}")
+    raise UnknownNameError(f"`{word}` is not an objective column\nhint: {hint}")
 
 
 def amount(name: str, value: float) -> str:
@@ -171,8 +173,9 @@ def parse_objectives(names: str | Iterable[str] | None) -> tuple[str, ...]:
     """
     if names is None:
         return DEFAULT_OBJECTIVES
-    words = names.split(",") if isinstance(names, str) else list(names)
-    words = [word for word in words if word.strip()]
+    if not isinstance(names, Iterable):
+        raise DtypeError(f"`objectives` must be text or a sequence of names, got {type(names).__name__}")
+    words = [word for word in names.split(",") if word.strip()] if isinstance(names, str) else names
     chosen = tuple(objective_name(word) for word in words)
     if not chosen:
         raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from paretoserve.plan.front import Front, describe
 from paretoserve.plan.objectives import OBJECTIVES
+from paretoserve.plan.problem import beyond_context
 from paretoserve.plan.report import Axis, render_report
 
 __all__ = ["page", "provenance"]
@@ -69,7 +70,7 @@ def _notes(front: Front) -> list[str]:
         miss = front.miss
         stated = f"SLO: {', '.join(map(str, front.limits))}."
         notes.append(stated if miss is None else f"{stated} No configuration meets it; nearest: {miss}.")
-    return notes
+    return notes + beyond_context(front.inputs)
 
 
 def provenance(front: Front) -> dict[str, str]:

@@ -23,7 +23,7 @@ from paretoserve.plan.slo import Limit, request_limits
 from paretoserve.plan.store import digest
 from paretoserve.sim import Configuration, Trace
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "beyond_context"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class Problem:
     def bounds(self) -> Bounds:
         """Return what limits the default space: GPUs, heads, layers, experts and formats."""
         experts = [run.ffn.num_experts for run in self.model.layers if isinstance(run.ffn, cost.Moe)]
-        native = self.model.checkpoint_format or "bf16"
+        native = self.model.checkpoint_format
         fp8 = self.hardware.fp8_flops is not None
         return Bounds(
             gpus=self.gpus,
@@ -114,7 +114,7 @@ class Problem:
             num_heads=self.model.layers[0].attention.num_heads,
             num_layers=self.model.num_layers,
             num_experts=min(experts, default=0),
-            weight_formats=("bf16", "fp8") if native == "bf16" and fp8 else (native,),
+            weight_formats=("bf16", "fp8") if native == "bf16" and fp8 else (native,) if native else (),
             kv_formats=("bf16", "fp8") if fp8 else ("bf16",),
         )
 
@@ -129,9 +129,10 @@ class Problem:
         }
         return {
             "paretoserve": _version(),
-            "model": {"name": self.model.name, "digest": digest(model)},
+            "model": {"name": self.model.name, "digest": digest(model), "max_context": self.model.max_context},
             "system": {"name": self.hardware.name, "digest": digest(hardware)},
-            "trace": self.trace.summary() | {"digest": self.trace.digest()},
+            "trace": self.trace.summary()
+            | {"digest": self.trace.digest(), "requests_beyond_context": self._beyond_context()},
             "request_limits_s": request_limits(self.limits),
             "operators": {
                 "system": system,
@@ -141,6 +142,12 @@ class Problem:
             },
         }
 
+    def _beyond_context(self) -> int:
+        """Count the requests that are longer than the model's context; they are simulated like all others."""
+        longest = self.model.max_context
+        tokens = self.trace.prompt_tokens.astype(np.int64) + self.trace.output_tokens
+        return 0 if longest is None else int((tokens > longest).sum())
+
     def nothing_fits(self, refused: Sequence[Refusal]) -> str:
         """Return the message for a plan without any configuration: the most frequent reasons, and what would fit."""
         counts = Counter(refusal.reason for refusal in refused).most_common(3)
@@ -149,6 +156,18 @@ class Problem:
         ]
         lines += [f"  {count} refused: {reason}" for reason, count in counts]
         return "\n".join(lines)
+
+
+def beyond_context(inputs: dict[str, Any]) -> list[str]:
+    """Return what to tell of a problem (as `Problem.describe` has it) whose requests are too long for the model."""
+    model, trace = inputs["model"], inputs["trace"]
+    if not trace["requests_beyond_context"]:
+        return []
+    return [
+        f"{trace['requests_beyond_context']:,} of {trace['num_requests']:,} requests are longer than the "
+        f"{model['max_context']:,} tokens of context of {model['name']}: they are simulated, but an engine refuses "
+        "them unless its context is extended."
+    ]
 
 
 def layout(configuration: Configuration) -> dict[str, Any]:

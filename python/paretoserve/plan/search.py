@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from paretoserve.errors import CapacityError
+from paretoserve.errors import CapacityError, DtypeError
 from paretoserve.plan.assemble import assemble
 from paretoserve.plan.enumerate import enumerate_space
 from paretoserve.plan.evaluate import evaluate_many
@@ -114,6 +114,8 @@ def plan(
     check_count("gpus", gpus, 65_536)
     if threads is not None:
         check_count("threads", threads, 4_096)
+    if executor is not None and not isinstance(executor, Executor) and not callable(getattr(executor, "submit", None)):
+        raise DtypeError(f"`executor` must have the method submit of concurrent.futures, got {type(executor).__name__}")
     problem = Problem.load(model, system, trace, gpus=gpus, limits=limits, seed=seed, limit=limit)
     refuse_unknown(problem.hardware, (*names, *(bound.name for bound in limits)))
     configurations = enumerate_space(options, problem.bounds())

@@ -29,7 +29,8 @@ def load_configuration(
     overrides : mapping of str to value
         Fields to replace; None leaves a field as it is.
     defaults : mapping of str to value or None
-        Fields to set where the file says nothing, for example the weight format of the checkpoint.
+        Fields to set where the file says nothing, for example the weight format of the checkpoint; None for one that
+        must be given.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def load_configuration(
     DataError
         If the file is missing, is not YAML, or a field is unknown (close names are suggested) or has a wrong value.
     ValueError, DtypeError, UnknownNameError
-        If an override has a wrong value.
+        If an override has a wrong value, or a field that must be given is not.
 
     Examples
     --------
@@ -58,8 +59,13 @@ def load_configuration(
                 else "known: " + ", ".join(known)
             )
             raise DataError(f"{path}: `{name}` is not a field of a configuration\nhint: {hint}")
+    start = dict(defaults or {})
+    for name in [name for name, value in start.items() if value is None]:
+        del start[name]
+        if name not in given and overrides.get(name) is None:
+            raise ValueError(f"`{name}` must be given, got none: this model has no known one of its own")
     try:
-        stated = Configuration(**(dict(defaults or {}) | given))
+        stated = Configuration(**(start | given))
     except (ValueError, DtypeError, UnknownNameError) as error:
         raise DataError(f"{path}: {error}") from None
     return dataclasses.replace(stated, **{name: value for name, value in overrides.items() if value is not None})

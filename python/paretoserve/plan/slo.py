@@ -125,8 +125,10 @@ def parse_slo(slo: str | Mapping[str, float | str] | None) -> tuple[Limit, ...]:
                     f"`slo` must be written name=value, got `{part.strip()}`\nhint: for example ttft_p99=1s"
                 )
             pairs.append((word, text))
-    else:
+    elif isinstance(slo, Mapping):
         pairs = list(slo.items())
+    else:
+        raise DtypeError(f"`slo` must be text or a mapping of column to limit, got {type(slo).__name__}")
     limits: dict[str, Limit] = {}
     for word, value in pairs:
         name = objective_name(word)

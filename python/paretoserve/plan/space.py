@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from paretoserve.errors import DataError
+from paretoserve.errors import DataError, DtypeError
 
 __all__ = ["Space", "load_space", "read_yaml"]
 
@@ -124,6 +124,8 @@ def load_space(source: str | Path | dict[str, Any] | Space | None) -> Space:
         return source or Space()
     if isinstance(source, dict):
         content, where = source, "`space`"
+    elif not isinstance(source, str | Path):
+        raise DtypeError(f"`space` must be a file, a mapping or a Space, got {type(source).__name__}")
     else:
         content, where = read_yaml(Path(source), "search space"), str(source)
     try:

@@ -12,6 +12,7 @@ import numpy as np
 
 from paretoserve.plan.front import Front, describe, falls_behind
 from paretoserve.plan.objectives import OBJECTIVES, amount
+from paretoserve.plan.problem import beyond_context
 from paretoserve.plan.screen import SCREENED
 
 if TYPE_CHECKING:
@@ -118,7 +119,12 @@ def _short(descriptions: list[str]) -> tuple[list[str], str]:
 
 
 def print_refusals(front: Front, console: Console) -> None:
-    """Print how many configurations were refused, by what the reason starts with, the most frequent first."""
+    """Print how many configurations were refused, by what the reason starts with, the most frequent first.
+
+    Requests that an engine would refuse are told before.
+    """
+    for line in beyond_context(front.inputs):
+        console.print(f"warning: {line}", markup=False, highlight=False)
     groups: dict[str, list[str]] = {}
     for refusal in front.refused:
         reason = refusal.reason.partition("\n")[0]

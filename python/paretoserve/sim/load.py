@@ -11,7 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from paretoserve.errors import UnknownNameError
+from paretoserve._integers import BITS_63, check_integer
+from paretoserve.errors import DtypeError, UnknownNameError
 from paretoserve.sim.profile import PROFILES, generate
 from paretoserve.sim.readers.assemble import Rules, assemble, problem
 from paretoserve.sim.readers.azure import COLUMNS as AZURE_COLUMNS
@@ -57,7 +58,7 @@ def load_trace(
     sort : bool, default False
         Sort the rows of a file by time (stable) instead of refusing a time that decreases.
     seed : int, default 0
-        Seed of a profile. Files do not use it.
+        Seed of a profile, 0 to 2**63 - 1. Files do not use it.
 
     Returns
     -------
@@ -83,6 +84,7 @@ def load_trace(
     Trace(name='azure-chat', num_requests=1000, duration_s=...)
     """
     _check_options(format, limit, duration_s, zero)
+    check_integer("seed", seed, 0, BITS_63)
     if isinstance(source, str) and source in PROFILES:
         if format is not None:
             raise ValueError(f"`format` is for files, got `{format}` with the profile `{source}`")
@@ -99,6 +101,8 @@ def load_trace(
 def _check_options(format: str | None, limit: int | None, duration_s: float | None, zero: str) -> None:
     if format is not None and format not in FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}, got `{format}`")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | np.integer)):
+        raise DtypeError(f"`limit` must be an integer, got {type(limit).__name__}")
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1, got {limit}")
     if duration_s is not None and not 0 < duration_s < 9e9:

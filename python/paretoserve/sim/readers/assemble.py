@@ -118,7 +118,11 @@ def _refuse_outside(columns: Columns, column: str, values: NDArray[np.int64], ze
     if outside.size == 0:
         return
     index = int(outside[0])
-    hint = 'such requests are left out with zero="drop"' if values[index] == 0 else ""
+    hint = (
+        'load_trace(..., zero="drop") leaves such requests out, write_trace keeps the result'
+        if values[index] == 0
+        else ""
+    )
     what = f"must be from {least} to {MAX_TOKENS} tokens, got {values[index]}"
     raise problem(columns.file, what, at=columns.at(index), column=column, hint=hint)
 
@@ -130,7 +134,7 @@ def _refuse_unordered(columns: Columns, arrival: NDArray[np.int64], keep: NDArra
     index = int(earlier[0]) + 1
     gap = (int(arrival[index - 1]) - int(arrival[index])) * 1e-9
     what = f"must not decrease, got a time {gap:g} s before the one above"
-    hint = "sort=True sorts the rows by time"
+    hint = "load_trace(..., sort=True) sorts the rows by time, write_trace keeps the result"
     raise problem(columns.file, what, at=columns.at(int(keep[index])), column=columns.names[0], hint=hint)
 
 
