@@ -52,6 +52,7 @@ fits: setup  ## derive what the package ships (operator times, power, profile) f
 picture: setup  ## run the main job and take the README's picture of its report
 	$(BIN)/paretoserve plan --model qwen3-32b --system h100_sxm --gpus 8 --trace azure-chat --out plan
 	$(BIN)/python tools/picture.py plan/report.html docs/front.png
+
 docs: $(BIN)/python  ## build the pages of docs/ in target/docs; warnings are errors
 	$(BIN)/pip install --quiet --editable '.[docs]'
 	$(BIN)/python -m sphinx --quiet --fail-on-warning -b html docs target/docs
