@@ -5,7 +5,7 @@ DATA ?= ../shared/data
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-python test-rust exhaustive lint bench fits picture wheel check-wheel clean
+.PHONY: help setup build test test-python test-rust exhaustive lint bench fits picture docs wheel check-wheel clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,10 @@ fits: setup  ## derive what the package ships (operator times, power, profile) f
 picture: setup  ## run the main job and take the README's picture of its report
 	$(BIN)/paretoserve plan --model qwen3-32b --system h100_sxm --gpus 8 --trace azure-chat --out plan
 	$(BIN)/python tools/picture.py plan/report.html docs/front.png
+
+docs: $(BIN)/python  ## build the pages of docs/ in target/docs; warnings are errors
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx --quiet --fail-on-warning -b html docs target/docs
 
 wheel: $(BIN)/python  ## release wheel (manylinux_2_28, abi3) and sdist in dist/
 	$(BIN)/pip install --quiet 'maturin>=1.14,<2' ziglang abi3audit
