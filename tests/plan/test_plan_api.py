@@ -155,7 +155,7 @@ def test_an_overloaded_configuration_is_told():
 
 @pytest.mark.parametrize("gpus", [0, -1, 65_537, 10**30])
 def test_a_number_of_gpus_out_of_range_is_refused(trace, gpus):
-    with pytest.raises(ValueError, match="`gpus` must be in"):
+    with pytest.raises(ValueError, match="`gpus` must be from 1 to 65536"):
         plan("qwen3-32b", "h100_sxm", trace, gpus=gpus)
 
 
