@@ -126,7 +126,7 @@ def test_mooncake_without_hashes_and_with_fractions(load):
         (HEADER + ROW + ROW.replace(b"18:15", b"25:15"), "line 3, column `TIMESTAMP`"),
         (HEADER + ROW.replace(b"2023-", b"9999-"), "line 2, column `TIMESTAMP`"),
         (HEADER + ROW.replace(b"2023-11-16 18:15:46.6805900", b"NaT"), "column `TIMESTAMP`: .* got `NaT`"),
-        (HEADER + NEXT + ROW, "line 3, column `TIMESTAMP`: must not decrease, .* 4.31458 s .*\nhint: sort=True"),
+        (HEADER + NEXT + ROW, "line 3, column `TIMESTAMP`: must not decrease, .* 4.31458 s .*\nhint: .*sort=True"),
         (b"\x00\x01\x1b[2J," * 9, "column `TIMESTAMP`"),
     ],
 )
