@@ -110,3 +110,10 @@ def test_a_wrong_file_is_broken_data(tmp_path, text, message):
     assert result.exit_code == 4
     assert message in result.output
     assert "c.yaml" in result.output
+
+
+def test_requests_go_to_parquet_only(tmp_path):
+    result = run(*BASE, "--tensor-parallel", 2, "--out", tmp_path / "requests.csv")
+    assert result.exit_code == 2
+    assert "must end in .parquet" in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from paretoserve.plan.vllm import BENCH_FLAGS, FLAGS, bench_arguments, notes, serve_arguments
+from paretoserve.plan.vllm import BENCH_FLAGS, FLAGS, bench_arguments, notes, refusal, serve_arguments
 from paretoserve.sim import Configuration
 
 
@@ -75,3 +75,17 @@ def test_requests_that_arrive_at_once_have_an_infinite_rate(rate):
     arguments = bench_arguments("m", requests_per_s=rate, **load)
     assert arguments["--request-rate"] == "inf"
     assert set(arguments) <= set(BENCH_FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, None),
+        ({"max_num_seqs": 256, "max_num_batched_tokens": 256, "block_size": 64}, None),
+        ({"max_num_seqs": 4096, "max_num_batched_tokens": 2048}, "at least `max_num_seqs`, 4096"),
+        ({"block_size": 3}, "`block_size` must be one of 1, 8, 16"),
+    ],
+)
+def test_what_vllm_would_not_start_with_is_refused(fields, reason):
+    found = refusal(Configuration(**fields))
+    assert found is None if reason is None else reason in found

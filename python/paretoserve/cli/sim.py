@@ -86,6 +86,8 @@ def command(
 
     if format not in FORMATS:
         raise typer.BadParameter(f"`--format` must be table or json, got `{format}`")
+    if out is not None and out.suffix.lower() != ".parquet":
+        raise typer.BadParameter(f"`--out` must end in .parquet, got `{out.name}`")
     overrides = {field.name: options[field.name] for field in fields(Configuration) if field.name in options}
     native = cost.load_model(model).checkpoint_format
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})

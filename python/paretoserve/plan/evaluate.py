@@ -14,6 +14,7 @@ from paretoserve.errors import CapacityError
 from paretoserve.plan.measure import latency_columns, rate_columns
 from paretoserve.plan.problem import Problem, layout
 from paretoserve.plan.slo import request_limits
+from paretoserve.plan.vllm import refusal
 from paretoserve.sim import Configuration
 
 __all__ = ["evaluate", "evaluate_many", "measure", "rank_memory", "simulate", "typical_step"]
@@ -45,6 +46,9 @@ def evaluate(problem: Problem, configuration: Configuration) -> dict[str, Any]:
     SRPT is not told how long answers will be, as no engine knows: it expects the mean of the trace for all, so it
     orders by the prompts. A simulation runs on one thread, so that configurations can run beside each other.
     """
+    reason = refusal(configuration)
+    if reason is not None:
+        return {"refused": reason}
     try:
         memory = rank_memory(problem, configuration, min_tokens=problem.longest)
         simulation = simulate(problem, configuration, memory)

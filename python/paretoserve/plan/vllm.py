@@ -10,7 +10,7 @@ from math import isfinite
 
 from paretoserve.sim import Configuration
 
-__all__ = ["BENCH_FLAGS", "FLAGS", "bench_arguments", "notes", "serve_arguments"]
+__all__ = ["BENCH_FLAGS", "BLOCK_SIZES", "FLAGS", "bench_arguments", "notes", "refusal", "serve_arguments"]
 
 DEFAULT = Configuration()
 
@@ -54,6 +54,29 @@ BENCH_FLAGS = (
     "--save-result",
 )
 """Flags of `vllm bench serve` that `bench_arguments` may emit."""
+
+
+BLOCK_SIZES = (1, 8, 16, 32, 64, 128, 256)
+"""What `--block-size` takes."""
+
+
+def refusal(configuration: Configuration) -> str | None:
+    """Return why vLLM would not start with a configuration; None if nothing is known against it.
+
+    Examples
+    --------
+    >>> refusal(Configuration(max_num_seqs=512, max_num_batched_tokens=256))
+    '`max_num_batched_tokens` must be at least `max_num_seqs`, 512, for vLLM to start, got 256'
+    """
+    c = configuration
+    if c.max_num_batched_tokens < c.max_num_seqs:
+        return (
+            f"`max_num_batched_tokens` must be at least `max_num_seqs`, {c.max_num_seqs}, for vLLM to start, "
+            f"got {c.max_num_batched_tokens}"
+        )
+    if c.block_size not in BLOCK_SIZES:
+        return f"`block_size` must be one of {', '.join(map(str, BLOCK_SIZES))} for vLLM, got {c.block_size}"
+    return None
 
 
 def serve_arguments(
