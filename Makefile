@@ -39,7 +39,8 @@ lint: setup  ## formatting, clippy, ruff, types, stubs
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest paretoserve._native
 
-bench: setup  ## run the benchmarks on a release build; prints the machine
+bench: setup  ## run the benchmarks on a release build, against peers; prints the machine
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(MAKE) build PROFILE=release
 	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
 
