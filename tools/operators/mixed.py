@@ -55,3 +55,6 @@ def report_own_tables(data: Path) -> None:
         table = MixedAttention(*sizes[~held].T, seconds[~held])
         error = 100 * np.abs(table.estimate_s(*sizes[held].T) / seconds[held] - 1)
         print(f"{path.parts[-3]:42s} own table, held-out rows {held.sum()}: mean {error.mean():.2f} %")
+    (tables,) = read(data, _MEASURED_ON)
+    apart = 100 * np.abs(tables.rows[:, :2].sum(axis=1) / tables.nanoseconds - 1)
+    print(f"{'prefill and decode apart, added':42s} all mixed rows {len(apart)}: mean {apart.mean():.2f} %")

@@ -178,7 +178,7 @@ def _from_fields(values: dict[str, Any], source: str) -> Hardware:
         values["nccl_buffers"] = _pairs(values.pop("nccl_bytes", None) or {1: 0}, "nccl_bytes", int)
         values["prices"] = _pairs(values.get("prices") or {}, "prices", str)
         if values.get("price_usd_per_gpu_hour") is not None:
-            values.setdefault("price_source", source)
+            values.setdefault("price_source", Path(source).name)
         else:
             _default_price(values)
         if values.get("power") is not None:

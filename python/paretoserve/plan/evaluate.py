@@ -79,6 +79,7 @@ def rank_memory(problem: Problem, configuration: Configuration, *, min_tokens: i
         max_num_batched_tokens=c.max_num_batched_tokens,
         gpu_memory_utilization=c.gpu_memory_utilization,
         block_size=c.block_size,
+        context_tokens=problem.mean_tokens,
         min_tokens=min_tokens,
     )
 

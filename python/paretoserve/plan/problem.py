@@ -97,6 +97,11 @@ class Problem:
         return int((self.trace.prompt_tokens.astype(np.int64) + self.trace.output_tokens).max())
 
     @cached_property
+    def mean_tokens(self) -> int:
+        """Tokens of a mean request, prompt and output: how full sliding windows are."""
+        return round(float(self.trace.prompt_tokens.mean() + self.trace.output_tokens.mean()))
+
+    @cached_property
     def expected_output_tokens(self) -> NDArray[np.int32]:
         """What a size-aware policy is told: the mean output of the trace for every request."""
         mean = max(round(float(self.trace.output_tokens.mean())), 1)

@@ -21,6 +21,7 @@ _OPTIONS = (BeforeValidator(_listed), Field(min_length=1))
 Sizes = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=65_536)], ...], *_OPTIONS]
 Tokens = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=16_777_216)], ...], *_OPTIONS]
 Fractions = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], *_OPTIONS]
+Shares = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], *_OPTIONS]
 Flags = Annotated[tuple[Annotated[bool, Field(strict=True)], ...], *_OPTIONS]
 WeightFormats = Annotated[tuple[Literal["bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"], ...], *_OPTIONS]
 KvFormats = Annotated[tuple[Literal["bf16", "fp8"], ...], *_OPTIONS]
@@ -76,7 +77,7 @@ class Space(BaseModel):
     prefix_caching: Flags = (True,)
     block_size: Sizes = (16,)
     policy: Policies = ("fcfs", "srpt")
-    fifo_share: Fractions = (0.5,)
+    fifo_share: Shares = (0.5,)
     router: Routers = ("least_loaded",)
     gpu_memory_utilization: Fractions = (0.9,)
 
