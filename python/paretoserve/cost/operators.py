@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ __all__ = ["OperatorEstimate", "Operators", "estimate_rows"]
 
 PROVENANCE = np.array(["measured", "interpolated", "fitted", "transferred"])
 """How an estimate was obtained, by the number that the native module gives it."""
+
+# numpy reads array headers with `ast`, which fails in two threads at once on Python 3.11 (cpython issue 106905).
+_LOADING = Lock()
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Operators:
             raise unknown_name("system with fitted operators", system, known, "or let StepTime.fit lend them")
         path = files("paretoserve.cost") / "data" / "operators" / f"{system}.npz"
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            with _LOADING, path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 meta = json.loads(arrays["meta"].tobytes())
                 grids = {
                     name: (arrays[f"codes{table['index']}"], arrays[f"supported{table['index']}"])
