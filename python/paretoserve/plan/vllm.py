@@ -1,7 +1,7 @@
 """`vllm serve` and `vllm bench serve` arguments of a configuration, with vLLM's own flag names.
 
-Only flags of the V1 engine are used, named as in the documentation of vLLM 0.11; `FLAGS` and `BENCH_FLAGS` list them
-all, and a test holds emitted commands against them.
+`FLAGS` and `BENCH_FLAGS` list all that are emitted: a test holds the commands against them, and
+``tools/check_vllm_flags.py`` holds them against a release of vLLM (0.33.0 names all of them).
 """
 
 from __future__ import annotations
