@@ -141,7 +141,7 @@ def test_report(run, tmp_path):
         (
             BOTH,
             "ttft_p99_s,tokens_per_s\n1,2\n3\n",
-            "cannot be read as CSV: CSV parse error: Row #3: Expected 2 columns, got 1",
+            "cannot be read as CSV: CSV parse error: Row #3: Expected 2 columns",
         ),
         (BOTH, b"PAR1 and then nothing", "cannot be read as Parquet"),
         (["--min", "ttft"], CSV, "has no column `ttft`\nhint: columns are `ttft_p99_s`"),
