@@ -279,3 +279,11 @@ def test_a_file_is_no_folder_for_the_results(tmp_path, space):
     assert result.exit_code == 2
     assert "`out` must be a folder" in result.stderr
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_files_of_an_earlier_plan_do_not_stay_beside_a_refusal(planned, tmp_path):
+    space = tmp_path / "impossible.yaml"
+    space.write_text("tensor_parallel: 1\ngpu_memory_utilization: 0.1\n")
+    (planned / "mine.txt").write_text("stays")
+    assert run(*BASE, "--space", space, "--out", planned).exit_code == 3
+    assert sorted(files(planned)) == ["mine.txt", "plan.json"]

@@ -138,7 +138,11 @@ def test_report(run, tmp_path):
         (BOTH, None, "no such file"),
         (BOTH, "", "is empty"),
         (BOTH, "ttft_p99_s,tokens_per_s\n", "has no rows"),
-        (BOTH, "ttft_p99_s,tokens_per_s\n1,2\n3\n", "cannot be read as CSV"),
+        (
+            BOTH,
+            "ttft_p99_s,tokens_per_s\n1,2\n3\n",
+            "cannot be read as CSV: CSV parse error: Row #3: Expected 2 columns",
+        ),
         (BOTH, b"PAR1 and then nothing", "cannot be read as Parquet"),
         (["--min", "ttft"], CSV, "has no column `ttft`\nhint: columns are `ttft_p99_s`"),
         (["--min", "name"], CSV, "line 2, column `name`: must be a number, got `a`"),

@@ -232,3 +232,9 @@ def test_bad_arguments_are_named(arguments, error, message):
     points = arguments.pop("points", [[0, 1], [1, 0]])
     with pytest.raises(error, match=message):
         pareto.mask(points, **arguments)
+
+
+@pytest.mark.parametrize("sense", [None, 1, {"min"}])
+def test_a_sense_of_another_type_is_named(sense):
+    with pytest.raises(DtypeError, match='`sense` must be "min", "max" or 2 of them'):
+        pareto.mask(np.zeros((3, 2)), sense)

@@ -285,3 +285,25 @@ def test_threads_take_turns():
     stats = engine.stats()
     assert stats["num_submitted"] == 800
     assert stats["num_waiting"] + stats["num_running"] == 800 - stats["num_cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"policy": None}, "`policy` must be text, got None"),
+        ({"fifo_share": "half"}, "`fifo_share` must be a number, got 'half'"),
+        ({"prefill_weight": None}, "`prefill_weight` must be a number, got None"),
+        ({"record": "yes"}, "`record` must be True or False, got 'yes'"),
+    ],
+)
+def test_options_of_another_type_are_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        sched.Scheduler(**options)
+
+
+def test_none_is_no_number_of_tokens():
+    engine = sched.Scheduler()
+    with pytest.raises(ValueError, match="`prompt_tokens` must be an integer from 1"):
+        engine.submit(1, 0, prompt_tokens=None)
+    with pytest.raises(ValueError, match="`token_budget` must be an integer from 0"):
+        engine.next_batch(0, slots=1, token_budget=None, kv_free=None)

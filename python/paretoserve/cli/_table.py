@@ -175,7 +175,9 @@ def read_table(path: Path) -> Table:
             tabs = header.count(b"\t") > header.count(b",")
             options = pyarrow.csv.ParseOptions(delimiter="\t" if tabs else ",", newlines_in_values=True)
             convert = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-            data = pyarrow.csv.read_csv(pa.BufferReader(content), parse_options=options, convert_options=convert)
+            # On one thread it counts the rows, and says which one is broken.
+            reading = pyarrow.csv.ReadOptions(use_threads=False)
+            data = pyarrow.csv.read_csv(pa.BufferReader(content), reading, options, convert)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = "Parquet" if is_parquet else "CSV"
         raise problem(str(path), f"cannot be read as {kind}: {str(error).splitlines()[0]}") from None

@@ -27,6 +27,8 @@ def one_of(argument: str, value: str, choices: tuple[str, ...]) -> str:
 
 def directions(sense: Sense | Sequence[Sense], d: int) -> list[bool]:
     """Return per objective whether larger is better."""
+    if not isinstance(sense, str | Sequence | np.ndarray):
+        raise DtypeError(f'`sense` must be "min", "max" or {d} of them, got {sense!r:.40}')
     senses = [sense] * d if isinstance(sense, str) else list(sense)
     if len(senses) != d:
         raise ShapeError(f"`sense` must have {d} entries, one per objective, got {len(senses)}")
@@ -85,6 +87,8 @@ def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], values: 
     if isinstance(where, Mapping):
         bounds = dict(where)
     else:
+        if not isinstance(where, Sequence | np.ndarray):
+            raise DtypeError(f"`where` must be a mapping or {d} pairs of (low, high), got {where!r:.40}")
         if len(where) != d:
             raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
         bounds = {column: limits for column, limits in enumerate(where) if limits is not None}

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from paretoserve.plan.front import Front
     from paretoserve.plan.problem import Problem
 
-__all__ = ["benchmark_trace", "emit"]
+__all__ = ["EMITTED", "benchmark_trace", "emit"]
 
 FIRST_PORT = 8000
 BENCH_PROMPTS = 1000
 SPREAD = 0.5
+EMITTED = ("serve.sh", "vllm.yaml", "bench.sh", "prediction.json")
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 COMPARED = (
     "ttft_mean_s",

@@ -101,7 +101,8 @@ def not_finite(columns: Mapping[str, float], names: tuple[str, ...]) -> str | No
     """Return why a configuration has no place on a front of `names`: a column that is NaN or infinite; else None."""
     for name in names:
         if not math.isfinite(columns[name]):
-            return f"{name} is not finite ({columns[name]}); it means: {OBJECTIVES[name].meaning}"
+            meaning = OBJECTIVES[name].meaning
+            return f"{name} is not finite ({columns[name]}); it means: {meaning}\nhint: leave it out of the objectives"
     return None
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paretoserve.plan.emit import emit
+from paretoserve.plan.emit import EMITTED, emit
 from paretoserve.plan.store import json_text
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write_outputs(front: Front, problem: Problem, folder: Path) -> None:
         What it was made from, for the predicted numbers of the emitted benchmark.
     folder : Path
         Made if missing. Gets ``all.parquet``, ``front.parquet``, ``report.html``, ``top1/`` and ``plan.json``; only
-        the last one when no configuration could be simulated.
+        the last one when no configuration could be simulated, and those of an earlier plan are removed then.
 
     Raises
     ------
@@ -83,4 +83,7 @@ def write_outputs(front: Front, problem: Problem, folder: Path) -> None:
             write_text(top / name, text)
             if name.endswith(".sh"):
                 (top / name).chmod(0o755)
+    else:
+        for name in ("all.parquet", "front.parquet", "report.html", *(f"top1/{name}" for name in EMITTED)):
+            (folder / name).unlink(missing_ok=True)
     write_text(folder / "plan.json", plan_json(front))

@@ -1,4 +1,4 @@
-"""What each integer argument of the scheduler may be.
+"""What each argument of the scheduler may be.
 
 The native module refuses what does not fit; these ranges are looked at only then, so that good calls pay nothing for
 them.
@@ -7,9 +7,9 @@ them.
 from collections.abc import Callable
 from typing import TypeVar
 
-from paretoserve._integers import BITS_32, BITS_63, BITS_64, check_integer
+from paretoserve._integers import BITS_32, BITS_63, BITS_64, check_integer, shown
 
-__all__ = ["RANGES", "checked", "refuse"]
+__all__ = ["RANGES", "checked", "refuse", "refuse_types"]
 
 Result = TypeVar("Result")
 
@@ -30,13 +30,22 @@ RANGES = {
     "unknown_output_tokens": (1, BITS_32),
     "block_size": (1, BITS_32),
 }
+OPTIONAL = {"expected_output_tokens", "kv_free"}
+"""What may be None."""
 
 
 def refuse(**arguments: object) -> None:
-    """Raise ValueError for the first argument that is no integer of its range; None is left to the caller."""
+    """Raise ValueError for the first argument that is no integer of its range."""
     for name, value in arguments.items():
-        if value is not None:
+        if value is not None or name not in OPTIONAL:
             check_integer(name, value, *RANGES[name])
+
+
+def refuse_types(kind: type, expected: str, **arguments: object) -> None:
+    """Raise TypeError for the first argument that is no `kind`; booleans are no numbers."""
+    for name, value in arguments.items():
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise TypeError(f"`{name}` must be {expected}, got {shown(value)}")
 
 
 def checked(method: Callable[..., Result], **arguments: int | None) -> Result:

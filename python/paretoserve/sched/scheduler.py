@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import check_integer, integer_array
-from paretoserve.sched._arguments import RANGES, checked, refuse
+from paretoserve.sched._arguments import RANGES, checked, refuse, refuse_types
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
 
@@ -101,6 +102,10 @@ class Scheduler:
             )
         except (OverflowError, TypeError):
             refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens, block_size=block_size)
+            refuse_types(str, "text", policy=policy, preempt=preempt)
+            shares = {"fifo_share": fifo_share, "preempt_gain": preempt_gain, "prefill_weight": prefill_weight}
+            refuse_types(Real, "a number", **shares)
+            refuse_types(bool, "True or False", record=record)
             raise
         self._policy = policy
 

@@ -26,7 +26,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise problem(file, "no such file", hint=_similar_files(path)) from None
     except IsADirectoryError:
-        raise problem(file, "is a folder, expected a trace file") from None
+        raise problem(file, "is a folder, expected a file") from None
     except OSError as error:
         raise problem(file, f"cannot be read: {error.strerror or error}") from None
     found = next((kind for kind, magic in _MAGIC.items() if content.startswith(magic)), None)
