@@ -279,3 +279,52 @@ def test_more_memory_and_smaller_steps_never_shrink_the_cache(name, utilization,
 def test_names_of_models_are_only_for_messages():
     model = cost.load_model("qwen3-8b")
     assert cost.model_sizes(replace(model, name="mine")).parameters == cost.model_sizes(model).parameters
+
+
+def test_stages_hold_the_model_together():
+    stages = cost.rank_sizes("llama-3.1-70b", pipeline_parallel=3)
+    assert [rank.stage for rank in stages] == [0, 1, 2]
+    assert sum(rank.num_layers for rank in stages) == 80
+    whole = cost.model_sizes("llama-3.1-70b")
+    assert sum(rank.parameters for rank in stages) == whole.parameters
+    assert sum(rank.kv_bytes_per_token for rank in stages) == whole.kv_bytes_per_token()
+
+
+def test_few_heads_and_latent_caches_are_copied_to_tensor_ranks():
+    def cached(model, ranks):
+        return cost.rank_sizes(model, tensor_parallel=ranks)[0].kv_bytes_per_token
+
+    # 8 key-value heads: sixteen ranks hold two copies of each.
+    assert [cached("qwen3-32b", ranks) for ranks in (1, 8, 16)] == [262_144, 32_768, 32_768]
+    assert [cached("deepseek-v3", ranks) for ranks in (1, 8)] == [70_272, 70_272]
+
+
+def test_whole_experts_take_as_much_room_as_cut_ones():
+    cut = cost.rank_sizes("qwen3-30b-a3b", tensor_parallel=4)[0]
+    whole = cost.rank_sizes("qwen3-30b-a3b", tensor_parallel=4, expert_parallel=True)[0]
+    assert cut.parameters == whole.parameters
+    # Attention replicas copy everything but the experts.
+    spread = cost.rank_sizes("qwen3-30b-a3b", data_parallel=4, expert_parallel=True)[0]
+    assert whole.parameters < spread.parameters < cost.model_sizes("qwen3-30b-a3b").parameters
+
+
+def test_rank_sizes_of_formats():
+    sizes = {
+        name: cost.rank_sizes("qwen3-32b", weight_format=name)[0].weights_bytes for name in ("bf16", "fp8", "int4")
+    }
+    assert sizes["bf16"] == 2 * cost.model_sizes("qwen3-32b").parameters
+    assert sizes["int4"] < sizes["fp8"] < sizes["bf16"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tensor_parallel": 7}, "`tensor_parallel` must be a divisor of the 64 attention heads, got 7"),
+        ({"pipeline_parallel": 65}, "`pipeline_parallel` must be"),
+        ({"data_parallel": 0}, "`data_parallel` must be an integer from 1"),
+        ({"weight_format": "fp7"}, "`weight_format` must be one of .*, got `fp7`"),
+    ],
+)
+def test_layouts_that_cut_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        cost.rank_sizes("qwen3-32b", **options)

@@ -8,7 +8,7 @@ from paretoserve.cost.mixed import MixedAttention
 from paretoserve.cost.model import Dense, Gqa, Layers, Mla, Model, Moe
 from paretoserve.cost.operators import OperatorEstimate, Operators
 from paretoserve.cost.pricing import Price, price
-from paretoserve.cost.sizes import ModelSizes, model_sizes
+from paretoserve.cost.sizes import ModelSizes, RankSizes, model_sizes, rank_sizes
 from paretoserve.cost.step_parts import Link, OperatorTime, Utilization
 from paretoserve.cost.step_shape import StepShape
 from paretoserve.cost.step_time import StepTime
@@ -32,6 +32,7 @@ __all__ = [
     "Power",
     "Price",
     "RankMemory",
+    "RankSizes",
     "StepShape",
     "StepTime",
     "Utilization",
@@ -43,4 +44,5 @@ __all__ = [
     "model_sizes",
     "price",
     "rank_memory",
+    "rank_sizes",
 ]

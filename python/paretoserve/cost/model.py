@@ -169,7 +169,8 @@ class Model:
             Format of the weights. Embeddings, output head and routers stay in bfloat16 in every format, MLA projections
             in the 4-bit formats, and all attention of expert models in MXFP4.
         """
-        return self.native.weight_bytes(weight_format)
+        ((_, _, _, weight_bytes, _),) = self.native.rank_sizes((1, 1, 1, False), weight_format, "bf16")
+        return weight_bytes
 
     def kv_bytes(self, num_tokens: int, *, kv_format: str = "bf16") -> int:
         """Bytes of the KV cache of one sequence; windowed layers stop growing at their window.

@@ -1,7 +1,7 @@
 //! Models, their sizes and their memory per GPU.
 
 use paretoserve_core::cost::memory::rank_memory;
-use paretoserve_core::cost::sizes::{kv_bytes, rank_sizes, sizes};
+use paretoserve_core::cost::sizes::{RankSizes, kv_bytes, rank_sizes, sizes};
 use paretoserve_core::cost::{self, Attention, Ffn, KvFormat, Layout, MemoryOptions, WeightFormat};
 use pyo3::prelude::*;
 
@@ -79,12 +79,23 @@ impl Model {
         detached(py, || Ok(kv_bytes(&self.inner.layers, 1, KvFormat::parse(kv_format)?, num_tokens)))
     }
 
-    /// Bytes of all weights on one GPU.
-    fn weight_bytes(&self, py: Python<'_>, weight_format: &str) -> PyResult<u64> {
-        let layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false };
+    /// The fullest GPU of each pipeline stage: (stage, layers, parameters, weight bytes, KV bytes per token).
+    fn rank_sizes(
+        &self,
+        py: Python<'_>,
+        layout: (u32, u32, u32, bool),
+        weight_format: &str,
+        kv_format: &str,
+    ) -> PyResult<Vec<(u32, u64, u64, u64, u64)>> {
+        let (tensor, pipeline, data, expert) = layout;
+        let layout = Layout { tensor, pipeline, data, expert };
         detached(py, || {
-            let ranks = rank_sizes(&self.inner, &layout, WeightFormat::parse(weight_format)?, KvFormat::Bf16)?;
-            Ok(ranks.iter().map(|rank| rank.weight_bytes).sum())
+            let (weights, kv) = (WeightFormat::parse(weight_format)?, KvFormat::parse(kv_format)?);
+            let ranks = rank_sizes(&self.inner, &layout, weights, kv)?;
+            let row = |rank: &RankSizes| {
+                (rank.stage, rank.num_layers, rank.parameters, rank.weight_bytes, rank.kv_bytes_per_token)
+            };
+            Ok(ranks.iter().map(row).collect())
         })
     }
 
