@@ -312,7 +312,8 @@ class Scheduler:
         chunked_prefill : bool, default True
             Whether a prompt may be cut to fit the budget. Without it a prompt longer than the budget is never admitted.
         reserve_full_prompt : bool, default True
-            Whether admission needs blocks for the whole prompt, not only for its first chunk.
+            Whether admission needs blocks for the whole prompt, not only for its first chunk. The scheduler then counts
+            them as held from admission on: allocate them at once, or `kv_free` will promise the same blocks twice.
 
         Returns
         -------
