@@ -53,6 +53,9 @@ pub(crate) struct Model {
     pub(crate) inner: cost::Model,
 }
 
+/// Stage, layers, parameters, weight bytes, KV bytes per token.
+type RankRow = (u32, u64, u64, u64, u64);
+
 /// Memory of one stage: (layers, parameters, weight bytes, KV bytes per token, activation bytes, cache bytes,
 /// cache bytes per token at the context asked for, blocks).
 type StageRow = (u64, u64, u64, u64, u64, i64, f64, u64);
@@ -79,14 +82,14 @@ impl Model {
         detached(py, || Ok(kv_bytes(&self.inner.layers, 1, KvFormat::parse(kv_format)?, num_tokens)))
     }
 
-    /// The fullest GPU of each pipeline stage: (stage, layers, parameters, weight bytes, KV bytes per token).
+    /// Sizes on the fullest GPU of each pipeline stage.
     fn rank_sizes(
         &self,
         py: Python<'_>,
         layout: (u32, u32, u32, bool),
         weight_format: &str,
         kv_format: &str,
-    ) -> PyResult<Vec<(u32, u64, u64, u64, u64)>> {
+    ) -> PyResult<Vec<RankRow>> {
         let (tensor, pipeline, data, expert) = layout;
         let layout = Layout { tensor, pipeline, data, expert };
         detached(py, || {
