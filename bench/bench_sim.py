@@ -49,6 +49,11 @@ def test_azure_chat(benchmark, show, case):
     report(benchmark, show, trace, lambda: simulate(trace, config, step_time=LINEAR, num_blocks=32768, threads=1))
 
 
+def test_azure_chat_with_a_fitted_step(benchmark, show):
+    trace, config = load_trace(data(AZURE)), Configuration(tensor_parallel=4)
+    report(benchmark, show, trace, lambda: simulate(trace, config, model="qwen3-32b", system="h100_sxm", threads=1))
+
+
 @pytest.mark.parametrize("router", ["least_loaded", "prefix_affinity"])
 @pytest.mark.parametrize("num_blocks", [8192, 100_000])
 def test_mooncake_conversation_on_8_workers(benchmark, show, router, num_blocks):

@@ -29,7 +29,7 @@ class StepTime:
     """Step time of one model on one layout and system.
 
     Made by `StepTime.fit` (bundled operator fits), `StepTime.from_tables` (operators measured on the machine itself) or
-    `StepTime.linear`. Compiled once: a step then costs about 100 ns in the simulator, and a stretch of pure decode has
+    `StepTime.linear`. Compiled once: a step then costs a fraction of a microsecond, and a stretch of pure decode has
     a closed form. Immutable; may be shared by threads.
 
     Notes

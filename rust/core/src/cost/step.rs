@@ -1,10 +1,10 @@
 //! How long one engine step takes and what it reads and computes.
 //!
 //! A [`StepTime`] is compiled once for a model, layout, formats and system into a few small functions, so that one step
-//! of a simulation costs about 100 ns: a curve in the tokens of the step (matrix products, norms, collectives), one in
-//! the tokens of all data-parallel ranks (experts), one in the sampled sequences (LM head, sampler), attention from
-//! sums over the requests, and host time. With pipeline stages a step is the pass of one batch through all of them; who
-//! keeps several batches in flight enters the next one when the first stage is free.
+//! of a simulation costs a fraction of a microsecond: a curve in the tokens of the step (matrix products, norms,
+//! collectives), one in the tokens of all data-parallel ranks (experts), one in the sampled sequences (LM head,
+//! sampler), attention from sums over the requests, and host time. With pipeline stages a step is the pass of one batch
+//! through all of them; who keeps several batches in flight enters the next one when the first stage is free.
 
 use super::attention::AttentionTime;
 use super::curve::Curve;
