@@ -1,17 +1,35 @@
-"""Arrays as the native module takes them: native byte order, C-contiguous, one of the dtypes it knows."""
+"""Arrays as the native module takes them: native byte order, C-contiguous, one of the dtypes it knows.
+
+The only file that looks at torch, and it never imports it: a tensor can only come from who has.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.errors import DeviceError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["real_matrix", "to_contiguous"]
+    Array: TypeAlias = NDArray[Any] | torch.Tensor
+
+__all__ = [
+    "as_numpy",
+    "check_out",
+    "device_name",
+    "dtype_name",
+    "empty_beside",
+    "float_bits",
+    "is_cuda",
+    "is_torch",
+    "real_matrix",
+    "to_contiguous",
+]
 
 # What holds every value of a dtype that the native module has no own code for.
 _EXACTLY_AS = {"bool": np.uint8, "float16": np.float32}
@@ -60,3 +78,122 @@ def real_matrix(argument: str, values: ArrayLike) -> NDArray[Any]:
         hint = "\nhint: for one objective use points[:, None], for one point points[None, :]" if array.ndim == 1 else ""
         raise ShapeError(f"`{argument}` must have shape (n, d) with d of 1 or more, got {array.shape}{hint}")
     return to_contiguous(array)
+
+
+def is_torch(array: object) -> bool:
+    """Tell whether `array` is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(array, torch.Tensor)
+
+
+def is_cuda(array: object) -> bool:
+    """Tell whether `array` is a torch tensor on a CUDA device."""
+    return is_torch(array) and bool(array.is_cuda)  # type: ignore[attr-defined]
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of the dtype as numpy writes it: ``float32``, ``bfloat16``, ``float8_e4m3fn``."""
+    return str(array.dtype).removeprefix("torch.")
+
+
+def as_numpy(array: Array) -> NDArray[Any]:
+    """Return `array` as numpy sees it, sharing its memory.
+
+    What numpy has no dtype for is shown as unsigned integers of the same width: bfloat16 as uint16, 8-bit floats as
+    uint8. float16 is shown as uint16, too, because that is how the native module takes it.
+    """
+    if is_torch(array):
+        library = sys.modules["torch"]
+        tensor: torch.Tensor = array.detach()  # type: ignore[union-attr]
+        if tensor.device.type != "cpu":
+            raise DeviceError(f"array must be in the memory of the CPU, got a tensor on {tensor.device}")
+        if tensor.dtype.is_floating_point and tensor.element_size() < 4:
+            tensor = tensor.view(library.uint8 if tensor.element_size() == 1 else library.uint16)
+        return tensor.numpy()
+    values = np.asarray(array)
+    if values.dtype.name == "float16" or (values.dtype.kind == "V" and values.dtype.itemsize == 2):
+        return values.view(np.uint16)
+    if values.dtype.kind == "V" and values.dtype.itemsize == 1:
+        return values.view(np.uint8)
+    return values
+
+
+def float_bits(argument: str, array: Array) -> tuple[NDArray[Any], str]:
+    """Return wide floats as the native module takes them, and the name of their dtype.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument for messages.
+    array : ndarray or torch.Tensor on the CPU, float32, float16 or bfloat16
+        Not modified; copied only if it is not C-contiguous or not in native byte order.
+
+    Returns
+    -------
+    bits : ndarray of float32 or uint16, C-contiguous, shape of `array`
+    dtype : {"float32", "float16", "bfloat16"}
+
+    Raises
+    ------
+    DtypeError
+        If it holds anything else.
+    """
+    if not is_torch(array):
+        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise DtypeError(f"`{argument}` must not hide values behind a mask\nhint: fill them first")
+        array = np.asarray(array)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+    name = dtype_name(array)
+    if name not in ("float32", "float16", "bfloat16"):
+        hint = "\nhint: convert first, for example x.astype(numpy.float32)" if name in ("float64", "int64") else ""
+        raise DtypeError(f"`{argument}` must be float32, float16 or bfloat16, got {name}{hint}")
+    return np.ascontiguousarray(as_numpy(array)), name
+
+
+def empty_beside(origin: Array, shape: tuple[int, ...], dtype: str) -> Array:
+    """Return an uninitialized array of the library and on the device of `origin`.
+
+    `dtype` is ``uint8``, ``int32``, ``float32``, ``float16`` or ``bfloat16``; numpy has bfloat16 from ml_dtypes.
+    """
+    if is_torch(origin):
+        torch = sys.modules["torch"]
+        return torch.empty(shape, dtype=getattr(torch, dtype), device=origin.device)  # type: ignore[no-any-return]
+    if dtype == "bfloat16":
+        try:
+            import ml_dtypes
+        except ModuleNotFoundError as error:
+            raise DtypeError(
+                "numpy has no bfloat16\nhint: pip install ml_dtypes, or pass and get torch tensors"
+            ) from error
+        return np.empty(shape, dtype=ml_dtypes.bfloat16)
+    return np.empty(shape, dtype=dtype)
+
+
+def check_out(out: Array, shape: tuple[int, ...], dtype: str, *inputs: Array, argument: str = "out") -> None:
+    """Refuse an output that has the wrong shape, dtype or device, has gaps, is read-only, or overlaps an input.
+
+    `dtype` ``uint8`` also admits 8-bit float dtypes: the codes are their bits.
+    """
+    if tuple(out.shape) != tuple(shape):
+        raise ShapeError(f"`{argument}` must have shape {tuple(shape)}, got {tuple(out.shape)}")
+    name = dtype_name(out)
+    same_bits = dtype == "uint8" and out.itemsize == 1 and name.startswith("float")
+    if name != dtype and not same_bits:
+        raise DtypeError(f"`{argument}` must be {dtype}, got {name}")
+    for each in inputs:
+        here, there = device_name(out), device_name(each)
+        if here != there:
+            raise DeviceError(f"`{argument}` is on {here} but the input is on {there}")
+    contiguous = out.is_contiguous() if is_torch(out) else out.flags.c_contiguous  # type: ignore[union-attr]
+    if not contiguous:
+        raise ShapeError(f"`{argument}` must be C-contiguous\nhint: allocate it whole, not as a slice of columns")
+    if not is_torch(out) and not out.flags.writeable:  # type: ignore[union-attr]
+        raise ValueError(f"`{argument}` must be writable, got a read-only array")
+    if not is_cuda(out) and any(np.may_share_memory(as_numpy(out), as_numpy(each)) for each in inputs):
+        raise ValueError(f"`{argument}` must not overlap an input")
+
+
+def device_name(array: Array) -> str:
+    """Return where `array` lies: ``cpu``, ``cuda:0``."""
+    return str(array.device) if is_torch(array) else "cpu"

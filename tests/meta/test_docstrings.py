@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-PARTS = ["cost", "cuda", "errors", "pareto", "plan", "sched", "sim"]
+PARTS = ["cost", "cuda", "errors", "pareto", "plan", "quant", "sched", "sim"]
 
 
 def public(part: str) -> list[tuple[str, object]]:

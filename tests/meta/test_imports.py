@@ -21,7 +21,7 @@ def imported(part: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".pareto", ".sched", ".sim"])
+@pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".pareto", ".quant", ".sched", ".sim"])
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
 

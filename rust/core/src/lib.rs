@@ -5,8 +5,11 @@
 
 pub mod cost;
 pub mod error;
+pub mod parallel;
 pub mod pareto;
+pub mod quant;
 pub mod sched;
 pub mod sim;
+pub mod simd;
 
 pub use error::{Error, Result};

@@ -1,0 +1,6 @@
+"""Numbers in few bits: codes and scales of a tensor, and the bytes in which engines read them."""
+
+from paretoserve.quant._formats import BlockFormat, ScalarFormat
+from paretoserve.quant._qtensor import QMeta, QTensor
+
+__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat"]

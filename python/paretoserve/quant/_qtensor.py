@@ -1,0 +1,85 @@
+"""A quantized tensor: codes, scales, and all that is needed to read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paretoserve._arrays import Array
+
+__all__ = ["QMeta", "QTensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class QMeta:
+    """How the codes of a `QTensor` came about and how they are read.
+
+    Attributes
+    ----------
+    fmt : str
+        Name of the block format.
+    shape : tuple of int
+        Shape of the tensor that was quantized.
+    axis : int
+        Axis along which blocks lie, not negative. Codes and scales hold it last.
+    block : tuple of int
+        Rows and columns that share a scale; columns never -1.
+    scale_rule : str
+        ``floor``, ``rceil``, ``ceil``, ``even`` for power-of-two scales; ``amax`` for the others; or a peer's rule.
+    rounding : str
+        ``rne``, ``half_away`` or ``stochastic``.
+    hadamard : int
+        Size of the rotation that was applied along `axis` first, 0 for none.
+    signs : tuple of int or None
+        Its signs, each 1 or -1; None for all 1.
+    four_over_six : str or None
+        Error measure by which blocks chose their largest code, for four-over-six.
+    """
+
+    fmt: str
+    shape: tuple[int, ...]
+    axis: int
+    block: tuple[int, int]
+    scale_rule: str
+    rounding: str = "rne"
+    hadamard: int = 0
+    signs: tuple[int, ...] | None = None
+    four_over_six: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QTensor:
+    """Codes and scales of a tensor.
+
+    Attributes
+    ----------
+    codes : ndarray or torch.Tensor of uint8, shape (..., row_bytes)
+        Packed along the last axis, which is the quantized axis: element 0 in the lowest bits of byte 0 (4-bit codes:
+        even element in the low nibble). Rows end at a byte.
+    scales : ndarray or torch.Tensor, shape (..., num_blocks)
+        uint8 codes of e8m0, ue4m3 or ue5m3; else float32 or float16. With 128x128 blocks, rows of blocks.
+    zeros : ndarray or torch.Tensor of uint8, shape (..., num_blocks), or None
+        Zero points of asymmetric formats, one code each, not packed.
+    global_scale : ndarray or torch.Tensor of float32, shape (), or None
+        The tensor's scale in the decoding direction: a value is code * scale * global_scale.
+    meta : QMeta
+        What the codes mean.
+    """
+
+    codes: Array
+    scales: Array
+    zeros: Array | None
+    global_scale: Array | None
+    meta: QMeta
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor that was quantized."""
+        return self.meta.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of codes, scales, zero points and global scale."""
+        parts: list[Any] = [self.codes, self.scales, self.zeros, self.global_scale]
+        return sum(part.nbytes for part in parts if part is not None)

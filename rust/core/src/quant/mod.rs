@@ -1,0 +1,11 @@
+//! Numbers in few bits: codes and scales of a tensor, and the bytes in which engines read them.
+//!
+//! [`format`] specifies every scalar format by a table and a slow obvious conversion; the fast loops are tested against
+//! it. [`source`] is what can be quantized: float32, float16, bfloat16. [`random`] feeds stochastic rounding.
+
+pub mod format;
+pub mod random;
+pub mod source;
+
+pub use format::{FloatFormat, Rounding, Special};
+pub use source::{Bf16, F16, F32, Float};

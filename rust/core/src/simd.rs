@@ -1,0 +1,237 @@
+//! What the CPU can do, found once, and the only `unsafe` of this crate: calls of functions compiled for more than the
+//! baseline, and stores that go around the cache.
+//!
+//! A loop that the compiler vectorizes implements [`Kernel`] and runs through [`dispatch`]: one body, compiled for each
+//! level. Hand-written intrinsics live in `#[target_feature]` functions that [`with_features!`] calls.
+
+use std::sync::OnceLock;
+
+/// What a loop may be compiled for, in rising order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every CPU of the target has.
+    Baseline,
+    /// AVX2, BMI1, BMI2, F16C, FMA, LZCNT, POPCNT: x86 servers since 2015.
+    Avx2,
+    /// That and AVX-512 F, BW, CD, DQ, VL, VBMI: Ice Lake and Zen 4 on.
+    Avx512,
+}
+
+/// The highest level of this CPU, or the one that `PARETOSERVE_SIMD` (`baseline`, `avx2`, `avx512`) limits it to.
+///
+/// Read once, at the first call. Results never depend on it.
+pub fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let limit = match std::env::var("PARETOSERVE_SIMD").as_deref() {
+            Ok("baseline") => Level::Baseline,
+            Ok("avx2") => Level::Avx2,
+            _ => Level::Avx512,
+        };
+        limit.min(detected())
+    })
+}
+
+/// The levels that this CPU has, lowest first: what a test loops over.
+pub fn levels() -> Vec<Level> {
+    [Level::Baseline, Level::Avx2, Level::Avx512].into_iter().filter(|&each| each <= detected()).collect()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> Level {
+    macro_rules! has { ($($feature:tt),*) => { $(std::arch::is_x86_feature_detected!($feature))&&* } }
+    if !has!("avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "popcnt") {
+        Level::Baseline
+    } else if !has!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vbmi") {
+        Level::Avx2
+    } else {
+        Level::Avx512
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detected() -> Level {
+    Level::Baseline
+}
+
+/// A loop with its arguments; `run` is marked `#[inline(always)]`, and so is what it calls in its hot part.
+pub trait Kernel {
+    /// What the loop returns.
+    type Output;
+    /// Run the loop.
+    fn run(self) -> Self::Output;
+}
+
+/// Run `kernel` as compiled for `level`, or for what the CPU has if that is less.
+pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    match level.min(detected()) {
+        Level::Baseline => kernel.run(),
+        // SAFETY: `detected` found every feature that the function enables.
+        Level::Avx2 => unsafe { run_avx2(kernel) },
+        // SAFETY: as above.
+        Level::Avx512 => unsafe { run_avx512(kernel) },
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = level;
+        kernel.run()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,f16c,fma,lzcnt,popcnt")]
+fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(
+    enable = "avx2,bmi1,bmi2,f16c,fma,lzcnt,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi"
+)]
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+/// Proof that the CPU has [`Level::Avx2`].
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(());
+
+/// Proof that the CPU has [`Level::Avx512`].
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512(());
+
+impl Avx2 {
+    /// The proof, if `level` and the CPU allow it.
+    pub fn at(level: Level) -> Option<Self> {
+        (level >= Level::Avx2 && detected() >= Level::Avx2).then_some(Self(()))
+    }
+}
+
+impl Avx512 {
+    /// The proof, if `level` and the CPU allow it.
+    pub fn at(level: Level) -> Option<Self> {
+        (level >= Level::Avx512 && detected() >= Level::Avx512).then_some(Self(()))
+    }
+}
+
+/// Call a `#[target_feature]` function whose features are among those of the level that the proof is for:
+/// `with_features!(Avx2, proof, function(arguments))`.
+#[allow(unused_macros, reason = "used on x86 only")]
+macro_rules! with_features {
+    ($level:ident, $proof:expr, $function:ident($($argument:expr),* $(,)?)) => {{
+        let _proof: $crate::simd::$level = $proof;
+        // SAFETY: the proof exists only where the CPU has all features of its level.
+        unsafe { $function($($argument),*) }
+    }};
+}
+#[allow(unused_imports, reason = "used on x86 only")]
+pub(crate) use with_features;
+
+/// Numbers that are nothing but their bytes.
+pub trait Plain: Copy + Default + private::Sealed {}
+
+mod private {
+    pub trait Sealed {}
+}
+
+macro_rules! plain { ($($type:ty),*) => { $(impl private::Sealed for $type {} impl Plain for $type {})* } }
+plain!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+
+/// Outputs from this size on are written around the cache: they would only push out what is needed.
+pub const STREAM_FROM_BYTES: usize = 4 << 20;
+
+/// Copy `source` to `out` with stores that go around the cache, where the CPU has such.
+///
+/// Worth it for results larger than the last-level cache. Ends with a fence, so that other threads see the stores.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
+    assert_eq!(out.len(), source.len());
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{__m128i, _mm_sfence, _mm_stream_si128};
+        let bytes = size_of_val(out);
+        let head = out.as_ptr().cast::<u8>().align_offset(64).min(bytes);
+        let middle = (bytes - head) / 16;
+        let (target, origin) = (out.as_mut_ptr().cast::<u8>(), source.as_ptr().cast::<u8>());
+        // SAFETY: both slices have `bytes` bytes of plain numbers and do not overlap (one is `&mut`); head, 16-byte pieces
+        // and tail partition them; the pieces of `out` start at a multiple of 64. SSE2 is part of x86-64.
+        unsafe {
+            std::ptr::copy_nonoverlapping(origin, target, head);
+            for at in (head..head + middle * 16).step_by(16) {
+                let piece = origin.add(at).cast::<__m128i>().read_unaligned();
+                #[expect(clippy::cast_ptr_alignment, reason = "`head` aligned it")]
+                _mm_stream_si128(target.add(at).cast::<__m128i>(), piece);
+            }
+            let done = head + middle * 16;
+            std::ptr::copy_nonoverlapping(origin.add(done), target.add(done), bytes - done);
+            _mm_sfence();
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    out.copy_from_slice(source);
+}
+
+/// Fill `out` piece by piece: `fill(piece, offset)`. Large outputs are filled in the first-level cache and streamed.
+pub fn streamed<T: Plain, const N: usize>(out: &mut [T], mut fill: impl FnMut(&mut [T], usize)) {
+    if size_of_val(out) < STREAM_FROM_BYTES {
+        for (index, piece) in out.chunks_mut(N).enumerate() {
+            fill(piece, index * N);
+        }
+        return;
+    }
+    let mut buffer = [T::default(); N];
+    for (index, piece) in out.chunks_mut(N).enumerate() {
+        let part = &mut buffer[..piece.len()];
+        fill(part, index * N);
+        stream(piece, part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sum<'a>(&'a [u32]);
+
+    impl Kernel for Sum<'_> {
+        type Output = u32;
+        #[inline(always)]
+        fn run(self) -> u32 {
+            self.0.iter().fold(0, |sum, &each| sum.wrapping_add(each))
+        }
+    }
+
+    #[test]
+    fn a_kernel_gives_the_same_at_every_level() {
+        let values: Vec<u32> = (0..1000).collect();
+        for level in levels() {
+            assert_eq!(dispatch(level, Sum(&values)), 499_500);
+        }
+    }
+
+    #[test]
+    fn streaming_copies_every_byte_at_every_offset() {
+        let source: Vec<u8> = (0..1000).map(|each| (each % 251) as u8).collect();
+        for (from, len) in [(0, 0), (0, 1), (1, 15), (3, 64), (5, 700), (63, 937)] {
+            let mut out = vec![0; from + len];
+            stream(&mut out[from..], &source[..len]);
+            assert_eq!(out[from..], source[..len]);
+        }
+    }
+
+    #[test]
+    fn streamed_fills_large_and_small_outputs_alike() {
+        for len in [0_usize, 1, 100, STREAM_FROM_BYTES / 4 + 17] {
+            let mut out = vec![0_u32; len];
+            streamed::<_, 1024>(&mut out, |piece, offset| {
+                for (index, each) in piece.iter_mut().enumerate() {
+                    *each = (offset + index) as u32;
+                }
+            });
+            assert!(out.iter().enumerate().all(|(index, &each)| each == index as u32));
+        }
+    }
+}
