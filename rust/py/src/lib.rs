@@ -7,6 +7,7 @@ mod cost;
 mod cuda;
 mod errors;
 mod pareto;
+mod quant;
 mod sched;
 mod sim;
 mod sim_jobs;
