@@ -156,8 +156,8 @@ pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
         let head = out.as_ptr().cast::<u8>().align_offset(64).min(bytes);
         let middle = (bytes - head) / 16;
         let (target, origin) = (out.as_mut_ptr().cast::<u8>(), source.as_ptr().cast::<u8>());
-        // SAFETY: both slices have `bytes` bytes of plain numbers and do not overlap (one is `&mut`); head, pieces of 16
-        // bytes and tail partition them; the pieces of `out` start at a multiple of 64. SSE2 is part of x86-64.
+        // SAFETY: both slices have `bytes` bytes of plain numbers and do not overlap (one is `&mut`); head, pieces of
+        // 16 bytes and tail partition them; the pieces of `out` start at a multiple of 64. SSE2 is part of x86-64.
         unsafe {
             std::ptr::copy_nonoverlapping(origin, target, head);
             for at in (head..head + middle * 16).step_by(16) {
