@@ -5,6 +5,8 @@
 //!
 //! Formats: OCP 8-bit Floating Point Specification 1.0, OCP Microscaling Formats 1.0, and `ml_dtypes` for the others.
 
+use crate::error::{Error, Result};
+
 /// What the topmost codes of a float format mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
@@ -74,6 +76,30 @@ pub const UE4M3: FloatFormat = FloatFormat { signed: false, ..E4M3FN };
 pub const UE5M3: FloatFormat = FloatFormat { signed: false, ..float(5, 3, 15, Special::Nan) };
 
 impl FloatFormat {
+    /// Refuse more than 8 bits, and a bias with which float32 does not hold every number of the format as a normal one.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |expected, got| Err(Error::value("format", expected, got));
+        let width = self.exponent_bits.saturating_add(self.mantissa_bits).saturating_add(u32::from(self.signed));
+        if self.exponent_bits > 8 || self.mantissa_bits > 7 || !(1..=8).contains(&width) {
+            return refuse("a float of 1 to 8 bits, E + M + sign", format!("{width} bits"));
+        }
+        let codes = 1_u32 << (self.exponent_bits + self.mantissa_bits);
+        let specials = match self.special {
+            Special::Ieee => 1 << self.mantissa_bits,
+            Special::Nan => 1,
+            Special::NanAtNegativeZero | Special::None => 0,
+        };
+        let no_sign_to_spare = self.special == Special::NanAtNegativeZero && !self.signed;
+        if specials + 1 > codes || no_sign_to_spare || (self.special == Special::Ieee && self.exponent_bits == 0) {
+            return refuse("a float that has room for its special codes", format!("{self:?}"));
+        }
+        let top = (1 << self.exponent_bits) - 1 - i32::from(self.special == Special::Ieee);
+        if !(top - 127..=127 - self.mantissa_bits as i32).contains(&self.bias) || self.bias < -96 {
+            return refuse("a float whose numbers are normal in float32", format!("bias {}", self.bias));
+        }
+        Ok(())
+    }
+
     /// Bits of a code.
     pub const fn bits(&self) -> u32 {
         self.exponent_bits + self.mantissa_bits + self.signed as u32

@@ -1,0 +1,63 @@
+//! One code of a float format to float32, without branches, so that a loop over it becomes vector code.
+//!
+//! A normal code is its bits moved to the place of float32's, plus the difference of the biases. A subnormal one takes
+//! the same way with a hidden bit set and has the hidden bit's value subtracted: exact, and no operand is subnormal,
+//! so that a process that flushes those to zero gets the same.
+
+use crate::quant::format::{FloatFormat, Special};
+
+/// What decoding a format takes, ready to be used in a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoder {
+    /// Mantissa bits of float32 that the format lacks.
+    shift: u32,
+    /// Difference of the biases, at the place of the exponent.
+    rebias: u32,
+    magnitude: u32,
+    first_normal: u32,
+    sign_bit: u32,
+    sign_shift: u32,
+    /// The magnitude of infinity, and the one above which a code is NaN; 256 where there is none.
+    infinity: u32,
+    nan_above: u32,
+    /// The code that is NaN although its magnitude is 0; 256 where there is none.
+    nan: u32,
+}
+
+impl Decoder {
+    /// The constants of `format`, which [`FloatFormat::check`] accepts.
+    pub const fn new(format: &FloatFormat) -> Self {
+        let largest = format.largest() as u32;
+        let (infinity, nan_above, nan) = match format.special {
+            Special::Ieee => (largest + 1, largest + 1, 256),
+            Special::Nan => (256, largest, 256),
+            Special::NanAtNegativeZero => (256, 256, format.sign_bit() as u32),
+            Special::None => (256, 256, 256),
+        };
+        Self {
+            shift: 23 - format.mantissa_bits,
+            rebias: ((127 - format.bias) as u32) << 23,
+            magnitude: (1 << (format.exponent_bits + format.mantissa_bits)) - 1,
+            first_normal: 1 << format.mantissa_bits,
+            sign_bit: format.sign_bit() as u32,
+            sign_shift: 32 - format.bits(),
+            infinity,
+            nan_above,
+            nan,
+        }
+    }
+
+    /// The bits of the float32 that `code` stands for; bits of `code` above the format's are ignored.
+    #[inline(always)]
+    pub fn value(&self, code: u32) -> u32 {
+        let magnitude = code & self.magnitude;
+        let sign = code & self.sign_bit;
+        let normal = (magnitude << self.shift) + self.rebias;
+        let hidden = self.rebias + (1 << 23);
+        let subnormal = (f32::from_bits(normal + (1 << 23)) - f32::from_bits(hidden)).to_bits();
+        let finite = if magnitude < self.first_normal { subnormal } else { normal };
+        let number = if magnitude == self.infinity { 0x7F80_0000 } else { finite };
+        let nan = magnitude > self.nan_above || sign | magnitude == self.nan;
+        (if nan { 0x7FC0_0000 } else { number }) | sign << self.sign_shift
+    }
+}
