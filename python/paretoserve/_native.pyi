@@ -17,6 +17,9 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "quant_convert",
+    "quant_decode",
+    "quant_encode",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -177,6 +180,26 @@ def pareto_mask(
     groups: NDArray[np.uint32] | None,
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def quant_convert(out: NDArray[Any], x: NDArray[Any], dtype: str, to: str, threads: int | None) -> None: ...
+def quant_decode(
+    out: NDArray[Any],
+    codes: NDArray[np.uint8],
+    dtype: str,
+    format: tuple[str, int, int, int, int, bool, str],
+    threads: int | None,
+) -> None: ...
+def quant_encode(
+    out: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    format: tuple[str, int, int, int, int, bool, str],
+    saturate: bool,
+    rounding: str,
+    seed: int,
+    nan: str,
+    rule: str,
     threads: int | None,
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...

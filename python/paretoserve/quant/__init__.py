@@ -2,5 +2,6 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.cast import cast, format_info, formats
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat"]
+__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat", "cast", "format_info", "formats"]

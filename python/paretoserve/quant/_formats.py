@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from paretoserve._integers import shown
 from paretoserve.errors import UnknownNameError
+from paretoserve.quant._custom import float_fields, largest
 
-__all__ = ["BlockFormat", "ScalarFormat", "block_format", "scalar_format"]
+__all__ = [
+    "BlockFormat",
+    "ScalarFormat",
+    "block_format",
+    "block_names",
+    "is_block_only",
+    "scalar_format",
+    "scalar_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +159,19 @@ _BLOCKS = {
 }
 
 # The short names that everybody uses, for the member of the family that everybody means.
-_ALIASES = {"mxfp8": "mxfp8_e4m3", "mxfp6": "mxfp6_e2m3", "fp8": "fp8_block", "e4m3fnu": "ue4m3"}
+_ALIASES = {
+    "mxfp8": "mxfp8_e4m3",
+    "mxfp6": "mxfp6_e2m3",
+    "fp8": "fp8_block",
+    "e4m3fnu": "ue4m3",
+    "e8m0fnu": "e8m0",
+    "ue8m0": "e8m0",
+}
 
 
 def _find(name: str, known: dict[str, ScalarFormat] | dict[str, BlockFormat], argument: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"`{argument}` must be the name of a format, got {shown(name)}")
     canonical = _ALIASES.get(name, name)
     if canonical not in known:
         import difflib
@@ -164,10 +183,31 @@ def _find(name: str, known: dict[str, ScalarFormat] | dict[str, BlockFormat], ar
 
 
 def scalar_format(name: str, argument: str = "to") -> ScalarFormat:
-    """Return the scalar format called `name`, else raise UnknownNameError."""
-    return _SCALARS[_find(name, _SCALARS, argument)]
+    """Return the scalar format called `name`, else raise UnknownNameError. See `float_fields` for floats not listed."""
+    listed = not isinstance(name, str) or name in _SCALARS or name in _ALIASES
+    fields = None if listed else float_fields(name)
+    if fields is None:
+        return _SCALARS[_find(name, _SCALARS, argument)]
+    e, m, bias, special, signed = fields
+    return _float(name, e, m, bias, special, largest(e, m, bias, special), signed)
 
 
 def block_format(name: str, argument: str = "fmt") -> BlockFormat:
     """Return the block format called `name`, else raise UnknownNameError."""
     return _BLOCKS[_find(name, _BLOCKS, argument)]
+
+
+def scalar_names() -> tuple[str, ...]:
+    """Return the names of the scalar formats that are listed; `scalar_format` knows more floats."""
+    return tuple(_SCALARS)
+
+
+def block_names() -> tuple[str, ...]:
+    """Return the names of the block formats."""
+    return tuple(_BLOCKS)
+
+
+def is_block_only(name: str) -> bool:
+    """Tell whether `name` or what it is short for is a block format and no scalar one."""
+    canonical = _ALIASES.get(name, name) if isinstance(name, str) else ""
+    return canonical in _BLOCKS and canonical not in _SCALARS

@@ -90,7 +90,7 @@ impl FloatFormat {
             Special::NanAtNegativeZero | Special::None => 0,
         };
         let no_sign_to_spare = self.special == Special::NanAtNegativeZero && !self.signed;
-        if specials + 1 > codes || no_sign_to_spare || (self.special == Special::Ieee && self.exponent_bits == 0) {
+        if specials + 2 > codes || no_sign_to_spare || (self.special == Special::Ieee && self.exponent_bits == 0) {
             return refuse("a float that has room for its special codes", format!("{self:?}"));
         }
         let top = (1 << self.exponent_bits) - 1 - i32::from(self.special == Special::Ieee);

@@ -1,8 +1,9 @@
 //! Bindings of `paretoserve_core::quant`; documented in `python/paretoserve/quant`.
 
+pub(crate) mod cast;
+
 /// Run `$body` with `$S` standing for the wide float format called `$dtype`:
 /// `by_float!(py, dtype, S => run::<S>(py, out, x))`.
-#[allow(unused_macros, reason = "the first binding that reads floats uses it")]
 macro_rules! by_float {
     ($py:expr, $dtype:expr, $S:ident => $body:expr) => {
         match $dtype {
@@ -26,5 +27,4 @@ macro_rules! by_float {
         }
     };
 }
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use by_float;

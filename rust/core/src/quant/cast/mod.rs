@@ -1,8 +1,8 @@
 //! Every scalar format from and to float32, float16 and bfloat16.
 //!
 //! [`Encoder`], [`Decoder`], [`exponent`] and [`Integer`] convert one number, inside vector loops of this and other
-//! modules; [`encode`], [`decode`] and [`convert`] run such loops over arrays, on threads and around the cache. All give
-//! the bits that [`FloatFormat::encode`] and [`FloatFormat::decode`] specify, at every SIMD level and thread count.
+//! modules; [`encode`], [`decode`] and [`convert`] run such loops over arrays, on threads and around the cache. All
+//! give the bits that [`FloatFormat::encode`] and [`FloatFormat::decode`] specify, at every SIMD level.
 
 mod decode;
 mod encode;
