@@ -17,6 +17,8 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "quant_mx_dequantize",
+    "quant_mx_quantize",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -193,3 +195,23 @@ def simulate(
 ) -> tuple[
     list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
 ]: ...
+def quant_mx_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    element: str,
+    rule: str,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_mx_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    element: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...

@@ -2,5 +2,6 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.quantize import dequantize, quantize
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat"]
+__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat", "dequantize", "quantize"]
