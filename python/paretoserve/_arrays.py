@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_numpy",
+    "axis_last",
     "check_out",
     "device_name",
     "dtype_name",
@@ -27,8 +28,10 @@ __all__ = [
     "float_bits",
     "is_cuda",
     "is_torch",
+    "narrowed",
     "real_matrix",
     "to_contiguous",
+    "widened",
 ]
 
 # What holds every value of a dtype that the native module has no own code for.
@@ -118,6 +121,13 @@ def as_numpy(array: Array) -> NDArray[Any]:
     return values
 
 
+def axis_last(array: Array, axis: int) -> Array:
+    """Return a view of `array` whose axis `axis` is the last one."""
+    if is_torch(array):
+        return array.movedim(axis, -1)  # type: ignore[union-attr]
+    return np.moveaxis(np.asanyarray(array), axis, -1)
+
+
 def float_bits(argument: str, array: Array) -> tuple[NDArray[Any], str]:
     """Return wide floats as the native module takes them, and the name of their dtype.
 
@@ -149,6 +159,25 @@ def float_bits(argument: str, array: Array) -> tuple[NDArray[Any], str]:
         hint = "\nhint: convert first, for example x.astype(numpy.float32)" if name in ("float64", "int64") else ""
         raise DtypeError(f"`{argument}` must be float32, float16 or bfloat16, got {name}{hint}")
     return np.ascontiguousarray(as_numpy(array)), name
+
+
+def widened(bits: NDArray[Any], dtype: str) -> NDArray[np.float32]:
+    """Return the values of what `float_bits` returned as float32."""
+    if dtype == "float16":
+        return bits.view(np.float16).astype(np.float32)
+    return (bits.astype(np.uint32) << 16).view(np.float32) if dtype == "bfloat16" else bits
+
+
+def narrowed(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    """Return float32 values as bits of `dtype`: nearest, ties to even, overflow to infinity, NaN to a quiet NaN."""
+    if dtype == "float16":
+        with np.errstate(over="ignore"):
+            return values.astype(np.float16).view(np.uint16)
+    if dtype == "bfloat16":
+        bits = values.view(np.uint32)
+        rounded = (bits + (0x7FFF + (bits >> 16 & 1))) >> 16
+        return np.where(np.isnan(values), bits >> 16 | 0x40, rounded).astype(np.uint16)
+    return values
 
 
 def empty_beside(origin: Array, shape: tuple[int, ...], dtype: str) -> Array:

@@ -20,10 +20,17 @@ __all__ = [
     "quant_convert",
     "quant_decode",
     "quant_encode",
+    "quant_mx_dequantize",
+    "quant_mx_quantize",
     "sched_replay",
     "sim_jobs",
     "simulate",
 ]
+
+@final
+class MixedTable:
+    def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
+    def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
 
 @final
 class Model:
@@ -46,11 +53,6 @@ class Model:
     def rank_sizes(
         self, layout: tuple[int, int, int, bool], weight_format: str, kv_format: str
     ) -> list[tuple[int, int, int, int, int]]: ...
-
-@final
-class MixedTable:
-    def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
-    def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
 
 @final
 class Operators:
@@ -200,6 +202,26 @@ def quant_encode(
     seed: int,
     nan: str,
     rule: str,
+    threads: int | None,
+) -> None: ...
+def quant_mx_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    element: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_mx_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    element: str,
+    rule: str,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
     threads: int | None,
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...

@@ -3,5 +3,16 @@
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
 from paretoserve.quant.cast import cast, format_info, formats
+from paretoserve.quant.quantize import dequantize, quantize
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat", "cast", "format_info", "formats"]
+__all__ = [
+    "BlockFormat",
+    "QMeta",
+    "QTensor",
+    "ScalarFormat",
+    "cast",
+    "dequantize",
+    "format_info",
+    "formats",
+    "quantize",
+]

@@ -10,6 +10,8 @@ pub trait Float: Copy + Send + Sync + 'static {
     type Bits: Plain + Send + Sync;
     /// Its name in Python.
     const NAME: &'static str;
+    /// Its largest finite value.
+    const LARGEST: f32;
     /// Its value, exactly.
     fn to_f32(bits: Self::Bits) -> f32;
     /// The nearest value, ties to even; NaN stays NaN and keeps its sign, overflow becomes infinite.
@@ -29,6 +31,7 @@ pub struct Bf16;
 impl Float for F32 {
     type Bits = f32;
     const NAME: &'static str = "float32";
+    const LARGEST: f32 = f32::MAX;
     #[inline(always)]
     fn to_f32(bits: f32) -> f32 {
         bits
@@ -42,6 +45,7 @@ impl Float for F32 {
 impl Float for Bf16 {
     type Bits = u16;
     const NAME: &'static str = "bfloat16";
+    const LARGEST: f32 = f32::from_bits(0x7F7F_0000);
     #[inline(always)]
     fn to_f32(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
@@ -59,6 +63,7 @@ impl Float for Bf16 {
 impl Float for F16 {
     type Bits = u16;
     const NAME: &'static str = "float16";
+    const LARGEST: f32 = 65504.0;
     #[inline(always)]
     fn to_f32(bits: u16) -> f32 {
         let sign = u32::from(bits & 0x8000) << 16;

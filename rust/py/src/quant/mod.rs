@@ -1,6 +1,15 @@
 //! Bindings of `paretoserve_core::quant`; documented in `python/paretoserve/quant`.
 
 pub(crate) mod cast;
+pub(crate) mod mx;
+
+use std::num::NonZeroUsize;
+
+use paretoserve_core::quant::Rounding;
+use paretoserve_core::quant::block::{Nan, Options};
+use paretoserve_core::simd;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
 
 /// Run `$body` with `$S` standing for the wide float format called `$dtype`:
 /// `by_float!(py, dtype, S => run::<S>(py, out, x))`.
@@ -28,3 +37,24 @@ macro_rules! by_float {
     };
 }
 pub(crate) use by_float;
+
+/// Options of the block formats: elements in a row with and without padding; rounding, seed and what NaN does.
+pub(crate) fn options(
+    (columns, logical_columns): (usize, usize),
+    (rounding, seed, nan): (&str, u64, &str),
+    threads: Option<NonZeroUsize>,
+) -> PyResult<Options> {
+    let rounding = match rounding {
+        "rne" => Rounding::NearestEven,
+        "half_away" => Rounding::HalfAway,
+        "stochastic" => Rounding::Stochastic,
+        other => return Err(PyValueError::new_err(format!("`rounding` must be the name of a rounding, got {other}"))),
+    };
+    let nan = match nan {
+        "scale" => Nan::Scale,
+        "raise" => Nan::Raise,
+        "zero" => Nan::Zero,
+        other => return Err(PyValueError::new_err(format!("`nan` must be the name of a policy, got {other}"))),
+    };
+    Ok(Options { rounding, seed, nan, columns, logical_columns, threads, level: simd::level() })
+}

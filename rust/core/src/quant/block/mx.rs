@@ -1,0 +1,114 @@
+//! MX formats: 32 numbers share a power of two (OCP Microscaling Formats 1.0, and integers of arXiv 2510.25602).
+//!
+//! The largest magnitude of a block gives the scale by a [`Rule`]; numbers are divided by it, which is exact, and rounded
+//! to the element, saturating.
+
+use super::scale::{self, Rule, Shared};
+use super::{Element, Nan, Options, check_sizes, pack, unpack};
+use crate::quant::source::Float;
+use crate::quant::{Rounding, random};
+use crate::{Error, Result, parallel};
+
+/// Numbers that share a scale.
+pub const BLOCK: usize = 32;
+
+/// Quantize `x`, a matrix in C order whose rows are whole blocks.
+///
+/// # Errors
+/// If sizes do not fit, or for a number that is not finite under [`Nan::Raise`].
+pub fn quantize<S: Float>(
+    codes: &mut [u8],
+    scales: &mut [u8],
+    x: &[S::Bits],
+    element: Element,
+    rule: Rule,
+    options: &Options,
+) -> Result<()> {
+    let per_block = BLOCK * element.bits() as usize / 8;
+    check_sizes(x.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
+    let threads = parallel::num_threads(options.threads, size_of_val(x)).clamp(1, scales.len().max(1));
+    let blocks = scales.len().div_ceil(threads).max(1);
+    let parts: Vec<_> = codes
+        .chunks_mut(blocks * per_block)
+        .zip(scales.chunks_mut(blocks))
+        .zip(x.chunks(blocks * BLOCK))
+        .enumerate()
+        .map(|(part, ((codes, scales), x))| (codes, scales, x, part * blocks * BLOCK))
+        .collect();
+    let shared = Shared::new(rule, &element);
+    let failures = parallel::each(parts, |(codes, scales, x, first)| {
+        let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
+        for (index, ((codes, scale), x)) in blocks.enumerate() {
+            *scale = block::<S>(codes, x, element, shared, options, first + index * BLOCK)?;
+        }
+        Ok(())
+    });
+    failures.into_iter().collect()
+}
+
+/// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
+fn block<S: Float>(
+    codes: &mut [u8],
+    x: &[S::Bits],
+    element: Element,
+    shared: Shared,
+    options: &Options,
+    first: usize,
+) -> Result<u8> {
+    let mut values = [0.0_f32; BLOCK];
+    for (value, &bits) in values.iter_mut().zip(x) {
+        *value = S::to_f32(bits);
+    }
+    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        match options.nan {
+            Nan::Raise => return Err(options.not_finite(first + at, values[at])),
+            Nan::Scale => {
+                codes.fill(0);
+                return Ok(scale::NAN);
+            }
+            Nan::Zero => values = values.map(super::finite::<S>),
+        }
+    }
+    let magnitude = values.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF));
+    let byte = shared.byte(magnitude);
+    let mut block = [0; BLOCK];
+    for (at, (code, &value)) in block.iter_mut().zip(&values).enumerate() {
+        let word = match options.rounding {
+            Rounding::Stochastic => random::word(options.seed, options.key(first + at)),
+            _ => 0,
+        };
+        *code = element.encode(scale::unscale(value, byte), options.rounding, word);
+    }
+    pack(codes, &block, element.bits());
+    Ok(byte)
+}
+
+/// The numbers that codes and scales stand for, exact in float32, else rounded to the nearest.
+///
+/// # Errors
+/// If sizes do not fit.
+pub fn dequantize<S: Float>(
+    out: &mut [S::Bits],
+    codes: &[u8],
+    scales: &[u8],
+    element: Element,
+    options: &Options,
+) -> Result<()> {
+    let per_block = BLOCK * element.bits() as usize / 8;
+    check_sizes(out.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
+    let threads = parallel::num_threads(options.threads, size_of_val(out)).clamp(1, scales.len().max(1));
+    let blocks = scales.len().div_ceil(threads).max(1);
+    let parts: Vec<_> =
+        out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * per_block)).zip(scales.chunks(blocks)).collect();
+    let failures: Vec<Result<()>> = parallel::each(parts, |((out, codes), scales)| {
+        for ((out, codes), &byte) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(per_block)).zip(scales) {
+            let mut block = [0; BLOCK];
+            unpack(&mut block, codes, element.bits());
+            for (out, code) in out.iter_mut().zip(block) {
+                *out = S::from_f32(element.decode(code) * scale::value(byte));
+            }
+        }
+        Ok::<(), Error>(())
+    });
+    failures.into_iter().collect()
+}
