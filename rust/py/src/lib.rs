@@ -24,6 +24,9 @@ mod _native {
     use super::cuda::{cuda_devices, cuda_is_available};
     #[pymodule_export]
     use super::pareto::pareto_mask;
+    use super::quant::group::{quant_group_dequantize, quant_group_quantize};
+    #[pymodule_export]
+    use super::quant::hadamard::quant_hadamard;
     #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]
