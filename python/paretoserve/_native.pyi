@@ -20,6 +20,9 @@ __all__ = [
     "quant_convert",
     "quant_decode",
     "quant_encode",
+    "quant_group_dequantize",
+    "quant_group_quantize",
+    "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
     "sched_replay",
@@ -202,6 +205,40 @@ def quant_encode(
     seed: int,
     nan: str,
     rule: str,
+    threads: int | None,
+) -> None: ...
+def quant_group_dequantize(
+    out: NDArray[Any],
+    codes: NDArray[np.uint8],
+    scales: NDArray[Any],
+    zeros: NDArray[np.uint8] | None,
+    dtype: str,
+    scale_dtype: str,
+    kind: tuple[int, bool, str, float],
+    group: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_group_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[Any],
+    zeros: NDArray[np.uint8] | None,
+    x: NDArray[Any],
+    dtype: str,
+    scale_dtype: str,
+    kind: tuple[int, bool, str, float],
+    group: int,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_hadamard(
+    out: NDArray[Any],
+    x: NDArray[Any],
+    dtype: str,
+    size: int,
+    signs: Sequence[float] | None,
+    inverse: bool,
     threads: int | None,
 ) -> None: ...
 def quant_mx_dequantize(

@@ -148,7 +148,8 @@ def call_of_meta(meta: QMeta, threads: int | None) -> Call:
     """Return the call that `dequantize` makes: format, sizes and rotation; rules do not matter any more."""
     fmt = block_format(meta.fmt)
     length = meta.shape[meta.axis]
-    call = Call(fmt, meta.block, length, length, hadamard=meta.hadamard, signs=meta.signs, threads=threads)
+    own = {"hadamard": meta.hadamard, "signs": meta.signs, "scale_dtype": meta.scale_dtype}
+    call = Call(fmt, meta.block, length, length, **own, threads=threads)  # type: ignore[arg-type]
     return replace(call, columns=padded(call))
 
 
@@ -164,7 +165,16 @@ def meta_of(call: Call, shape: tuple[int, ...], axis: int) -> QMeta:
     default = "rceil" if call.fmt.family == "mx" else "amax"
     rule = (call.scale or default) if call.rule == "paretoserve" else call.rule
     return QMeta(
-        call.fmt.name, shape, axis, call.block, rule, call.rounding, call.hadamard, call.signs, call.four_over_six
+        call.fmt.name,
+        shape,
+        axis,
+        call.block,
+        rule,
+        call.rounding,
+        call.hadamard,
+        call.signs,
+        call.four_over_six,
+        call.scale_dtype,
     )
 
 

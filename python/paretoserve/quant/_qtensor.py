@@ -35,6 +35,8 @@ class QMeta:
         Its signs, each 1 or -1; None for all 1.
     four_over_six : str or None
         Error measure by which blocks chose their largest code, for four-over-six.
+    scale_dtype : str or None
+        Dtype of the scales where it was chosen: ``float32``, ``float16`` or ``bfloat16``; None for the format's own.
     """
 
     fmt: str
@@ -46,6 +48,7 @@ class QMeta:
     hadamard: int = 0
     signs: tuple[int, ...] | None = None
     four_over_six: str | None = None
+    scale_dtype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,8 @@ class QTensor:
     ----------
     codes : ndarray or torch.Tensor of uint8, shape (..., row_bytes)
         Packed along the last axis, which is the quantized axis: element 0 in the lowest bits of byte 0 (4-bit codes:
-        even element in the low nibble). Rows end at a byte.
+        even element in the low nibble). Rows end at a byte. Integer groups: int8 in two's complement, symmetric codes
+        of fewer bits plus 2^(bits-1) (what engines call ``uint4b8``), asymmetric codes unsigned.
     scales : ndarray or torch.Tensor, shape (..., num_blocks)
         uint8 codes of e8m0, ue4m3 or ue5m3; else float32 or float16. With 128x128 blocks, rows of blocks.
     zeros : ndarray or torch.Tensor of uint8, shape (..., num_blocks), or None

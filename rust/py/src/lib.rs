@@ -27,6 +27,10 @@ mod _native {
     #[pymodule_export]
     use super::quant::cast::{quant_convert, quant_decode, quant_encode};
     #[pymodule_export]
+    use super::quant::group::{quant_group_dequantize, quant_group_quantize};
+    #[pymodule_export]
+    use super::quant::hadamard::quant_hadamard;
+    #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};

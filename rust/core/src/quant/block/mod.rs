@@ -4,8 +4,12 @@
 //! runs of blocks, and rows matter only for the random word of an element and for messages.
 
 pub mod element;
+pub mod group;
+pub mod hadamard;
 pub mod mx;
+pub mod quest;
 pub mod scale;
+pub mod scaled;
 
 use std::num::NonZeroUsize;
 

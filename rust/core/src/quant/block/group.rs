@@ -1,0 +1,195 @@
+//! Integers in groups with a float scale: INT8 per row or group, INT4 and INT6 groups as GPTQ, AWQ and `FlexQ` use them.
+//!
+//! Symmetric: scale = amax / (2^(b-1) - 1), code = round(x / scale) clipped to plus and minus 2^(b-1) - 1, stored as two's
+//! complement for 8 bits and with 2^(b-1) added below. Asymmetric: scale = (max - min) / (2^b - 1) with 0 between min and
+//! max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with a
+//! reciprocal, so that codes equal those of a reference.
+
+use super::scaled::{INFINITY_BITS, Scaled, largest_bits};
+use super::{Options, Rounding};
+use crate::quant::random;
+use crate::quant::source::Float;
+use crate::{Error, Result};
+
+/// How a group's scale follows from its elements.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScaleRule {
+    /// The largest magnitude becomes the largest code; the lowest code is not used.
+    Amax,
+    /// 2 amax / (2^b - 1), codes down to -2^(b-1): GPTQ's symmetric quantizer.
+    Full,
+    /// 2 clip / (2^b - 1) with this multiple of the group's root mean square as clip: `QuEST`.
+    Rms(f32),
+}
+
+/// Integers of a group.
+#[derive(Debug, Clone, Copy)]
+pub struct Integers {
+    bits: u32,
+    asymmetric: bool,
+    rule: ScaleRule,
+}
+
+impl Integers {
+    /// Codes of 2 to 8 bits.
+    pub fn new(bits: u32, asymmetric: bool, rule: ScaleRule) -> Result<Self> {
+        if !(2..=8).contains(&bits) {
+            return Err(Error::value("bits", "2 to 8", bits));
+        }
+        if asymmetric && rule != ScaleRule::Amax {
+            return Err(Error::value("scale", "amax for a format with zero points", format_args!("{rule:?}")));
+        }
+        Ok(Self { bits, asymmetric, rule })
+    }
+
+    /// What is added to a symmetric code when it is stored.
+    fn offset(self) -> i32 {
+        if self.bits == 8 { 0 } else { 1 << (self.bits - 1) }
+    }
+
+    /// The largest code: symmetric, or unsigned.
+    fn largest(self) -> i32 {
+        (1 << if self.asymmetric { self.bits } else { self.bits - 1 }) - 1
+    }
+
+    fn least(self) -> i32 {
+        match (self.asymmetric, self.rule) {
+            (true, _) => 0,
+            (false, ScaleRule::Full) => -self.largest() - 1,
+            (false, _) => -self.largest(),
+        }
+    }
+}
+
+/// Added to a small number, leaves its nearest integer (ties to even) in the low bits.
+const TO_INTEGER: f32 = 12_582_912.0;
+
+impl Scaled for Integers {
+    #[inline(always)]
+    fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    #[inline(always)]
+    fn fit<S: Float>(&self, x: &[S::Bits]) -> Option<(f32, f32)> {
+        if self.asymmetric {
+            return fit_range::<S>(x, self.largest() as f32);
+        }
+        let largest = largest_bits::<S>(x);
+        if largest >= INFINITY_BITS {
+            return None;
+        }
+        let amax = f32::from_bits(largest);
+        // Halving the divisor is exact and cannot overflow as doubling the dividend can.
+        let half = ((1 << self.bits) - 1) as f32 * 0.5;
+        let scale = match self.rule {
+            ScaleRule::Amax => amax / self.largest() as f32,
+            ScaleRule::Full => amax / half,
+            ScaleRule::Rms(multiple) => multiple * super::quest::rms::<S>(x, amax) / half,
+        };
+        Some((scale, 0.0))
+    }
+
+    #[inline(always)]
+    fn zero(&self, scale: f32, least: f32) -> u8 {
+        if !self.asymmetric {
+            return 0;
+        }
+        (-least / scale).clamp(0.0, self.largest() as f32).round_ties_even() as u8
+    }
+
+    #[inline(always)]
+    fn encode<S: Float>(&self, codes: &mut [u8], x: &[S::Bits], scale: f32, zero: u8, options: &Options, key: u64) {
+        let both = codes.iter_mut().zip(x);
+        if options.rounding != Rounding::NearestEven {
+            for (index, (code, &bits)) in both.enumerate() {
+                let word = match options.rounding {
+                    Rounding::Stochastic => random::word(options.seed, key + index as u64),
+                    _ => 0,
+                };
+                *code = self.stored(round(S::to_f32(bits) / scale, options.rounding, word), zero);
+            }
+        } else if self.asymmetric {
+            let (most, zero) = (self.largest() as f32, i32::from(zero) - TO_INTEGER.to_bits() as i32);
+            for (code, &bits) in both {
+                let wide = (S::to_f32(bits) / scale).max(-most).min(most) + TO_INTEGER;
+                *code = (wide.to_bits() as i32 + zero).clamp(0, self.largest()) as u8;
+            }
+        } else {
+            // The offset is even, so that adding it before rounding moves no tie.
+            let (least, most) = (self.least() as f32, self.largest() as f32);
+            let shift = TO_INTEGER + self.offset() as f32;
+            for (code, &bits) in both {
+                *code = ((S::to_f32(bits) / scale).max(least).min(most) + shift).to_bits() as u8;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn blank(&self) -> u8 {
+        if self.asymmetric { 0 } else { self.offset() as u8 }
+    }
+
+    #[inline(always)]
+    fn value(&self, code: u8, zero: u8) -> f32 {
+        let signed = if self.asymmetric {
+            i32::from(code) - i32::from(zero)
+        } else if self.bits == 8 {
+            i32::from(code as i8)
+        } else {
+            i32::from(code) - self.offset()
+        };
+        signed as f32
+    }
+}
+
+impl Integers {
+    /// The code of a rounded number that may lie beyond the ends.
+    #[inline(always)]
+    fn stored(self, whole: f32, zero: u8) -> u8 {
+        let reach = 512.0;
+        let code = whole.clamp(-reach, reach) as i32;
+        if self.asymmetric {
+            return (code + i32::from(zero)).clamp(0, self.largest()) as u8;
+        }
+        (code.clamp(self.least(), self.largest()) + self.offset()) as u8
+    }
+}
+
+/// `value` to an integer by a rule other than nearest-even.
+#[inline(always)]
+fn round(value: f32, rounding: Rounding, word: u32) -> f32 {
+    match rounding {
+        Rounding::NearestEven => value.round_ties_even(),
+        Rounding::HalfAway => value.round(),
+        Rounding::Stochastic => {
+            let whole = value.abs().floor();
+            let fraction = f64::from(value.abs() - whole) * 4_294_967_296.0;
+            (whole + f32::from(u8::from(u64::from(word) < fraction as u64))).copysign(value)
+        }
+    }
+}
+
+/// The order of the numbers as integers: also the inverse of itself.
+#[inline(always)]
+fn ordered(bits: i32) -> i32 {
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// (max - min) / `most` and min, where 0 counts as an element.
+#[inline(always)]
+fn fit_range<S: Float>(x: &[S::Bits], most: f32) -> Option<(f32, f32)> {
+    let (mut low, mut high) = (0, 0);
+    for &bits in x {
+        let key = ordered(S::to_f32(bits).to_bits() as i32);
+        low = low.min(key);
+        high = high.max(key);
+    }
+    let [least, greatest] = [low, high].map(|key| f32::from_bits(ordered(key) as u32));
+    if !least.is_finite() || !greatest.is_finite() {
+        return None;
+    }
+    let range = greatest - least;
+    let scale = if range.is_finite() { range / most } else { (greatest * 0.5 - least * 0.5) / (most * 0.5) };
+    Some((scale, least))
+}

@@ -1,0 +1,106 @@
+//! `QuEST`'s scale: a multiple of the root mean square in place of the largest magnitude, so that what is rare is clipped
+//! (Panferov et al. 2025, arXiv 2502.05003); for MXFP4 as Quartet uses it (Castro et al. 2025, arXiv 2505.14669).
+//!
+//! The sum of squares is float32 in a fixed order that lanes and warps can follow: elements are scaled by the power of two
+//! at or below the largest magnitude, so that no square overflows; then element i of each run of 32 adds to lane i, and
+//! lanes are added in halves: i and i + 16, i and i + 8, and so on.
+
+use super::scaled::{INFINITY_BITS, largest_bits};
+use crate::quant::source::Float;
+
+/// How the power of two is chosen from the ideal scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerRounding {
+    /// The nearest logarithm: up above 2^k sqrt(2). The error of the paper.
+    Round,
+    /// At or below, as the authors' code does.
+    Floor,
+    /// At or above.
+    Ceil,
+}
+
+/// A power of two at or below `amax`, exactly; 1 for 0 and the least normal number for subnormal ones.
+#[inline(always)]
+fn binade(amax: f32) -> f32 {
+    if amax == 0.0 {
+        return 1.0;
+    }
+    f32::from_bits((amax.to_bits() & INFINITY_BITS).max(0x0080_0000))
+}
+
+/// The root mean square of `x` whose largest magnitude is `amax`, divided by `binade(amax)`.
+#[inline(always)]
+fn relative_rms<S: Float>(x: &[S::Bits], amax: f32) -> f32 {
+    // Two factors: the reciprocal of the largest binade is subnormal.
+    let binade = binade(amax);
+    let (first, second) = if binade > 1.0 { (0.5, 2.0 / binade) } else { (1.0, 1.0 / binade) };
+    let mut lanes = [0.0_f32; 32];
+    for run in x.chunks(32) {
+        for (lane, &bits) in lanes.iter_mut().zip(run) {
+            let value = S::to_f32(bits) * first * second;
+            *lane += value * value;
+        }
+    }
+    for half in [16, 8, 4, 2, 1] {
+        for index in 0..half {
+            lanes[index] += lanes[index + half];
+        }
+    }
+    (lanes[0] / x.len() as f32).sqrt()
+}
+
+/// The root mean square of `x`, whose largest magnitude is `amax`.
+#[inline(always)]
+pub fn rms<S: Float>(x: &[S::Bits], amax: f32) -> f32 {
+    relative_rms::<S>(x, amax) * binade(amax)
+}
+
+/// The scale byte of a block by `QuEST`: `clip` is in units of the root mean square, `largest` the element's largest
+/// number. A block of zeros gives 0, one with NaN or infinity 255.
+#[inline(always)]
+pub fn quest_exponent<S: Float>(x: &[S::Bits], clip: f32, largest: f32, rounding: PowerRounding) -> u8 {
+    let bits = largest_bits::<S>(x);
+    if bits >= INFINITY_BITS {
+        return 0xFF;
+    }
+    if bits == 0 {
+        return 0;
+    }
+    let amax = f32::from_bits(bits);
+    let scale = (relative_rms::<S>(x, amax) * (clip / largest)).to_bits();
+    let mantissa = scale & 0x7F_FFFF;
+    // The mantissa of the float32 below sqrt(2), which is irrational, so that there are no ties.
+    let up = match rounding {
+        PowerRounding::Round => mantissa > 0x35_04F3,
+        PowerRounding::Floor => false,
+        PowerRounding::Ceil => mantissa > 0,
+    };
+    let exponent = (scale >> 23) as i32 - 127 + i32::from(up);
+    let block = (binade(amax).to_bits() >> 23) as i32;
+    (block + exponent).clamp(0, 254) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::source::F32;
+
+    #[test]
+    fn the_root_mean_square_of_extremes_is_finite() {
+        for value in [f32::MAX, 1.0, 1e-30, f32::MIN_POSITIVE] {
+            let ratio = rms::<F32>(&[value; 32], value) / value;
+            assert!((ratio - 1.0).abs() < 1e-6, "{value} {ratio}");
+        }
+    }
+
+    const CLIP_E2M1: f32 = 2.922_478_6;
+
+    #[test]
+    fn exponents_follow_the_chosen_rounding() {
+        // rms 1, ideal scale 2.92 / 6 = 0.487: between 2^-2 and 2^-1, nearer to 2^-1.
+        let byte = |rounding| quest_exponent::<F32>(&[1.0; 32], CLIP_E2M1, 6.0, rounding);
+        assert_eq!([PowerRounding::Round, PowerRounding::Floor, PowerRounding::Ceil].map(byte), [126, 125, 126]);
+        assert_eq!(quest_exponent::<F32>(&[0.0; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 0);
+        assert_eq!(quest_exponent::<F32>(&[f32::NAN; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 255);
+    }
+}
