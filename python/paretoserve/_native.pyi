@@ -17,6 +17,8 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "quant_pack_bits",
+    "quant_unpack_bits",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -177,6 +179,26 @@ def pareto_mask(
     groups: NDArray[np.uint32] | None,
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def quant_pack_bits(
+    out: NDArray[np.uint8],
+    x: NDArray[np.uint8],
+    cols: int,
+    bits: int,
+    order: str,
+    word: int,
+    coding: str,
+    threads: int | None,
+) -> None: ...
+def quant_unpack_bits(
+    out: NDArray[np.uint8],
+    packed: NDArray[np.uint8],
+    cols: int,
+    bits: int,
+    order: str,
+    word: int,
+    coding: str,
     threads: int | None,
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...

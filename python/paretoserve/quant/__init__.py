@@ -2,5 +2,6 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.pack import pack_bits, unpack_bits
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat"]
+__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat", "pack_bits", "unpack_bits"]
