@@ -25,6 +25,8 @@ __all__ = [
     "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
+    "quant_pack_bits",
+    "quant_unpack_bits",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -259,6 +261,26 @@ def quant_mx_quantize(
     rule: str,
     columns: tuple[int, int],
     rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_pack_bits(
+    out: NDArray[np.uint8],
+    x: NDArray[np.uint8],
+    cols: int,
+    bits: int,
+    order: str,
+    word: int,
+    coding: str,
+    threads: int | None,
+) -> None: ...
+def quant_unpack_bits(
+    out: NDArray[np.uint8],
+    packed: NDArray[np.uint8],
+    cols: int,
+    bits: int,
+    order: str,
+    word: int,
+    coding: str,
     threads: int | None,
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...

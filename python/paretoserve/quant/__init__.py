@@ -3,6 +3,7 @@
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
 from paretoserve.quant.cast import cast, format_info, formats
+from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
 
 __all__ = [
@@ -14,5 +15,7 @@ __all__ = [
     "dequantize",
     "format_info",
     "formats",
+    "pack_bits",
     "quantize",
+    "unpack_bits",
 ]

@@ -128,6 +128,34 @@ macro_rules! with_features {
 #[allow(unused_imports, reason = "used on x86 only")]
 pub(crate) use with_features;
 
+/// Loads and stores of whole vectors through array references, for code with hand-written intrinsics.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod vector {
+    use std::arch::x86_64::{__m128i, __m256i, __m512i};
+    use std::mem::transmute;
+
+    macro_rules! access {
+        ($feature:literal, $vector:ty, $bytes:literal, $load:ident, $store:ident) => {
+            #[inline]
+            #[target_feature(enable = $feature)]
+            pub(crate) fn $load(from: &[u8; $bytes]) -> $vector {
+                // SAFETY: vectors and bytes have the same size, and every pattern of bits is a value of both.
+                unsafe { transmute::<[u8; $bytes], $vector>(*from) }
+            }
+
+            #[inline]
+            #[target_feature(enable = $feature)]
+            pub(crate) fn $store(to: &mut [u8; $bytes], value: $vector) {
+                // SAFETY: as above.
+                *to = unsafe { transmute::<$vector, [u8; $bytes]>(value) };
+            }
+        };
+    }
+    access!("sse2", __m128i, 16, load16, store16);
+    access!("avx", __m256i, 32, load32, store32);
+    access!("avx512f", __m512i, 64, load64, store64);
+}
+
 /// Numbers that are nothing but their bytes.
 pub trait Plain: Copy + Default + private::Sealed {}
 

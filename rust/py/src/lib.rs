@@ -33,6 +33,8 @@ mod _native {
     #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]
+    use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
+    #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};
     #[pymodule_export]
     use super::sim::simulate;

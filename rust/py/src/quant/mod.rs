@@ -60,3 +60,4 @@ pub(crate) fn options(
     };
     Ok(Options { rounding, seed, nan, columns, logical_columns, threads, level: simd::level() })
 }
+pub(crate) mod pack;
