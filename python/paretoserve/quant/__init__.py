@@ -2,5 +2,6 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.convert import ConvertReport, convert, layouts
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat"]
+__all__ = ["BlockFormat", "ConvertReport", "QMeta", "QTensor", "ScalarFormat", "convert", "layouts"]
