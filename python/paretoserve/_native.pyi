@@ -17,6 +17,11 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "quant_gguf_decode",
+    "quant_gguf_encode",
+    "quant_gguf_join",
+    "quant_gguf_split",
+    "quant_swap_nibbles",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -193,3 +198,25 @@ def simulate(
 ) -> tuple[
     list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
 ]: ...
+
+def quant_gguf_decode(
+    out: NDArray[Any], dtype: str, data: NDArray[np.uint8], kind: str, threads: int | None
+) -> None: ...
+def quant_gguf_encode(
+    out: NDArray[np.uint8], x: NDArray[Any], dtype: str, columns: int, kind: str, threads: int | None
+) -> None: ...
+def quant_gguf_join(
+    data: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    kind: str,
+    threads: int | None,
+) -> None: ...
+def quant_gguf_split(
+    scales: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    data: NDArray[np.uint8],
+    kind: str,
+    threads: int | None,
+) -> None: ...
+def quant_swap_nibbles(out: NDArray[np.uint8], codes: NDArray[np.uint8], threads: int | None) -> None: ...

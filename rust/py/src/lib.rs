@@ -25,6 +25,10 @@ mod _native {
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
+    use super::quant::gguf::{
+        quant_gguf_decode, quant_gguf_encode, quant_gguf_join, quant_gguf_split, quant_swap_nibbles,
+    };
+    #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};
     #[pymodule_export]
     use super::sim::simulate;

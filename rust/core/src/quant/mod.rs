@@ -4,6 +4,7 @@
 //! it. [`source`] is what can be quantized: float32, float16, bfloat16. [`random`] feeds stochastic rounding.
 
 pub mod format;
+pub mod layout;
 pub mod random;
 pub mod source;
 

@@ -28,3 +28,5 @@ macro_rules! by_float {
 }
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use by_float;
+
+pub(crate) mod gguf;
