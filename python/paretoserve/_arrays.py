@@ -29,8 +29,10 @@ __all__ = [
     "is_cuda",
     "is_torch",
     "narrowed",
+    "numpy_values",
     "real_matrix",
     "to_contiguous",
+    "to_library",
     "widened",
 ]
 
@@ -188,15 +190,7 @@ def empty_beside(origin: Array, shape: tuple[int, ...], dtype: str) -> Array:
     if is_torch(origin):
         torch = sys.modules["torch"]
         return torch.empty(shape, dtype=getattr(torch, dtype), device=origin.device)  # type: ignore[no-any-return]
-    if dtype == "bfloat16":
-        try:
-            import ml_dtypes
-        except ModuleNotFoundError as error:
-            raise DtypeError(
-                "numpy has no bfloat16\nhint: pip install ml_dtypes, or pass and get torch tensors"
-            ) from error
-        return np.empty(shape, dtype=ml_dtypes.bfloat16)
-    return np.empty(shape, dtype=dtype)
+    return np.empty(shape, dtype=_ml_dtype(dtype) if dtype == "bfloat16" else dtype)
 
 
 def check_out(out: Array, shape: tuple[int, ...], dtype: str, *inputs: Array, argument: str = "out") -> None:
@@ -226,3 +220,41 @@ def check_out(out: Array, shape: tuple[int, ...], dtype: str, *inputs: Array, ar
 def device_name(array: Array) -> str:
     """Return where `array` lies: ``cpu``, ``cuda:0``."""
     return str(array.device) if is_torch(array) else "cpu"
+
+
+def numpy_values(array: Array) -> NDArray[Any]:
+    """Return `array` as numpy sees it with its own dtype, sharing its memory; 8-bit floats as uint8.
+
+    bfloat16 becomes the dtype of ml_dtypes; a foreign byte order is the one thing that costs a copy.
+    """
+    values, name = as_numpy(array), dtype_name(array)
+    if name == "float16":
+        return values.view(np.float16)
+    if name == "bfloat16":
+        return values.view(_ml_dtype(name))
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def to_library(values: NDArray[Any], *, torch: bool, dtype: str) -> Array:
+    """Return numpy `values` as a torch tensor or numpy array called `dtype`, sharing its memory.
+
+    `dtype` names what the bits are: uint8 may be called ``float8_e4m3fn``; numpy has it from ml_dtypes.
+    """
+    if torch:
+        library = sys.modules["torch"]
+        plain = values.view(np.uint16) if values.dtype.name == "bfloat16" else values
+        tensor = library.from_numpy(plain if plain.flags.writeable else plain.copy())
+        named: Array = tensor if dtype_name(tensor) == dtype else tensor.view(getattr(library, dtype))
+        return named
+    if values.dtype.name == dtype:
+        return values
+    return values.view(_ml_dtype(dtype))
+
+
+def _ml_dtype(name: str) -> np.dtype[Any]:
+    try:
+        import ml_dtypes
+    except ModuleNotFoundError as error:
+        raise DtypeError(f"numpy has no {name}\nhint: pip install ml_dtypes, or pass and get torch tensors") from error
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return dtype

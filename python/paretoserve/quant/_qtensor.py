@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paretoserve._arrays import Array
 
 __all__ = ["QMeta", "QTensor"]
@@ -69,6 +71,10 @@ class QTensor:
         The tensor's scale in the decoding direction: a value is code * scale * global_scale.
     meta : QMeta
         What the codes mean.
+    extras : mapping of str to ndarray or torch.Tensor, or None
+        What a checkpoint stores beside: ``encode_scale`` (the global scale in the encoding direction, with the bits of
+        the file), ``input_scale`` and ``input_encode_scale`` of the activations, ``k_scale``, ``v_scale``, ``g_idx``,
+        ``bias``. `convert` carries them over; nothing else looks at them.
     """
 
     codes: Array
@@ -76,6 +82,7 @@ class QTensor:
     zeros: Array | None
     global_scale: Array | None
     meta: QMeta
+    extras: Mapping[str, Array] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

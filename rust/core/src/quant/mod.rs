@@ -6,6 +6,7 @@
 pub mod block;
 pub mod cast;
 pub mod format;
+pub mod layout;
 pub mod pack;
 pub mod random;
 pub mod source;

@@ -60,4 +60,5 @@ pub(crate) fn options(
     };
     Ok(Options { rounding, seed, nan, columns, logical_columns, threads, level: simd::level() })
 }
+pub(crate) mod gguf;
 pub(crate) mod pack;

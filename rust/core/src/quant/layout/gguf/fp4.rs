@@ -1,0 +1,108 @@
+//! E2M1 codes with a scale per 32 (MXFP4) or four scales per 64 (NVFP4); halves of a block share bytes.
+//!
+//! ggml rounds ties toward zero, never writes -0, takes the MXFP4 scale by FLOOR, and rounds NVFP4 scales half up with
+//! everything from 256 on as 448. Scales that are NaN decode to NaN here; ggml reads them as numbers.
+
+use super::{Decode, Encode, legacy::finite};
+use crate::quant::Float;
+use crate::quant::format::UE4M3;
+
+pub(super) struct Mxfp4;
+pub(super) struct Nvfp4;
+
+/// Twice the value of every E2M1 code.
+const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+/// Midpoints of neighbors; a magnitude on one goes to the smaller.
+const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
+
+impl Decode<17, 32> for Mxfp4 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 17], out: &mut [S::Bits; 32]) {
+        // 2^(byte - 128): the values are doubled.
+        let byte = u32::from(block[0]);
+        let bits = if byte < 2 { 0x0020_0000 << byte } else { (byte - 1) << 23 };
+        let scale = f32::from_bits(if byte == 255 { 0x7FC0_0000 } else { bits });
+        let (low, high) = out.split_at_mut(16);
+        for ((low, high), &byte) in low.iter_mut().zip(high).zip(&block[1..]) {
+            *low = S::from_f32(value(byte & 15) * scale);
+            *high = S::from_f32(value(byte >> 4) * scale);
+        }
+    }
+}
+
+impl Decode<36, 64> for Nvfp4 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 36], out: &mut [S::Bits; 64]) {
+        for (part, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            let scale = 0.5 * UE4M3.decode(block[part] & 127);
+            let (low, high) = out.split_at_mut(8);
+            for ((low, high), &byte) in low.iter_mut().zip(high).zip(&block[4 + 8 * part..12 + 8 * part]) {
+                *low = S::from_f32(value(byte & 15) * scale);
+                *high = S::from_f32(value(byte >> 4) * scale);
+            }
+        }
+    }
+}
+
+impl Encode<17, 32> for Mxfp4 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 17]) -> bool {
+        let most = x.iter().fold(0, |most, each| most.max(each.to_bits() & 0x7FFF_FFFF));
+        // floor(log2) from the bits; what float32 has only as subnormal ends at byte 0 anyway.
+        block[0] = ((most >> 23) as u8).saturating_sub(2);
+        let byte = i32::from(block[0]);
+        // 2^(127 - byte) in two factors, because it may exceed float32.
+        let (first, second) = (power(127 - byte - (127 - byte) / 2), power((127 - byte) / 2));
+        let codes = x.map(|x| nearest(x * first * second, 1.0));
+        for j in 0..16 {
+            block[1 + j] = codes[j] | codes[j + 16] << 4;
+        }
+        most < 0x7F80_0000
+    }
+}
+
+impl Encode<36, 64> for Nvfp4 {
+    #[inline(always)]
+    fn encode(x: &[f32; 64], block: &mut [u8; 36]) -> bool {
+        for (part, x) in x.as_chunks::<16>().0.iter().enumerate() {
+            let most = x.iter().fold(0.0_f32, |most, each| most.max(each.abs()));
+            block[part] = scale_code(most / 6.0);
+            let scale = UE4M3.decode(block[part]);
+            let codes = x.map(|x| if scale == 0.0 { 0 } else { nearest(x, scale) });
+            for j in 0..8 {
+                block[4 + 8 * part + j] = codes[j] | codes[j + 8] << 4;
+            }
+        }
+        finite(x)
+    }
+}
+
+#[inline(always)]
+fn value(code: u8) -> f32 {
+    f32::from(DOUBLED[code as usize])
+}
+
+/// 2^exponent for exponents of normal numbers.
+#[inline(always)]
+fn power(exponent: i32) -> f32 {
+    f32::from_bits(((exponent + 127) as u32) << 23)
+}
+
+/// The code whose value times `scale` is nearest; the midpoints times a scale of few bits are exact.
+#[inline(always)]
+fn nearest(x: f32, scale: f32) -> u8 {
+    let magnitude = MIDPOINTS.iter().fold(0, |code, &midpoint| code + u8::from(x.abs() > midpoint * scale));
+    if magnitude > 0 && x < 0.0 { magnitude | 8 } else { magnitude }
+}
+
+/// ggml's code of a scale: half up, and all of the topmost exponent as 448.
+#[inline(always)]
+fn scale_code(x: f32) -> u8 {
+    let exponent = (x.to_bits() >> 23) as i32 - 127 + 7;
+    if exponent <= 0 {
+        return ((x * 512.0 + 0.5) as i32).min(7) as u8;
+    }
+    // The carry of the mantissa goes into the exponent.
+    let rounded = (exponent << 3 | (x.to_bits() >> 20 & 7) as i32) + (x.to_bits() >> 19 & 1) as i32;
+    if rounded >= 15 << 3 { 0x7E } else { rounded as u8 }
+}

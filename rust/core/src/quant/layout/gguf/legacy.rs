@@ -1,0 +1,192 @@
+//! The types with a float16 scale, and for some a float16 minimum, per 32 elements.
+//!
+//! A byte of 4-bit codes holds element `j` below and element `j + 16` above. Codes are computed with the scale before
+//! it is rounded to float16, as ggml does.
+
+use super::{Decode, Encode, half, put_half};
+use crate::quant::Float;
+
+pub(super) struct Q4_0;
+pub(super) struct Q4_1;
+pub(super) struct Q5_0;
+pub(super) struct Q5_1;
+pub(super) struct Q8_0;
+
+impl Decode<18, 32> for Q4_0 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 18], out: &mut [S::Bits; 32]) {
+        let d = half(block, 0);
+        let codes = nibbles(block, 2);
+        for (out, code) in out.iter_mut().zip(codes) {
+            *out = S::from_f32((f32::from(code) - 8.0) * d);
+        }
+    }
+}
+
+impl Decode<20, 32> for Q4_1 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 20], out: &mut [S::Bits; 32]) {
+        let (d, m) = (half(block, 0), half(block, 2));
+        let codes = nibbles(block, 4);
+        for (out, code) in out.iter_mut().zip(codes) {
+            *out = S::from_f32(f32::from(code) * d + m);
+        }
+    }
+}
+
+impl Decode<22, 32> for Q5_0 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 22], out: &mut [S::Bits; 32]) {
+        let d = half(block, 0);
+        let codes = five_bits(block, 2);
+        for (out, code) in out.iter_mut().zip(codes) {
+            *out = S::from_f32((f32::from(code) - 16.0) * d);
+        }
+    }
+}
+
+impl Decode<24, 32> for Q5_1 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 24], out: &mut [S::Bits; 32]) {
+        let (d, m) = (half(block, 0), half(block, 2));
+        let codes = five_bits(block, 4);
+        for (out, code) in out.iter_mut().zip(codes) {
+            *out = S::from_f32(f32::from(code) * d + m);
+        }
+    }
+}
+
+impl Decode<34, 32> for Q8_0 {
+    #[inline(always)]
+    fn decode<S: Float>(block: &[u8; 34], out: &mut [S::Bits; 32]) {
+        let d = half(block, 0);
+        for (out, &code) in out.iter_mut().zip(&block[2..]) {
+            *out = S::from_f32(f32::from(code as i8) * d);
+        }
+    }
+}
+
+impl Encode<18, 32> for Q4_0 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 18]) -> bool {
+        let d = largest(x) / -8.0;
+        let codes = symmetric(x, d, 8.5, 15);
+        put_nibbles(block, 2, &codes);
+        put_half(block, 0, d) && finite(x)
+    }
+}
+
+impl Encode<20, 32> for Q4_1 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 20]) -> bool {
+        let (d, m, codes) = affine(x, 15);
+        put_nibbles(block, 4, &codes);
+        put_half(block, 0, d) && put_half(block, 2, m) && finite(x)
+    }
+}
+
+impl Encode<22, 32> for Q5_0 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 22]) -> bool {
+        let d = largest(x) / -16.0;
+        let codes = symmetric(x, d, 16.5, 31);
+        put_five_bits(block, 2, &codes);
+        put_half(block, 0, d) && finite(x)
+    }
+}
+
+impl Encode<24, 32> for Q5_1 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 24]) -> bool {
+        let (d, m, codes) = affine(x, 31);
+        put_five_bits(block, 4, &codes);
+        put_half(block, 0, d) && put_half(block, 2, m) && finite(x)
+    }
+}
+
+impl Encode<34, 32> for Q8_0 {
+    #[inline(always)]
+    fn encode(x: &[f32; 32], block: &mut [u8; 34]) -> bool {
+        let d = x.iter().fold(0.0_f32, |most, each| most.max(each.abs())) / 127.0;
+        let inverse = reciprocal(d);
+        for (out, &x) in block[2..].iter_mut().zip(x) {
+            // Half away from zero: with |y| at most 127, adding 1/2 and cutting could only be wrong just below 1/2.
+            let y = x * inverse;
+            let whole = y.abs().trunc();
+            let up = if y.abs() - whole >= 0.5 { 1.0 } else { 0.0 };
+            *out = ((whole + up).copysign(y) as i32) as u8;
+        }
+        put_half(block, 0, d) && finite(x)
+    }
+}
+
+/// 4-bit codes from byte `at` on, in the order of the elements.
+#[inline(always)]
+fn nibbles(block: &[u8], at: usize) -> [u8; 32] {
+    let mut codes = [0; 32];
+    for j in 0..16 {
+        codes[j] = block[at + j] & 15;
+        codes[j + 16] = block[at + j] >> 4;
+    }
+    codes
+}
+
+#[inline(always)]
+fn put_nibbles(block: &mut [u8], at: usize, codes: &[u8; 32]) {
+    for j in 0..16 {
+        block[at + j] = codes[j] & 15 | codes[j + 16] << 4;
+    }
+}
+
+/// 5-bit codes: the fifth bits in a word of 32 at byte `at`, the others behind it.
+#[inline(always)]
+fn five_bits(block: &[u8], at: usize) -> [u8; 32] {
+    let fifth = u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+    let mut codes = nibbles(block, at + 4);
+    for (j, code) in codes.iter_mut().enumerate() {
+        *code |= ((fifth >> j & 1) as u8) << 4;
+    }
+    codes
+}
+
+#[inline(always)]
+fn put_five_bits(block: &mut [u8], at: usize, codes: &[u8; 32]) {
+    let fifth = codes.iter().enumerate().fold(0, |word, (j, &code)| word | u32::from(code >> 4) << j);
+    block[at..at + 4].copy_from_slice(&fifth.to_le_bytes());
+    put_nibbles(block, at + 4, codes);
+}
+
+/// The first element of largest magnitude, with its sign.
+#[inline(always)]
+fn largest(x: &[f32; 32]) -> f32 {
+    let most = x.iter().fold(0.0_f32, |most, each| most.max(each.abs()));
+    x.iter().copied().find(|each| each.abs() == most).unwrap_or(0.0)
+}
+
+/// 1/d, or 0 where `d` is so small that float16 has no scale for the block anyway.
+#[inline(always)]
+fn reciprocal(d: f32) -> f32 {
+    let inverse = 1.0 / d;
+    if inverse.is_finite() { inverse } else { 0.0 }
+}
+
+#[inline(always)]
+fn symmetric(x: &[f32; 32], d: f32, offset: f32, most: u8) -> [u8; 32] {
+    let inverse = reciprocal(d);
+    x.map(|x| ((x * inverse + offset) as i32).clamp(0, i32::from(most)) as u8)
+}
+
+/// Scale, minimum and codes that count steps from the minimum.
+#[inline(always)]
+fn affine(x: &[f32; 32], most: u8) -> (f32, f32, [u8; 32]) {
+    let low = x.iter().fold(f32::INFINITY, |low, &each| low.min(each));
+    let high = x.iter().fold(f32::NEG_INFINITY, |high, &each| high.max(each));
+    let d = (high - low) / f32::from(most);
+    let inverse = reciprocal(d);
+    (d, low, x.map(|x| (((x - low) * inverse + 0.5) as i32).clamp(0, i32::from(most)) as u8))
+}
+
+#[inline(always)]
+pub(super) fn finite(x: &[f32]) -> bool {
+    x.iter().fold(0, |most, each| most.max(each.to_bits() & 0x7FFF_FFFF)) < 0x7F80_0000
+}

@@ -1,0 +1,227 @@
+//! Blocks of GGUF files, little endian: scales and codes of a block lie together.
+//!
+//! [`legacy`] has the types with one or two float16 numbers per 32 elements, [`k`] the super-blocks of 256 with 6-bit
+//! scales, [`fp4`] MXFP4 and NVFP4. Decoding computes the same float32 numbers as ggml, encoding the same bytes as its
+//! reference; what ggml leaves undefined (NaN, infinity, scales beyond float16) is refused.
+
+mod fp4;
+mod k;
+mod legacy;
+
+use std::num::NonZeroUsize;
+
+use crate::error::{Error, Result};
+use crate::parallel;
+use crate::quant::{F16, Float};
+use crate::simd::{self, Kernel, Level};
+
+/// A block of `B` bytes that holds `E` elements.
+trait Decode<const B: usize, const E: usize> {
+    fn decode<S: Float>(block: &[u8; B], out: &mut [S::Bits; E]);
+}
+
+/// The way back; false if an element is not finite or a scale does not fit, and the block is then unspecified.
+trait Encode<const B: usize, const E: usize> {
+    fn encode(x: &[f32; E], block: &mut [u8; B]) -> bool;
+}
+
+/// The types that can be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of ggml")]
+pub enum Type {
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q4K,
+    Q5K,
+    Q6K,
+    Mxfp4,
+    Nvfp4,
+}
+
+/// Run `$body` with `$block` standing for the type's marker, `$bytes` and `$elements` for the size of its blocks.
+macro_rules! by_type {
+    ($kind:expr, $function:ident()) => {
+        by_type!($kind, $function::<>())
+    };
+    ($kind:expr, $function:ident::<$($rest:ty),*>($($argument:expr),*)) => {
+        match $kind {
+            Type::Q4_0 => $function::<legacy::Q4_0, 18, 32, $($rest),*>($($argument),*),
+            Type::Q4_1 => $function::<legacy::Q4_1, 20, 32, $($rest),*>($($argument),*),
+            Type::Q5_0 => $function::<legacy::Q5_0, 22, 32, $($rest),*>($($argument),*),
+            Type::Q5_1 => $function::<legacy::Q5_1, 24, 32, $($rest),*>($($argument),*),
+            Type::Q8_0 => $function::<legacy::Q8_0, 34, 32, $($rest),*>($($argument),*),
+            Type::Q4K => $function::<k::Q4K, 144, 256, $($rest),*>($($argument),*),
+            Type::Q5K => $function::<k::Q5K, 176, 256, $($rest),*>($($argument),*),
+            Type::Q6K => $function::<k::Q6K, 210, 256, $($rest),*>($($argument),*),
+            Type::Mxfp4 => $function::<fp4::Mxfp4, 17, 32, $($rest),*>($($argument),*),
+            Type::Nvfp4 => $function::<fp4::Nvfp4, 36, 64, $($rest),*>($($argument),*),
+        }
+    };
+}
+
+impl Type {
+    /// The type that Python calls `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "q4_0" => Self::Q4_0,
+            "q4_1" => Self::Q4_1,
+            "q5_0" => Self::Q5_0,
+            "q5_1" => Self::Q5_1,
+            "q8_0" => Self::Q8_0,
+            "q4_k" => Self::Q4K,
+            "q5_k" => Self::Q5K,
+            "q6_k" => Self::Q6K,
+            "mxfp4" => Self::Mxfp4,
+            "nvfp4" => Self::Nvfp4,
+            _ => return None,
+        })
+    }
+
+    /// Bytes and elements of a block.
+    pub fn block(self) -> (usize, usize) {
+        fn sizes<K: Decode<B, E>, const B: usize, const E: usize>() -> (usize, usize) {
+            (B, E)
+        }
+        by_type!(self, sizes())
+    }
+}
+
+/// Decode the blocks of `data` into `out`.
+pub fn decode<S: Float>(
+    out: &mut [S::Bits],
+    data: &[u8],
+    kind: Type,
+    threads: Option<NonZeroUsize>,
+    level: Level,
+) -> Result<()> {
+    let (bytes, elements) = kind.block();
+    if !data.len().is_multiple_of(bytes) {
+        return Err(Error::shape("data", format_args!("(blocks of {bytes} bytes)"), format_args!("({},)", data.len())));
+    }
+    let blocks = data.len() / bytes;
+    if out.len() != blocks * elements {
+        return Err(Error::shape("out", format_args!("({},)", blocks * elements), format_args!("({},)", out.len())));
+    }
+    let share = blocks.div_ceil(parallel::num_threads(threads, size_of_val(out)).max(1)).max(1);
+    let parts: Vec<_> = out.chunks_mut(share * elements).zip(data.chunks(share * bytes)).collect();
+    parallel::each(parts, |(out, data)| by_type!(kind, decode_part::<S>(out, data, level)));
+    Ok(())
+}
+
+fn decode_part<K: Decode<B, E>, const B: usize, const E: usize, S: Float>(
+    out: &mut [S::Bits],
+    data: &[u8],
+    level: Level,
+) {
+    struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
+        out: &'a mut [S::Bits],
+        data: &'a [u8],
+        kind: std::marker::PhantomData<K>,
+    }
+    impl<K: Decode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
+        type Output = ();
+        #[inline(always)]
+        fn run(self) {
+            let blocks = self.data.as_chunks::<B>().0;
+            // Pieces of 2048 elements are whole blocks of every type.
+            simd::streamed::<_, 2048>(self.out, |piece, offset| {
+                let blocks = &blocks[offset / E..];
+                for (out, block) in piece.as_chunks_mut::<E>().0.iter_mut().zip(blocks) {
+                    K::decode::<S>(block, out);
+                }
+            });
+        }
+    }
+    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, data, kind: std::marker::PhantomData });
+}
+
+/// Encode rows of `columns` elements into blocks; K-quants are refused, because their bytes depend on a search that
+/// every version of ggml does differently.
+pub fn encode<S: Float>(
+    out: &mut [u8],
+    x: &[S::Bits],
+    columns: usize,
+    kind: Type,
+    threads: Option<NonZeroUsize>,
+    level: Level,
+) -> Result<()> {
+    let (bytes, elements) = kind.block();
+    if columns == 0 || !columns.is_multiple_of(elements) || !x.len().is_multiple_of(columns) {
+        return Err(Error::shape("x", format_args!("(rows, a multiple of {elements})"), format_args!("({columns},)")));
+    }
+    let blocks = x.len() / elements;
+    if out.len() != blocks * bytes {
+        return Err(Error::shape("out", format_args!("({},)", blocks * bytes), format_args!("({},)", out.len())));
+    }
+    let part: fn(&mut [u8], &[S::Bits], Level) -> Option<usize> = match kind {
+        Type::Q4_0 => encode_part::<legacy::Q4_0, 18, 32, S>,
+        Type::Q4_1 => encode_part::<legacy::Q4_1, 20, 32, S>,
+        Type::Q5_0 => encode_part::<legacy::Q5_0, 22, 32, S>,
+        Type::Q5_1 => encode_part::<legacy::Q5_1, 24, 32, S>,
+        Type::Q8_0 => encode_part::<legacy::Q8_0, 34, 32, S>,
+        Type::Mxfp4 => encode_part::<fp4::Mxfp4, 17, 32, S>,
+        Type::Nvfp4 => encode_part::<fp4::Nvfp4, 36, 64, S>,
+        Type::Q4K | Type::Q5K | Type::Q6K => {
+            return Err(Error::value("kind", "a type that can be encoded", format_args!("{kind:?}")));
+        }
+    };
+    let share = blocks.div_ceil(parallel::num_threads(threads, size_of_val(x)).max(1)).max(1);
+    let parts: Vec<_> = out.chunks_mut(share * bytes).zip(x.chunks(share * elements)).enumerate().collect();
+    let bad = parallel::each(parts, |(index, (out, x))| part(out, x, level).map(|block| index * share + block));
+    match bad.into_iter().flatten().next() {
+        None => Ok(()),
+        Some(block) => {
+            let (row, column) = (block * elements / columns, block * elements % columns);
+            let why = "finite, with scales that fit (float16 to 65504)";
+            Err(Error::value("x", why, format_args!("a block that is not, at row {row}, columns from {column} on")))
+        }
+    }
+}
+
+/// Encode every block; the index of the first that cannot be encoded, if any.
+fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
+    out: &mut [u8],
+    x: &[S::Bits],
+    level: Level,
+) -> Option<usize> {
+    struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
+        out: &'a mut [u8],
+        x: &'a [S::Bits],
+        kind: std::marker::PhantomData<K>,
+    }
+    impl<K: Encode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
+        type Output = Option<usize>;
+        #[inline(always)]
+        fn run(self) -> Option<usize> {
+            let (blocks, x) = (self.out.as_chunks_mut::<B>().0, self.x.as_chunks::<E>().0);
+            for (index, (block, x)) in blocks.iter_mut().zip(x).enumerate() {
+                let mut wide = [0.0; E];
+                for (wide, &x) in wide.iter_mut().zip(x) {
+                    *wide = S::to_f32(x);
+                }
+                if !K::encode(&wide, block) {
+                    return Some(index);
+                }
+            }
+            None
+        }
+    }
+    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, x, kind: std::marker::PhantomData })
+}
+
+/// The float16 number at byte `at` of `block`.
+#[inline(always)]
+fn half(block: &[u8], at: usize) -> f32 {
+    F16::to_f32(u16::from_le_bytes([block[at], block[at + 1]]))
+}
+
+/// Write `value` as float16 to byte `at` of `block`; false if it is not finite there.
+#[inline(always)]
+fn put_half(block: &mut [u8], at: usize, value: f32) -> bool {
+    let bits = F16::from_f32(value);
+    block[at..at + 2].copy_from_slice(&bits.to_le_bytes());
+    bits & 0x7C00 != 0x7C00
+}
