@@ -19,6 +19,9 @@ __all__ = [
     "pareto_mask",
     "quant_mx_dequantize",
     "quant_mx_quantize",
+    "quant_allocate",
+    "quant_crest",
+    "quant_energy",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -181,6 +184,18 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> None: ...
+def quant_allocate(
+    choice: NDArray[np.int64],
+    costs: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    formats: int,
+    budget: float,
+    method: str,
+) -> tuple[float, float, float, float]: ...
+def quant_crest(
+    out: NDArray[np.float64], x: NDArray[Any], dtype: str, columns: int, block: int, threads: int | None
+) -> None: ...
+def quant_energy(x: NDArray[Any], decoded: NDArray[Any], dtype: str, threads: int | None) -> tuple[float, float]: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
 def sim_jobs(
     completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str

@@ -2,6 +2,24 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.allocate import Allocation, allocate_bits
+from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.quantize import dequantize, quantize
+from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 
-__all__ = ["BlockFormat", "QMeta", "QTensor", "ScalarFormat", "dequantize", "quantize"]
+__all__ = [
+    "Allocation",
+    "BlockFormat",
+    "CrestFactor",
+    "Crossover",
+    "QMeta",
+    "QTensor",
+    "ScalarFormat",
+    "allocate_bits",
+    "crest_factor",
+    "crossover",
+    "dequantize",
+    "qsnr",
+    "quantize",
+    "theory_qsnr",
+]

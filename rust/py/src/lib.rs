@@ -24,6 +24,9 @@ mod _native {
     use super::cuda::{cuda_devices, cuda_is_available};
     #[pymodule_export]
     use super::pareto::pareto_mask;
+    use super::quant::allocate::quant_allocate;
+    #[pymodule_export]
+    use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]

@@ -1,5 +1,7 @@
 //! Bindings of `paretoserve_core::quant`; documented in `python/paretoserve/quant`.
 
+pub(crate) mod allocate;
+pub(crate) mod error;
 pub(crate) mod mx;
 
 use std::num::NonZeroUsize;
