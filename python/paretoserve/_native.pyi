@@ -20,9 +20,12 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "quant_allocate",
     "quant_convert",
+    "quant_crest",
     "quant_decode",
     "quant_encode",
+    "quant_energy",
     "quant_group_dequantize",
     "quant_group_quantize",
     "quant_hadamard",
@@ -195,7 +198,18 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> None: ...
+def quant_allocate(
+    choice: NDArray[np.int64],
+    costs: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    formats: int,
+    budget: float,
+    method: str,
+) -> tuple[float, float, float, float]: ...
 def quant_convert(out: NDArray[Any], x: NDArray[Any], dtype: str, to: str, threads: int | None) -> None: ...
+def quant_crest(
+    out: NDArray[np.float64], x: NDArray[Any], dtype: str, columns: int, block: int, threads: int | None
+) -> None: ...
 def quant_decode(
     out: NDArray[Any],
     codes: NDArray[np.uint8],
@@ -215,6 +229,7 @@ def quant_encode(
     rule: str,
     threads: int | None,
 ) -> None: ...
+def quant_energy(x: NDArray[Any], decoded: NDArray[Any], dtype: str, threads: int | None) -> tuple[float, float]: ...
 def quant_group_dequantize(
     out: NDArray[Any],
     codes: NDArray[np.uint8],

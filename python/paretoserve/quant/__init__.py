@@ -2,20 +2,31 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant.allocate import Allocation, allocate_bits
+from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
+from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 
 __all__ = [
+    "Allocation",
     "BlockFormat",
+    "CrestFactor",
+    "Crossover",
     "QMeta",
     "QTensor",
     "ScalarFormat",
+    "allocate_bits",
     "cast",
+    "crest_factor",
+    "crossover",
     "dequantize",
     "format_info",
     "formats",
     "pack_bits",
+    "qsnr",
     "quantize",
+    "theory_qsnr",
     "unpack_bits",
 ]

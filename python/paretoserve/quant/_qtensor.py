@@ -94,3 +94,9 @@ class QTensor:
         """Bytes of codes, scales, zero points and global scale."""
         parts: list[Any] = [self.codes, self.scales, self.zeros, self.global_scale]
         return sum(part.nbytes for part in parts if part is not None)
+
+    def dequantize(self, dtype: str = "float32", *, out: Array | None = None, threads: int | None = None) -> Array:
+        """Return the tensor that codes and scales stand for; as `paretoserve.quant.dequantize`."""
+        from paretoserve.quant.quantize import dequantize
+
+        return dequantize(self, dtype, out=out, threads=threads)

@@ -25,7 +25,11 @@ mod _native {
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
+    use super::quant::allocate::quant_allocate;
+    #[pymodule_export]
     use super::quant::cast::{quant_convert, quant_decode, quant_encode};
+    #[pymodule_export]
+    use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]
     use super::quant::group::{quant_group_dequantize, quant_group_quantize};
     #[pymodule_export]

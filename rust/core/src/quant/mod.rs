@@ -3,8 +3,10 @@
 //! [`format`] specifies every scalar format by a table and a slow obvious conversion; the fast loops are tested against
 //! it. [`source`] is what can be quantized: float32, float16, bfloat16. [`random`] feeds stochastic rounding.
 
+pub mod allocate;
 pub mod block;
 pub mod cast;
+pub mod error;
 pub mod format;
 pub mod layout;
 pub mod pack;

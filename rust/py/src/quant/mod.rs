@@ -1,6 +1,8 @@
 //! Bindings of `paretoserve_core::quant`; documented in `python/paretoserve/quant`.
 
+pub(crate) mod allocate;
 pub(crate) mod cast;
+pub(crate) mod error;
 pub(crate) mod group;
 pub(crate) mod hadamard;
 pub(crate) mod mx;
