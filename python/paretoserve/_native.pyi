@@ -1,6 +1,7 @@
 """Types of the native module; checked against it by the meta tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -12,8 +13,11 @@ __all__ = [
     "Operators",
     "Scheduler",
     "StepTime",
+    "cuda_clear_cache",
+    "cuda_compile",
     "cuda_devices",
     "cuda_is_available",
+    "cuda_kernel_files",
     "fit_grid",
     "operator_features",
     "pareto_mask",
@@ -147,8 +151,11 @@ class StepTime:
     def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
-def cuda_devices() -> list[tuple[int, str, tuple[int, int], int]]: ...
+def cuda_clear_cache() -> int: ...
+def cuda_compile(file: str, arch: str) -> tuple[Path | None, bool, int, str]: ...
+def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
+def cuda_kernel_files() -> list[str]: ...
 def fit_grid(
     values: NDArray[np.float32],
     supported: NDArray[np.uint8],

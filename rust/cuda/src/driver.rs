@@ -1,33 +1,8 @@
 //! Is there a driver, and which devices does it show?
 
-use std::fmt;
-
 use cudarc::driver::{result, sys};
 
-/// Why the driver could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// No driver library on this machine.
-    NoDriver,
-    /// The driver answered with an error.
-    Driver {
-        /// The call that failed.
-        call: &'static str,
-        /// The driver's own name of the error.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoDriver => write!(f, "no CUDA driver was found"),
-            Self::Driver { call, reason } => write!(f, "the CUDA driver refused `{call}`: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
+use crate::error::{Error, Result};
 
 /// One CUDA device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +23,7 @@ pub fn is_available() -> bool {
 }
 
 /// The devices that the driver shows, in its order.
-pub fn devices() -> Result<Vec<Device>, Error> {
+pub fn devices() -> Result<Vec<Device>> {
     // SAFETY: only tries to load the driver library by its well-known names; loading it runs no code of ours.
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoDriver);
@@ -63,7 +38,7 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     (0..count).map(describe).collect()
 }
 
-fn describe(ordinal: i32) -> Result<Device, Error> {
+fn describe(ordinal: i32) -> Result<Device> {
     use sys::CUdevice_attribute_enum as Attribute;
     let device = result::device::get(ordinal).map_err(|error| refused("cuDeviceGet", error))?;
     let attribute = |which| {
@@ -95,10 +70,5 @@ mod tests {
     fn availability_agrees_with_the_list_of_devices() {
         let listed = devices().map_or(0, |devices| devices.len());
         assert_eq!(is_available(), listed > 0);
-    }
-
-    #[test]
-    fn a_missing_driver_is_said_in_words() {
-        assert_eq!(Error::NoDriver.to_string(), "no CUDA driver was found");
     }
 }

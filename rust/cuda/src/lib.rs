@@ -1,8 +1,18 @@
-//! The CUDA side of paretoserve, on cudarc's raw driver interface. Knows no Python and no framework.
+//! The CUDA side of paretoserve: finds, compiles, caches and launches its kernels. Knows no Python and no framework.
 //!
-//! The driver library is loaded at run time: everything here answers on a machine without one.
+//! On cudarc's raw driver interface and NVRTC, both loaded at run time: everything here answers on a machine without
+//! them. A kernel goes from its file (`sources`) through the compiler (`nvrtc`, `compile`) and the cache on disk
+//! (`cache`) to the device.
 
-pub mod catalog;
+pub mod arch;
+pub mod cache;
+pub mod compile;
+mod digest;
 pub mod driver;
+pub mod error;
+mod nvrtc;
+pub mod sources;
 
-pub use driver::{Device, Error, devices, is_available};
+pub use arch::Arch;
+pub use driver::{Device, devices, is_available};
+pub use error::{Error, Result};

@@ -21,7 +21,7 @@ mod _native {
     #[pymodule_export]
     use super::cost::step::StepTime;
     #[pymodule_export]
-    use super::cuda::{cuda_devices, cuda_is_available};
+    use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernel_files};
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
