@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use crate::arch::Arch;
 use crate::cache::{Cache, Cubin};
+use crate::catalog::{HEADERS, source};
 use crate::digest::{sha256, short_name};
 use crate::error::{Error, Result};
 use crate::nvrtc::Nvrtc;
-use crate::sources::HEADERS;
 
 /// Without contraction to FMA and without flushing, every operation rounds as the standard says and as on the CPU.
 /// `--minimal` leaves out textures, `new` and headers that no kernel here uses: less to parse each time.
@@ -25,7 +25,9 @@ pub type FindNvrtc<'a> = &'a dyn Fn() -> Option<PathBuf>;
 /// The machine code of the file of kernels `file` for `arch`: from the cache, else compiled.
 ///
 /// Without NVRTC, or with `PARETOSERVE_DISABLE_JIT` set, an entry by any version of NVRTC will do.
-pub fn cubin(file: &str, source: &str, arch: Arch, find_nvrtc: FindNvrtc<'_>) -> Result<Cubin> {
+pub fn cubin(file: &str, arch: Arch, find_nvrtc: FindNvrtc<'_>) -> Result<Cubin> {
+    let missing = || Error::Kernel { name: file.to_owned(), reason: "does not exist".into() };
+    let source = source(file).ok_or_else(missing)?;
     let cache = Cache::from_environment();
     let stem = file.strip_suffix(".cu").unwrap_or(file);
     let prefix = format!("{stem}-{arch}-{}-nvrtc", short_name(&key(source)));

@@ -13,6 +13,13 @@ const LOG_LINES: usize = 12;
 pub enum Error {
     /// No driver library on this machine.
     NoDriver,
+    /// The driver shows no device of that number.
+    NoDevice {
+        /// What was asked for.
+        ordinal: i32,
+        /// How many there are.
+        count: i32,
+    },
     /// The driver answered with an error.
     Driver {
         /// The call that failed.
@@ -98,6 +105,9 @@ impl fmt::Display for Error {
                 "no CUDA driver was found\nhint: CPU functions work without one; check with \
                  paretoserve.cuda.is_available()"
             ),
+            Self::NoDevice { ordinal, count } => {
+                write!(f, "`device` must be below {count}, the number of CUDA devices, got {ordinal}")
+            }
             Self::Driver { call, reason } => write!(f, "the CUDA driver refused `{call}`: {reason}"),
             Self::OldDriver { driver: (major, minor) } => write!(
                 f,

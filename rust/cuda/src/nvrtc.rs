@@ -184,7 +184,8 @@ impl Drop for Program<'_> {
 
 /// Load the library of built-in functions that NVRTC loads by name when it compiles: the loader then has it already.
 ///
-/// Not every version looks for it in its own folder. One that is not there is found by name, or the compilation says so.
+/// Not every version looks for it in its own folder. One that is not there is found by name, or the compilation says
+/// so.
 fn load_builtins(path: &Path, major: c_int, minor: c_int) {
     let beside = path.with_file_name(format!("libnvrtc-builtins.so.{major}.{minor}"));
     // SAFETY: as for the library itself; it holds data that only the matching NVRTC reads.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use paretoserve_cuda::{Arch, Device, compile, sources};
+use paretoserve_cuda::{Arch, Device, catalog, compile};
 use pyo3::prelude::*;
 
 use crate::errors::detached_cuda;
@@ -32,14 +32,14 @@ pub(crate) fn cuda_devices(py: Python<'_>) -> PyResult<Vec<Row>> {
 /// The names of the files of kernels.
 #[pyfunction]
 pub(crate) fn cuda_kernel_files() -> Vec<&'static str> {
-    sources::files().collect()
+    catalog::SOURCES.iter().map(|(file, _)| *file).collect()
 }
 
 /// Compile one file of kernels for one architecture into the cache, unless it is there.
 #[pyfunction]
 pub(crate) fn cuda_compile(py: Python<'_>, file: &str, arch: &str) -> PyResult<Compiled> {
     detached_cuda(py, || {
-        let cubin = compile::cubin(file, sources::source(file)?, arch.parse()?, &find_nvrtc)?;
+        let cubin = compile::cubin(file, arch.parse()?, &find_nvrtc)?;
         Ok((cubin.path, cubin.cached, cubin.bytes.len(), cubin.log))
     })
 }
