@@ -6,6 +6,7 @@ out of range is a plain `ValueError`. Messages say what came, what was expected 
 
 __all__ = [
     "CapacityError",
+    "CompileError",
     "DataError",
     "DeviceError",
     "DtypeError",
@@ -30,6 +31,10 @@ class DtypeError(ParetoserveError, TypeError):
 
 class DeviceError(ParetoserveError, RuntimeError):
     """A device is missing or is the wrong one."""
+
+
+class CompileError(ParetoserveError, RuntimeError):
+    """A kernel could not be compiled: no compiler, or it refused; the message has the first lines of its log."""
 
 
 class CapacityError(ParetoserveError, ValueError):

@@ -54,7 +54,8 @@ def test_every_unsafe_has_a_reason_and_a_place():
         lines = path.read_text().splitlines()
         for number, line in enumerate(lines):
             code = line.split("//")[0]
-            if not re.search(r"\bunsafe\b(?!_)", code):
+            # The type of a foreign function does nothing yet.
+            if not re.search(r"\bunsafe\b(?!_|\sextern \"C\" fn\()", code):
                 continue
             place = relative(path)
             assert place.startswith(UNSAFE_ALLOWED), f"{place}:{number + 1}: unsafe does not belong here"

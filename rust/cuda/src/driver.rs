@@ -1,33 +1,14 @@
 //! Is there a driver, and which devices does it show?
 
-use std::fmt;
+use std::sync::OnceLock;
 
+use cudarc::driver::sys::CUdevice_attribute_enum as Attribute;
 use cudarc::driver::{result, sys};
 
-/// Why the driver could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Error {
-    /// No driver library on this machine.
-    NoDriver,
-    /// The driver answered with an error.
-    Driver {
-        /// The call that failed.
-        call: &'static str,
-        /// The driver's own name of the error.
-        reason: String,
-    },
-}
+use crate::error::{Error, Result};
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoDriver => write!(f, "no CUDA driver was found"),
-            Self::Driver { call, reason } => write!(f, "the CUDA driver refused `{call}`: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
+/// The oldest driver that runs what NVRTC 13 makes is that of CUDA 13.0.
+const OLDEST_MAJOR: i32 = 13;
 
 /// One CUDA device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,39 +29,77 @@ pub fn is_available() -> bool {
 }
 
 /// The devices that the driver shows, in its order.
-pub fn devices() -> Result<Vec<Device>, Error> {
+pub fn devices() -> Result<Vec<Device>> {
+    (0..count()?).map(describe).collect()
+}
+
+/// What a launch needs to know of a device.
+pub(crate) struct Known {
+    pub(crate) handle: sys::CUdevice,
+    pub(crate) compute_capability: (i32, i32),
+}
+
+/// The device of that number; an error if the driver does not show it.
+pub(crate) fn require_device(ordinal: i32) -> Result<Known> {
+    let count = count()?;
+    if !(0..count).contains(&ordinal) {
+        return Err(Error::NoDevice { ordinal, count });
+    }
+    let handle = result::device::get(ordinal).map_err(|error| refused("cuDeviceGet", error))?;
+    Ok(Known {
+        handle,
+        compute_capability: (
+            attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        ),
+    })
+}
+
+/// An error if the driver knows no CUDA version that runs the kernels' machine code; asked when it refused some.
+pub(crate) fn too_old() -> Option<Error> {
+    let mut version = 0;
+    // SAFETY: the pointer is to a live integer.
+    call("cuDriverGetVersion", unsafe { sys::cuDriverGetVersion(&raw mut version) }).ok()?;
+    let driver = (version / 1000, version % 1000 / 10);
+    (driver.0 < OLDEST_MAJOR).then_some(Error::OldDriver { driver })
+}
+
+/// The answer of a call of the driver as a result.
+pub(crate) fn call(name: &'static str, answer: sys::CUresult) -> Result<()> {
+    answer.result().map_err(|error| refused(name, error))
+}
+
+/// The number of devices, after initializing the driver.
+fn count() -> Result<i32> {
+    static PRESENT: OnceLock<bool> = OnceLock::new();
     // SAFETY: only tries to load the driver library by its well-known names; loading it runs no code of ours.
-    if !unsafe { sys::is_culib_present() } {
+    if !*PRESENT.get_or_init(|| unsafe { sys::is_culib_present() }) {
         return Err(Error::NoDriver);
     }
     // A machine with a driver and no device (a container without one, say) answers `NO_DEVICE`: an empty list, not an
     // error.
     match result::init() {
-        Err(error) if error.0 == sys::cudaError_enum::CUDA_ERROR_NO_DEVICE => return Ok(Vec::new()),
+        Err(error) if error.0 == sys::cudaError_enum::CUDA_ERROR_NO_DEVICE => return Ok(0),
         answer => answer.map_err(|error| refused("cuInit", error))?,
     }
-    let count = result::device::get_count().map_err(|error| refused("cuDeviceGetCount", error))?;
-    (0..count).map(describe).collect()
+    result::device::get_count().map_err(|error| refused("cuDeviceGetCount", error))
 }
 
-fn describe(ordinal: i32) -> Result<Device, Error> {
-    use sys::CUdevice_attribute_enum as Attribute;
-    let device = result::device::get(ordinal).map_err(|error| refused("cuDeviceGet", error))?;
-    let attribute = |which| {
-        // SAFETY: `device` comes from the driver itself just above.
-        unsafe { result::device::get_attribute(device, which) }.map_err(|error| refused("cuDeviceGetAttribute", error))
-    };
+fn describe(ordinal: i32) -> Result<Device> {
+    let Known { handle, compute_capability } = require_device(ordinal)?;
     Ok(Device {
         ordinal,
-        name: result::device::get_name(device).map_err(|error| refused("cuDeviceGetName", error))?,
-        compute_capability: (
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-        ),
-        // SAFETY: `device` comes from the driver itself just above.
-        memory_bytes: unsafe { result::device::total_mem(device) }
+        name: result::device::get_name(handle).map_err(|error| refused("cuDeviceGetName", error))?,
+        compute_capability,
+        // SAFETY: `handle` comes from the driver itself just above.
+        memory_bytes: unsafe { result::device::total_mem(handle) }
             .map_err(|error| refused("cuDeviceTotalMem", error))?,
     })
+}
+
+fn attribute(device: sys::CUdevice, which: Attribute) -> Result<i32> {
+    // SAFETY: every caller has the device from the driver itself.
+    unsafe { result::device::get_attribute(device, which) }.map_err(|error| refused("cuDeviceGetAttribute", error))
 }
 
 fn refused(call: &'static str, error: result::DriverError) -> Error {
@@ -95,10 +114,5 @@ mod tests {
     fn availability_agrees_with_the_list_of_devices() {
         let listed = devices().map_or(0, |devices| devices.len());
         assert_eq!(is_available(), listed > 0);
-    }
-
-    #[test]
-    fn a_missing_driver_is_said_in_words() {
-        assert_eq!(Error::NoDriver.to_string(), "no CUDA driver was found");
     }
 }

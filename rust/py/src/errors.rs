@@ -22,6 +22,18 @@ pub(crate) fn raise(py: Python<'_>, name: &str, message: String) -> PyErr {
     }
 }
 
+/// As `detached`, for work of the CUDA side.
+pub(crate) fn detached_cuda<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> paretoserve_cuda::Result<T> + Send,
+) -> PyResult<T> {
+    py.detach(work).map_err(|error| match error {
+        paretoserve_cuda::Error::UnknownArch { nvrtc: None, .. } => PyValueError::new_err(error.to_string()),
+        error if error.is_of_the_compiler() => raise(py, "CompileError", error.to_string()),
+        error => raise(py, "DeviceError", error.to_string()),
+    })
+}
+
 /// Run `work` without the interpreter lock and map its error: every binding does its work through here.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
