@@ -26,12 +26,17 @@ __all__ = [
     "quant_decode",
     "quant_encode",
     "quant_energy",
+    "quant_gguf_decode",
+    "quant_gguf_encode",
+    "quant_gguf_join",
+    "quant_gguf_split",
     "quant_group_dequantize",
     "quant_group_quantize",
     "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
     "quant_pack_bits",
+    "quant_swap_nibbles",
     "quant_unpack_bits",
     "sched_replay",
     "sim_jobs",
@@ -230,6 +235,26 @@ def quant_encode(
     threads: int | None,
 ) -> None: ...
 def quant_energy(x: NDArray[Any], decoded: NDArray[Any], dtype: str, threads: int | None) -> tuple[float, float]: ...
+def quant_gguf_decode(
+    out: NDArray[Any], dtype: str, data: NDArray[np.uint8], kind: str, threads: int | None
+) -> None: ...
+def quant_gguf_encode(
+    out: NDArray[np.uint8], x: NDArray[Any], dtype: str, columns: int, kind: str, threads: int | None
+) -> None: ...
+def quant_gguf_join(
+    data: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    kind: str,
+    threads: int | None,
+) -> None: ...
+def quant_gguf_split(
+    scales: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    data: NDArray[np.uint8],
+    kind: str,
+    threads: int | None,
+) -> None: ...
 def quant_group_dequantize(
     out: NDArray[Any],
     codes: NDArray[np.uint8],
@@ -294,6 +319,7 @@ def quant_pack_bits(
     coding: str,
     threads: int | None,
 ) -> None: ...
+def quant_swap_nibbles(out: NDArray[np.uint8], codes: NDArray[np.uint8], threads: int | None) -> None: ...
 def quant_unpack_bits(
     out: NDArray[np.uint8],
     packed: NDArray[np.uint8],

@@ -5,6 +5,7 @@ from paretoserve.quant._qtensor import QMeta, QTensor
 from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
+from paretoserve.quant.convert import ConvertReport, convert, layouts
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
@@ -12,6 +13,7 @@ from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 __all__ = [
     "Allocation",
     "BlockFormat",
+    "ConvertReport",
     "CrestFactor",
     "Crossover",
     "QMeta",
@@ -19,11 +21,13 @@ __all__ = [
     "ScalarFormat",
     "allocate_bits",
     "cast",
+    "convert",
     "crest_factor",
     "crossover",
     "dequantize",
     "format_info",
     "formats",
+    "layouts",
     "pack_bits",
     "qsnr",
     "quantize",

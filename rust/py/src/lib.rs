@@ -31,6 +31,10 @@ mod _native {
     #[pymodule_export]
     use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]
+    use super::quant::gguf::{
+        quant_gguf_decode, quant_gguf_encode, quant_gguf_join, quant_gguf_split, quant_swap_nibbles,
+    };
+    #[pymodule_export]
     use super::quant::group::{quant_group_dequantize, quant_group_quantize};
     #[pymodule_export]
     use super::quant::hadamard::quant_hadamard;
