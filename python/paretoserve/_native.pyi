@@ -38,6 +38,8 @@ __all__ = [
     "quant_pack_bits",
     "quant_swap_nibbles",
     "quant_unpack_bits",
+    "quant_nv_dequantize",
+    "quant_nv_quantize",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -344,3 +346,46 @@ def simulate(
 ) -> tuple[
     list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
 ]: ...
+def quant_mx_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    element: str,
+    rule: str,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_mx_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    element: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_nv_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    format: str,
+    amax: float | None,
+    global_scale: float | None,
+    four_over_six: str | None,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> float: ...
+def quant_nv_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    global_scale: float,
+    format: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...
