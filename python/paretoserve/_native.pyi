@@ -35,6 +35,8 @@ __all__ = [
     "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
+    "quant_nv_dequantize",
+    "quant_nv_quantize",
     "quant_pack_bits",
     "quant_swap_nibbles",
     "quant_unpack_bits",
@@ -309,6 +311,29 @@ def quant_mx_quantize(
     rounding: tuple[str, int, str],
     threads: int | None,
 ) -> None: ...
+def quant_nv_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    global_scale: float,
+    format: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_nv_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    format: str,
+    amax: float | None,
+    global_scale: float | None,
+    four_over_six: str | None,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> float: ...
 def quant_pack_bits(
     out: NDArray[np.uint8],
     x: NDArray[np.uint8],

@@ -263,7 +263,7 @@ def _inputs(parts: Parts, q: QTensor) -> dict[str, Array]:
         found = dtype_name(array)
         if found != dtype and not (dtype == "uint8" and array.itemsize == 1 and found.startswith("float")):
             raise DtypeError(f"`q.{name}` must be {dtype}, got {found}")
-        arrays[name] = array.contiguous() if is_torch(array) else np.ascontiguousarray(array)
+        arrays[name] = array.contiguous() if is_torch(array) else np.asarray(array, order="C")
     return arrays
 
 
