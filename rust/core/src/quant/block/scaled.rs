@@ -4,14 +4,15 @@
 //! with that rounded scale. Runs are handled in pieces that stay in the first-level cache; codes are packed there and
 //! written around the cache when there are many.
 
+use super::codes::{pack, row_bytes};
 use super::{Nan, Options, finite};
 use crate::parallel;
 use crate::quant::source::{F32, Float};
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
+use crate::simd::{Kernel, STREAM_FROM_BYTES, dispatch, stream};
 use crate::{Error, Result};
 
 /// Elements per piece.
-const PIECE: usize = 4096;
+pub(super) const PIECE: usize = 4096;
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
 pub(crate) const INFINITY_BITS: u32 = 0x7F80_0000;
@@ -34,16 +35,11 @@ pub trait Scaled: Copy + Send + Sync {
 
 /// Where a matrix in runs keeps codes, scales and zero points.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
+pub(super) struct Unit {
     /// Elements of the least part whose codes end at a byte: a run, or a row.
-    elements: usize,
-    runs: usize,
-    bytes: usize,
-}
-
-/// Bytes of a row of `columns` codes of `bits` bits.
-pub const fn row_bytes(columns: usize, bits: u32) -> usize {
-    (columns * bits as usize).div_ceil(8)
+    pub(super) elements: usize,
+    pub(super) runs: usize,
+    pub(super) bytes: usize,
 }
 
 fn unit(columns: usize, run: usize, bits: u32) -> Unit {
@@ -57,7 +53,7 @@ pub(crate) fn parts(units: usize, threads: usize) -> usize {
 }
 
 /// Check sizes: rows of whole runs, room for codes, scales and zero points. Returns the layout.
-fn check(
+pub(super) fn check(
     elements: usize,
     columns: usize,
     run: usize,
@@ -260,146 +256,9 @@ pub(crate) fn refuse_non_finite<S: Float>(x: &[S::Bits], options: &Options) -> R
     Ok(())
 }
 
-/// Dequantize: the inverse of [`quantize`]; `level` and `threads` as there.
-#[expect(clippy::too_many_arguments, reason = "outputs, inputs, sizes, options")]
-pub fn dequantize<S: Float, F: Float, K: Scaled>(
-    out: &mut [S::Bits],
-    codes: &[u8],
-    scales: &[F::Bits],
-    zeros: Option<&[u8]>,
-    format: K,
-    run: usize,
-    columns: usize,
-    threads: Option<std::num::NonZeroUsize>,
-    level: Level,
-) -> Result<()> {
-    let lengths = (codes.len(), scales.len(), zeros.map(<[u8]>::len));
-    let unit = check(out.len(), columns, run, format.bits(), lengths)?;
-    let around_cache = size_of_val(out) >= STREAM_FROM_BYTES;
-    let each = parts(out.len() / unit.elements, parallel::num_threads(threads, size_of_val(out)));
-    let mut zero_parts = zeros.map(|zeros| zeros.chunks(each * unit.runs));
-    let codes = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
-    let work: Vec<_> = out
-        .chunks_mut(each * unit.elements)
-        .zip(codes)
-        .map(|(out, (codes, scales))| {
-            let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, around_cache }
-        })
-        .collect();
-    parallel::each(work, |part| dispatch(level, part));
-    Ok(())
-}
-
-struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
-    out: &'a mut [S::Bits],
-    codes: &'a [u8],
-    scales: &'a [F::Bits],
-    zeros: Option<&'a [u8]>,
-    format: K,
-    run: usize,
-    unit: Unit,
-    around_cache: bool,
-}
-
-impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let units = (PIECE / self.unit.elements).max(1);
-        let (elements, bits) = (units * self.unit.elements, self.format.bits());
-        let runs = units * self.unit.runs;
-        let mut unpacked = vec![0; if bits == 8 { 0 } else { elements }];
-        let mut buffer = vec![S::Bits::default(); if self.around_cache { elements } else { 0 }];
-        for (index, out) in self.out.chunks_mut(elements).enumerate() {
-            let packed = &self.codes[index * units * self.unit.bytes..];
-            let codes = if bits == 8 {
-                &packed[..out.len()]
-            } else {
-                let unpacked = &mut unpacked[..out.len()];
-                let rows = unpacked.chunks_exact_mut(self.unit.elements);
-                for (row, bytes) in rows.zip(packed.chunks_exact(self.unit.bytes)) {
-                    unpack(row, bytes, bits);
-                }
-                unpacked
-            };
-            let target = if self.around_cache { &mut buffer[..out.len()] } else { &mut *out };
-            let both = target.chunks_exact_mut(self.run).zip(codes.chunks_exact(self.run));
-            for (at, (target, codes)) in both.enumerate() {
-                let scale = F::to_f32(self.scales[index * runs + at]);
-                let zero = self.zeros.map_or(0, |zeros| zeros[index * runs + at]);
-                for (target, &code) in target.iter_mut().zip(codes) {
-                    *target = S::from_f32(self.format.value(code, zero) * scale);
-                }
-            }
-            if self.around_cache {
-                stream(out, &buffer[..out.len()]);
-            }
-        }
-    }
-}
-
-/// Write codes of less than 8 bits one after the other from the lowest bit of the first byte on.
-#[inline(always)]
-pub(crate) fn pack(bytes: &mut [u8], codes: &[u8], bits: u32) {
-    if bits == 4 {
-        let pairs = codes.chunks_exact(2);
-        if let Some(&last) = pairs.remainder().first() {
-            bytes[codes.len() / 2] = last;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            *byte = pair[0] | pair[1] << 4;
-        }
-        return;
-    }
-    for (bytes, codes) in bytes.chunks_mut(bits as usize).zip(codes.chunks(8)) {
-        let word = codes.iter().rev().fold(0_u64, |word, &code| word << bits | u64::from(code));
-        bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
-    }
-}
-
-/// The inverse of [`pack`].
-#[inline(always)]
-pub(crate) fn unpack(codes: &mut [u8], bytes: &[u8], bits: u32) {
-    if bits == 4 {
-        for (pair, &byte) in codes.chunks_mut(2).zip(bytes) {
-            pair[0] = byte & 0xF;
-            if let Some(high) = pair.get_mut(1) {
-                *high = byte >> 4;
-            }
-        }
-        return;
-    }
-    let mask = (1 << bits) - 1;
-    for (codes, bytes) in codes.chunks_mut(8).zip(bytes.chunks(bits as usize)) {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let mut word = u64::from_le_bytes(word);
-        for code in codes {
-            *code = word as u8 & mask;
-            word >>= bits;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codes_of_every_width_and_count_survive_packing() {
-        for bits in 1..8 {
-            for count in 0..40 {
-                let codes: Vec<u8> = (0..count).map(|index| (index * 37 + 11) as u8 & ((1 << bits) - 1)).collect();
-                let mut bytes = vec![0xFF; row_bytes(count, bits)];
-                let mut back = vec![0xFF; count];
-                pack(&mut bytes, &codes, bits);
-                unpack(&mut back, &bytes, bits);
-                assert_eq!(back, codes, "{bits} bits, {count} codes");
-            }
-        }
-    }
 
     #[test]
     fn runs_that_end_inside_a_byte_make_the_row_the_unit() {
