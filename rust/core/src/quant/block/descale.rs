@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use super::codes::unpack;
-use super::scaled::{PIECE, Scaled, Unit, check, parts};
+use super::scaled::{PIECE, Scaled, Unit, check, parts, row_bytes};
+use crate::quant::pack::unpack_codes;
 use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
 use crate::{Result, parallel};
@@ -32,7 +32,7 @@ pub fn dequantize<S: Float, F: Float, K: Scaled>(
         .zip(codes)
         .map(|(out, (codes, scales))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, around_cache }
+            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, level, around_cache }
         })
         .collect();
     parallel::each(work, |part| dispatch(level, part));
@@ -47,6 +47,7 @@ struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
     format: K,
     run: usize,
     unit: Unit,
+    level: Level,
     around_cache: bool,
 }
 
@@ -66,9 +67,9 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
                 &packed[..out.len()]
             } else {
                 let unpacked = &mut unpacked[..out.len()];
-                let rows = unpacked.chunks_exact_mut(self.unit.elements);
-                for (row, bytes) in rows.zip(packed.chunks_exact(self.unit.bytes)) {
-                    unpack(row, bytes, bits);
+                let row = self.unit.row(bits, out.len());
+                for (row, bytes) in unpacked.chunks_exact_mut(row).zip(packed.chunks(row_bytes(row, bits))) {
+                    unpack_codes(row, bytes, bits, self.level);
                 }
                 unpacked
             };
@@ -77,9 +78,7 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
             for (at, (target, codes)) in both.enumerate() {
                 let scale = F::to_f32(self.scales[index * runs + at]);
                 let zero = self.zeros.map_or(0, |zeros| zeros[index * runs + at]);
-                for (target, &code) in target.iter_mut().zip(codes) {
-                    *target = S::from_f32(self.format.value(code, zero) * scale);
-                }
+                self.format.decode::<S>(target, codes, scale, zero);
             }
             if self.around_cache {
                 stream(out, &buffer[..out.len()]);

@@ -3,7 +3,6 @@
 //! A matrix in C order whose rows are whole blocks is a sequence of blocks, and that is what the loops see: threads get
 //! runs of blocks, and rows matter only for the random word of an element and for messages.
 
-pub mod codes;
 pub mod descale;
 pub mod element;
 pub mod group;

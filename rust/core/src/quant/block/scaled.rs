@@ -4,15 +4,18 @@
 //! with that rounded scale. Runs are handled in pieces that stay in the first-level cache; codes are packed there and
 //! written around the cache when there are many.
 
-use super::codes::{pack, row_bytes};
 use super::{Nan, Options, finite};
 use crate::parallel;
+use crate::quant::pack::pack_codes;
 use crate::quant::source::{F32, Float};
 use crate::simd::{Kernel, STREAM_FROM_BYTES, dispatch, stream};
 use crate::{Error, Result};
 
 /// Elements per piece.
 pub(super) const PIECE: usize = 4096;
+
+/// Elements that loops handle at once, whatever the vectors' width: the smallest group in use.
+pub(crate) const LANES: usize = 32;
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
 pub(crate) const INFINITY_BITS: u32 = 0x7F80_0000;
@@ -29,8 +32,8 @@ pub trait Scaled: Copy + Send + Sync {
     fn encode<S: Float>(&self, codes: &mut [u8], x: &[S::Bits], scale: f32, zero: u8, options: &Options, key: u64);
     /// The code of 0 where the scale is 0 or NaN.
     fn blank(&self) -> u8;
-    /// The value of `code` under scale 1.
-    fn value(&self, code: u8, zero: u8) -> f32;
+    /// The numbers that `codes` stand for.
+    fn decode<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scale: f32, zero: u8);
 }
 
 /// Where a matrix in runs keeps codes, scales and zero points.
@@ -40,6 +43,18 @@ pub(super) struct Unit {
     pub(super) elements: usize,
     pub(super) runs: usize,
     pub(super) bytes: usize,
+}
+
+impl Unit {
+    /// Of `elements` in whole units, how many are packed together: all if no unit ends inside a byte.
+    pub(super) fn row(self, bits: u32, elements: usize) -> usize {
+        if (self.elements * bits as usize).is_multiple_of(8) { elements } else { self.elements }
+    }
+}
+
+/// Bytes of a row of `columns` codes of `bits` bits.
+pub const fn row_bytes(columns: usize, bits: u32) -> usize {
+    (columns * bits as usize).div_ceil(8)
 }
 
 fn unit(columns: usize, run: usize, bits: u32) -> Unit {
@@ -154,9 +169,9 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
                 buffer
             } else {
                 let packed = &mut packed[..codes.len()];
-                let rows = buffer.chunks_exact(self.unit.elements);
-                for (row, bytes) in rows.zip(packed.chunks_exact_mut(self.unit.bytes)) {
-                    pack(bytes, row, bits);
+                let row = self.unit.row(bits, buffer.len());
+                for (row, bytes) in buffer.chunks_exact(row).zip(packed.chunks_exact_mut(row_bytes(row, bits))) {
+                    pack_codes(bytes, row, bits, self.options.level);
                 }
                 packed
             };
@@ -227,7 +242,16 @@ fn not_finite<S: Float, F: Float, K: Scaled>(
 /// The largest magnitude of `x` as float32 bits; NaN counts as larger than infinity.
 #[inline(always)]
 pub(crate) fn largest_bits<S: Float>(x: &[S::Bits]) -> u32 {
-    x.iter().fold(0, |largest, &bits| largest.max(S::to_f32(bits).to_bits() & 0x7FFF_FFFF))
+    let magnitude = |bits| S::to_f32(bits).to_bits() & 0x7FFF_FFFF;
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0; LANES];
+    for chunk in chunks {
+        for (lane, &bits) in lanes.iter_mut().zip(chunk) {
+            *lane = magnitude(bits).max(*lane);
+        }
+    }
+    let most = lanes.into_iter().fold(0, u32::max);
+    rest.iter().fold(most, |most, &bits| most.max(magnitude(bits)))
 }
 
 struct Largest<'a, S: Float>(&'a [S::Bits]);
