@@ -2,13 +2,13 @@
 
 use std::num::NonZeroUsize;
 
-use super::scaled::{PIECE, Scaled, Unit, check, parts, row_bytes};
-use crate::quant::pack::unpack_codes;
+use super::scaled::{Scaled, Unit, check, parts};
+use super::sink::{PIECE, Sink, Unpacker};
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
+use crate::simd::{Kernel, Level, dispatch};
 use crate::{Result, parallel};
 
-/// Dequantize: the inverse of [`quantize`]; `level` and `threads` as there.
+/// Dequantize rows of `columns` elements in runs of `run`: the inverse of [`super::scaled::quantize`].
 #[expect(clippy::too_many_arguments, reason = "outputs, inputs, sizes, options")]
 pub fn dequantize<S: Float, F: Float, K: Scaled>(
     out: &mut [S::Bits],
@@ -23,7 +23,7 @@ pub fn dequantize<S: Float, F: Float, K: Scaled>(
 ) -> Result<()> {
     let lengths = (codes.len(), scales.len(), zeros.map(<[u8]>::len));
     let unit = check(out.len(), columns, run, format.bits(), lengths)?;
-    let around_cache = size_of_val(out) >= STREAM_FROM_BYTES;
+    let (total, format) = (out.len(), format.at(level));
     let each = parts(out.len() / unit.elements, parallel::num_threads(threads, size_of_val(out)));
     let mut zero_parts = zeros.map(|zeros| zeros.chunks(each * unit.runs));
     let codes = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
@@ -32,7 +32,7 @@ pub fn dequantize<S: Float, F: Float, K: Scaled>(
         .zip(codes)
         .map(|(out, (codes, scales))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, level, around_cache }
+            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, level, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(level, part));
@@ -48,7 +48,8 @@ struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
     run: usize,
     unit: Unit,
     level: Level,
-    around_cache: bool,
+    /// Elements of the whole output.
+    total: usize,
 }
 
 impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
@@ -56,33 +57,27 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
 
     #[inline(always)]
     fn run(self) {
-        let units = (PIECE / self.unit.elements).max(1);
-        let (elements, bits) = (units * self.unit.elements, self.format.bits());
-        let runs = units * self.unit.runs;
-        let mut unpacked = vec![0; if bits == 8 { 0 } else { elements }];
-        let mut buffer = vec![S::Bits::default(); if self.around_cache { elements } else { 0 }];
-        for (index, out) in self.out.chunks_mut(elements).enumerate() {
-            let packed = &self.codes[index * units * self.unit.bytes..];
-            let codes = if bits == 8 {
-                &packed[..out.len()]
-            } else {
-                let unpacked = &mut unpacked[..out.len()];
-                let row = self.unit.row(bits, out.len());
-                for (row, bytes) in unpacked.chunks_exact_mut(row).zip(packed.chunks(row_bytes(row, bits))) {
-                    unpack_codes(row, bytes, bits, self.level);
+        let (bits, elements) = (self.format.bits(), self.out.len());
+        // Codes that follow each other without gaps are one row to the unpacker.
+        let (row, row_bytes) =
+            if self.unit.dense { (elements, self.codes.len().max(1)) } else { (self.unit.elements, self.unit.bytes) };
+        let mut sink = Sink::new(self.out, self.total);
+        let mut index = 0;
+        for packed in self.codes.chunks(row_bytes) {
+            let mut codes = Unpacker::new(packed, row, bits, self.level);
+            for _ in 0..row / self.unit.elements {
+                for from in (0..self.unit.elements).step_by(self.run) {
+                    let scale = F::to_f32(self.scales[index]);
+                    let zero = self.zeros.map_or(0, |zeros| zeros[index]);
+                    let end = self.unit.elements.min(from + self.run);
+                    for at in (from..end).step_by(PIECE) {
+                        let count = PIECE.min(end - at);
+                        self.format.decode::<S>(sink.next(count), codes.next(count), scale, zero);
+                    }
+                    index += 1;
                 }
-                unpacked
-            };
-            let target = if self.around_cache { &mut buffer[..out.len()] } else { &mut *out };
-            let both = target.chunks_exact_mut(self.run).zip(codes.chunks_exact(self.run));
-            for (at, (target, codes)) in both.enumerate() {
-                let scale = F::to_f32(self.scales[index * runs + at]);
-                let zero = self.zeros.map_or(0, |zeros| zeros[index * runs + at]);
-                self.format.decode::<S>(target, codes, scale, zero);
-            }
-            if self.around_cache {
-                stream(out, &buffer[..out.len()]);
             }
         }
+        sink.finish();
     }
 }

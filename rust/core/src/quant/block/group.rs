@@ -5,10 +5,10 @@
 //! max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with a
 //! reciprocal, so that codes equal those of a reference.
 
-use super::scaled::{INFINITY_BITS, LANES, Scaled, largest_bits};
+use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
 use crate::quant::random;
-use crate::quant::source::Float;
+use crate::quant::source::{F32, Float};
 use crate::{Error, Result};
 
 /// How a group's scale follows from its elements.
@@ -64,13 +64,6 @@ impl Integers {
 /// Added to a small number, leaves its nearest integer (ties to even) in the low bits.
 const TO_INTEGER: f32 = 12_582_912.0;
 
-/// Scales between which a product with the rounded reciprocal is as good as [`TIE`] supposes.
-const ORDINARY: std::ops::Range<f32> = 1e-30..1e30;
-
-/// A product with the reciprocal differs from the quotient by 3 half units in the last place, less than 5e-5 for codes:
-/// what lies no nearer than this to a tie rounds as the quotient does.
-const TIE: f32 = 0.4999;
-
 /// How quotients become codes: clipped, rounded to nearest, plus an offset.
 #[derive(Debug, Clone, Copy)]
 struct Codes {
@@ -82,54 +75,13 @@ struct Codes {
 
 impl Codes {
     #[inline(always)]
-    fn encode<S: Float>(self, codes: &mut [u8], x: &[S::Bits]) {
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        let (coded, coded_rest) = codes.as_chunks_mut::<LANES>();
-        if ORDINARY.contains(&self.scale) {
-            let inverse = 1.0 / self.scale;
-            for (codes, x) in coded.iter_mut().zip(chunks) {
-                if !self.multiply::<S>(codes, x, inverse) {
-                    self.divide::<S>(codes, x);
-                }
-            }
-        } else {
-            for (codes, x) in coded.iter_mut().zip(chunks) {
-                self.divide::<S>(codes, x);
-            }
+    fn encode(self, codes: &mut [u8], x: &[f32]) {
+        for (code, &value) in codes.iter_mut().zip(x) {
+            let quotient = value / self.scale;
+            let low = if quotient > self.least { quotient } else { self.least };
+            let clipped = if low < self.most { low } else { self.most };
+            *code = ((clipped + TO_INTEGER).to_bits() as u8).wrapping_add(self.offset);
         }
-        self.divide::<S>(coded_rest, rest);
-    }
-
-    #[inline(always)]
-    fn divide<S: Float>(self, codes: &mut [u8], x: &[S::Bits]) {
-        for (code, &bits) in codes.iter_mut().zip(x) {
-            let sum = self.clip(S::to_f32(bits) / self.scale) + TO_INTEGER;
-            *code = (sum.to_bits() as u8).wrapping_add(self.offset);
-        }
-    }
-
-    /// The same by products with the reciprocal; false if one of them is too near to a tie to be sure.
-    #[inline(always)]
-    fn multiply<S: Float>(self, codes: &mut [u8; LANES], x: &[S::Bits; LANES], inverse: f32) -> bool {
-        let mut unsure = 0;
-        let mut sums = [0; LANES];
-        for (sum, &bits) in sums.iter_mut().zip(x) {
-            let product = self.clip(S::to_f32(bits) * inverse);
-            let rounded = product + TO_INTEGER;
-            unsure |= u32::from((product - (rounded - TO_INTEGER)).abs() > TIE);
-            *sum = rounded.to_bits();
-        }
-        for (code, sum) in codes.iter_mut().zip(sums) {
-            *code = (sum as u8).wrapping_add(self.offset);
-        }
-        unsure == 0
-    }
-
-    /// `value`, which is a number, within the codes.
-    #[inline(always)]
-    fn clip(self, value: f32) -> f32 {
-        let low = if value > self.least { value } else { self.least };
-        if low < self.most { low } else { self.most }
     }
 }
 
@@ -140,11 +92,11 @@ impl Scaled for Integers {
     }
 
     #[inline(always)]
-    fn fit<S: Float>(&self, x: &[S::Bits]) -> Option<(f32, f32)> {
+    fn fit(&self, x: &[f32]) -> Option<Fit> {
         if self.asymmetric {
-            return fit_range::<S>(x, self.largest() as f32);
+            return fit_range(x, self.largest() as f32);
         }
-        let largest = largest_bits::<S>(x);
+        let largest = largest_bits::<F32>(x);
         if largest >= INFINITY_BITS {
             return None;
         }
@@ -154,13 +106,13 @@ impl Scaled for Integers {
         let scale = match self.rule {
             ScaleRule::Amax => amax / self.largest() as f32,
             ScaleRule::Full => amax / half,
-            ScaleRule::Rms(multiple) => multiple * super::quest::rms::<S>(x, amax) / half,
+            ScaleRule::Rms(multiple) => multiple * super::quest::rms(x, amax) / half,
         };
-        Some((scale, 0.0))
+        Some(Fit { scale, least: 0.0 })
     }
 
     #[inline(always)]
-    fn zero(&self, scale: f32, least: f32) -> u8 {
+    fn zero(&self, Fit { scale, least }: Fit) -> u8 {
         if !self.asymmetric {
             return 0;
         }
@@ -168,7 +120,7 @@ impl Scaled for Integers {
     }
 
     #[inline(always)]
-    fn encode<S: Float>(&self, codes: &mut [u8], x: &[S::Bits], scale: f32, zero: u8, options: &Options, key: u64) {
+    fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64) {
         if options.rounding == Rounding::NearestEven {
             // Clipping before rounding is clipping after it: the ends are integers.
             let codes_of = if self.asymmetric {
@@ -177,14 +129,14 @@ impl Scaled for Integers {
             } else {
                 Codes { scale, least: self.least() as f32, most: self.largest() as f32, offset: self.offset() as u8 }
             };
-            return codes_of.encode::<S>(codes, x);
+            return codes_of.encode(codes, x);
         }
-        for (index, (code, &bits)) in codes.iter_mut().zip(x).enumerate() {
+        for (index, (code, &value)) in codes.iter_mut().zip(x).enumerate() {
             let word = match options.rounding {
                 Rounding::Stochastic => random::word(options.seed, key + index as u64),
                 _ => 0,
             };
-            *code = self.stored(round(S::to_f32(bits) / scale, options.rounding, word), zero);
+            *code = self.stored(round(value / scale, options.rounding, word), zero);
         }
     }
 
@@ -205,14 +157,7 @@ impl Scaled for Integers {
 
 #[inline(always)]
 fn decode<S: Float>(out: &mut [S::Bits], codes: &[u8], scale: f32, number: impl Fn(u8) -> f32) {
-    let (chunks, rest) = out.as_chunks_mut::<LANES>();
-    let (coded, coded_rest) = codes.as_chunks::<LANES>();
-    for (out, codes) in chunks.iter_mut().zip(coded) {
-        for (out, &code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32(number(code) * scale);
-        }
-    }
-    for (out, &code) in rest.iter_mut().zip(coded_rest) {
+    for (out, &code) in out.iter_mut().zip(codes) {
         *out = S::from_f32(number(code) * scale);
     }
 }
@@ -252,27 +197,18 @@ fn ordered(bits: i32) -> i32 {
 
 /// (max - min) / `most` and min, where 0 counts as an element.
 #[inline(always)]
-fn fit_range<S: Float>(x: &[S::Bits], most: f32) -> Option<(f32, f32)> {
-    let (mut low, mut high) = ([0; LANES], [0; LANES]);
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        for ((low, high), &bits) in low.iter_mut().zip(&mut high).zip(chunk) {
-            let key = ordered(S::to_f32(bits).to_bits() as i32);
-            *low = key.min(*low);
-            *high = key.max(*high);
-        }
+fn fit_range(x: &[f32], most: f32) -> Option<Fit> {
+    let (mut low, mut high) = (0, 0);
+    for &value in x {
+        let key = ordered(value.to_bits() as i32);
+        low = key.min(low);
+        high = key.max(high);
     }
-    for ((low, high), &bits) in low.iter_mut().zip(&mut high).zip(rest) {
-        let key = ordered(S::to_f32(bits).to_bits() as i32);
-        *low = key.min(*low);
-        *high = key.max(*high);
-    }
-    let (low, high) = (low.into_iter().fold(0, i32::min), high.into_iter().fold(0, i32::max));
     let [least, greatest] = [low, high].map(|key| f32::from_bits(ordered(key) as u32));
     if !least.is_finite() || !greatest.is_finite() {
         return None;
     }
     let range = greatest - least;
     let scale = if range.is_finite() { range / most } else { (greatest * 0.5 - least * 0.5) / (most * 0.5) };
-    Some((scale, least))
+    Some(Fit { scale, least })
 }

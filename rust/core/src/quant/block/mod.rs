@@ -11,6 +11,7 @@ pub mod mx;
 pub mod quest;
 pub mod scale;
 pub mod scaled;
+mod sink;
 
 use std::num::NonZeroUsize;
 
