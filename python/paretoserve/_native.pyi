@@ -36,7 +36,11 @@ __all__ = [
     "quant_mx_dequantize",
     "quant_mx_quantize",
     "quant_pack_bits",
+    "quant_scaled_dequantize",
+    "quant_scaled_quantize",
     "quant_swap_nibbles",
+    "quant_tiles_dequantize",
+    "quant_tiles_quantize",
     "quant_unpack_bits",
     "sched_replay",
     "sim_jobs",
@@ -344,3 +348,46 @@ def simulate(
 ) -> tuple[
     list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
 ]: ...
+def quant_scaled_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    x: NDArray[Any],
+    dtype: str,
+    powers: bool | None,
+    run: int,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_scaled_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    powers: bool | None,
+    run: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_tiles_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    x: NDArray[Any],
+    dtype: str,
+    powers: bool,
+    block: tuple[int, int],
+    rows: int,
+    columns: int,
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
+def quant_tiles_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    block: tuple[int, int],
+    rows: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...

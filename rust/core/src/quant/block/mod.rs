@@ -5,6 +5,7 @@
 
 pub mod descale;
 pub mod element;
+pub mod fp8;
 pub mod group;
 pub mod hadamard;
 pub mod mx;
@@ -12,6 +13,8 @@ pub mod quest;
 pub mod scale;
 pub mod scaled;
 mod sink;
+pub mod table;
+pub mod tiles;
 
 use std::num::NonZeroUsize;
 
