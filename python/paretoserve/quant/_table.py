@@ -1,4 +1,4 @@
-"""NF4: indices into a table, scaled by the largest magnitude of a block. Rules: ``rust/core/src/quant/block/table.rs``."""
+"""NF4: indices into a table, scaled by a block's largest magnitude. Rules: ``rust/core/src/quant/block/table.rs``."""
 
 from __future__ import annotations
 
