@@ -258,6 +258,37 @@ pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
     fence();
 }
 
+/// Copy `source`, whole lines, to `out`, the start of one, around the cache. A [`fence`] must follow.
+#[inline(always)]
+pub(crate) fn store_around<T: Plain>(out: &mut [T], source: &[T]) {
+    assert_eq!(out.len(), source.len());
+    #[cfg(target_arch = "x86_64")]
+    if out.as_ptr().addr().is_multiple_of(16) && size_of_val(out).is_multiple_of(16) {
+        use std::arch::x86_64::{__m128i, _mm_stream_si128};
+        for at in (0..size_of_val(out)).step_by(16) {
+            // SAFETY: both slices have that many bytes of plain numbers, `out` starts at a multiple of 16, and SSE2 is
+            // part of x86-64.
+            unsafe {
+                let piece = source.as_ptr().cast::<u8>().add(at).cast::<__m128i>().read_unaligned();
+                #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
+                _mm_stream_si128(out.as_mut_ptr().cast::<u8>().add(at).cast::<__m128i>(), piece);
+            }
+        }
+        return;
+    }
+    out.copy_from_slice(source);
+}
+
+/// Make stores around the cache visible to other threads before what follows.
+#[inline(always)]
+pub(crate) fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// Fill `out` piece by piece: `fill(piece, offset)`. Large outputs are filled in the first-level cache and streamed.
 ///
 /// For loops that are no single [`Kernel`]; [`fill_streamed`] is faster.

@@ -45,6 +45,10 @@ mod _native {
     #[pymodule_export]
     use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
     #[pymodule_export]
+    use super::quant::scaled::{
+        quant_scaled_dequantize, quant_scaled_quantize, quant_tiles_dequantize, quant_tiles_quantize,
+    };
+    #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};
     #[pymodule_export]
     use super::sim::simulate;

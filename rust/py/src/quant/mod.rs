@@ -7,6 +7,7 @@ pub(crate) mod group;
 pub(crate) mod hadamard;
 pub(crate) mod mx;
 pub(crate) mod nv;
+pub(crate) mod scaled;
 
 use std::num::NonZeroUsize;
 

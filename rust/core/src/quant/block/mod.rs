@@ -4,8 +4,10 @@
 //! runs of blocks, and rows matter only for the random word of an element and for messages.
 
 pub mod amax;
+pub mod descale;
 pub mod element;
 pub mod four_six;
+pub mod fp8;
 pub mod group;
 pub mod hadamard;
 pub mod mx;
@@ -13,6 +15,9 @@ pub mod nv;
 pub mod quest;
 pub mod scale;
 pub mod scaled;
+mod sink;
+pub mod table;
+pub mod tiles;
 
 use std::num::NonZeroUsize;
 
