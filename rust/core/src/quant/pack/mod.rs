@@ -4,6 +4,10 @@
 //! little-endian integer that the bytes are; with the most significant bit first, of the big-endian one. Eight codes
 //! fill exactly `b` bytes, which is what every loop here rests on. [`portable`] is the loop for any CPU and for tails.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
