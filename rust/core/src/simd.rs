@@ -131,7 +131,7 @@ pub(crate) use with_features;
 /// Loads and stores of whole vectors through array references, for code with hand-written intrinsics.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector {
-    use std::arch::x86_64::{__m128i, __m256i, __m512i};
+    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
     use std::mem::transmute;
 
     macro_rules! access {
@@ -154,6 +154,42 @@ pub(crate) mod vector {
     access!("sse2", __m128i, 16, load16, store16);
     access!("avx", __m256i, 32, load32, store32);
     access!("avx512f", __m512i, 64, load64, store64);
+
+    /// Write a cache line; around the cache if asked to and if it is one, that is, aligned.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    pub(crate) fn put32(to: &mut [u8; 64], low: __m256i, high: __m256i, around_cache: bool) {
+        if around_cache && to.as_ptr().addr().is_multiple_of(64) {
+            let halves = to.as_mut_ptr().cast::<__m256i>();
+            // SAFETY: two vectors fill the 64 bytes, which are aligned.
+            unsafe {
+                _mm256_stream_si256(halves, low);
+                _mm256_stream_si256(halves.add(1), high);
+            }
+        } else {
+            // SAFETY: as for `store32`.
+            *to = unsafe { transmute::<[__m256i; 2], [u8; 64]>([low, high]) };
+        }
+    }
+
+    /// As [`put32`], of one vector.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn put64(to: &mut [u8; 64], value: __m512i, around_cache: bool) {
+        if around_cache && to.as_ptr().addr().is_multiple_of(64) {
+            // SAFETY: the vector fills the 64 bytes, which are aligned.
+            unsafe { _mm512_stream_si512(to.as_mut_ptr().cast::<__m512i>(), value) }
+        } else {
+            store64(to, value);
+        }
+    }
+
+    /// What [`put32`] and [`put64`] wrote around the cache, other threads see after this.
+    #[inline]
+    pub(crate) fn fence() {
+        // SAFETY: SSE is part of x86-64.
+        unsafe { _mm_sfence() }
+    }
 }
 
 /// Numbers that are nothing but their bytes.
@@ -204,36 +240,6 @@ pub fn fill_streamed<T: Plain, const N: usize>(out: &mut [T], loops: &impl Fill<
         next = (start + N).min(out.len());
     }
     fence();
-}
-
-/// Store lines around the cache; plainly where they do not start at one. A [`fence`] must follow before they are shared.
-#[inline(always)]
-fn store_around<T: Plain, const N: usize>(out: &mut [T; N], source: &[T; N]) {
-    #[cfg(target_arch = "x86_64")]
-    if out.as_ptr().align_offset(LINE) == 0 && (N * size_of::<T>()).is_multiple_of(LINE) {
-        use std::arch::x86_64::{__m128i, _mm_stream_si128};
-        for at in (0..N * size_of::<T>()).step_by(16) {
-            // SAFETY: both arrays have that many bytes of plain numbers, `out` starts at a multiple of 16, and SSE2 is
-            // part of x86-64.
-            unsafe {
-                let piece = source.as_ptr().cast::<u8>().add(at).cast::<__m128i>().read_unaligned();
-                #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
-                _mm_stream_si128(out.as_mut_ptr().cast::<u8>().add(at).cast::<__m128i>(), piece);
-            }
-        }
-        return;
-    }
-    *out = *source;
-}
-
-/// Make stores around the cache visible to other threads before what follows.
-#[inline(always)]
-fn fence() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64.
-    unsafe {
-        std::arch::x86_64::_mm_sfence();
-    }
 }
 
 /// Copy `source` to `out` with stores that go around the cache, where the CPU has such.

@@ -81,7 +81,7 @@ impl Scaled for Fp8 {
     #[inline(always)]
     fn decode<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scale: f32, _zero: u8) {
         for (out, &code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32(f32::from_bits(DECODER.value(u32::from(code))) * scale);
+            *out = S::from_f32(f32::from_bits(DECODER.value(code)) * scale);
         }
     }
 }

@@ -4,6 +4,10 @@
 //! little-endian integer that the bytes are; with the most significant bit first, of the big-endian one. Eight codes
 //! fill exactly `b` bytes, which is what every loop here rests on. [`portable`] is the loop for any CPU and for tails.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -53,17 +57,18 @@ struct Stream {
     order: Order,
     add: u8,
     flip: u8,
+    /// Whether the bytes of each 4-byte word are turned round.
+    swapped: bool,
 }
 
-/// Bytes of the stream made in the first-level cache at once: whole words and cache lines, and a multiple of 64 codes
-/// for every width.
-const PIECE_BYTES: usize = 6720;
-/// Codes read at once.
-const PIECE_CODES: usize = 8192;
-/// What a vector may write beyond the piece it works on.
-const SLACK: usize = 64;
+/// Codes that a thread gets at least: whole words, and whole cache lines of either side.
+const PIECE: usize = 8192;
 
 impl Stream {
+    /// Codes as they are, from the lowest bit on.
+    const fn dense(bits: u32) -> Self {
+        Self { bits: bits as usize, order: Order::Lsb, add: 0, flip: 0, swapped: false }
+    }
     const fn mask(&self) -> u8 {
         0xFF >> (8 - self.bits)
     }
@@ -93,12 +98,8 @@ impl Packing {
             Coding::Offset => (half, 0),
             Coding::Twos => (half, half),
         };
-        Ok(Stream { bits: self.bits as usize, order: self.order, add, flip })
-    }
-
-    /// Whether the bytes of a stream lie in words the other way round.
-    fn swapped(&self) -> bool {
-        self.word_bytes == 4 && self.order == Order::Msb
+        let swapped = self.word_bytes == 4 && self.order == Order::Msb;
+        Ok(Stream { bits: self.bits as usize, order: self.order, add, flip, swapped })
     }
 
     /// Codes and bytes of a row, of which each starts where the last ended if none is padded.
@@ -135,12 +136,12 @@ pub fn pack(
     let num_threads = parallel::num_threads(threads, codes.len() + out.len());
     // One row: cut between pieces. More: cut between rows.
     let (unit_codes, unit_bytes) =
-        if codes.len() == row_codes { (PIECE_BYTES * 8 / stream.bits, PIECE_BYTES) } else { (row_codes, row_bytes) };
+        if codes.len() == row_codes { (PIECE, PIECE / 8 * stream.bits) } else { (row_codes, row_bytes) };
     let units = codes.len().div_ceil(unit_codes).div_ceil(num_threads);
     let parts = out.chunks_mut(units * unit_bytes).zip(codes.chunks(units * unit_codes)).collect();
     let seen = parallel::each(parts, |(out, codes): (&mut [u8], &[u8])| {
         let rows = out.chunks_mut(row_bytes).zip(codes.chunks(row_codes));
-        rows.fold(0, |seen, (out, codes)| seen | pack_row(out, codes, stream, packing, level, around_cache))
+        rows.fold(0, |seen, (out, codes)| seen | pack_row(out, codes, stream, level, around_cache))
     });
     if seen.into_iter().any(|each| each & !stream.mask() != 0) {
         Err(misfit(codes, cols, packing, stream))
@@ -150,44 +151,28 @@ pub fn pack(
 }
 
 /// Pack one stream; returns all codes or-ed, from which one that does not fit is seen.
-fn pack_row(out: &mut [u8], codes: &[u8], stream: Stream, packing: &Packing, level: Level, around_cache: bool) -> u8 {
-    let mut buffer = [0; PIECE_BYTES + SLACK];
-    let mut seen = 0;
-    for (index, codes) in codes.chunks(PIECE_BYTES * 8 / stream.bits).enumerate() {
-        let at = index * PIECE_BYTES;
-        let len = PIECE_BYTES.min(out.len() - at);
-        let target = if around_cache { &mut buffer[..] } else { &mut out[at..] };
-        seen |= pack_piece(target, codes, stream, level);
-        target[stream.bytes(codes.len())..len].fill(0);
-        if packing.swapped() {
-            swap_words(&mut target[..len]);
-        }
-        if around_cache {
-            simd::stream(&mut out[at..at + len], &buffer[..len]);
-        }
+fn pack_row(out: &mut [u8], codes: &[u8], stream: Stream, level: Level, around_cache: bool) -> u8 {
+    #[cfg(target_arch = "x86_64")]
+    let (done, seen) = x86::pack(out, codes, stream, level, around_cache);
+    #[cfg(not(target_arch = "x86_64"))]
+    let (done, seen, _) = (0, 0, around_cache);
+    let rest = &mut out[done / 8 * stream.bits..];
+    let seen = seen | portable::pack(rest, &codes[done..], stream, level);
+    rest[stream.bytes(codes.len() - done)..].fill(0);
+    if stream.swapped {
+        portable::swap_words(rest, level);
     }
     seen
 }
 
 /// Pack one row of codes below 2^bits from the lowest bit of `out` on; bits after the last code are 0.
 pub(crate) fn pack_codes(out: &mut [u8], codes: &[u8], bits: u32, level: Level) {
-    let stream = Stream { bits: bits as usize, order: Order::Lsb, add: 0, flip: 0 };
-    pack_piece(out, codes, stream, level);
-    out[stream.bytes(codes.len())..].fill(0);
+    pack_row(out, codes, Stream::dense(bits), level, false);
 }
 
 /// The inverse of [`pack_codes`].
 pub(crate) fn unpack_codes(out: &mut [u8], packed: &[u8], bits: u32, level: Level) {
-    unpack_piece(out, packed, Stream { bits: bits as usize, order: Order::Lsb, add: 0, flip: 0 }, level);
-}
-
-/// Pack into the start of `out`; what follows the stream may be overwritten.
-fn pack_piece(out: &mut [u8], codes: &[u8], stream: Stream, level: Level) -> u8 {
-    #[cfg(target_arch = "x86_64")]
-    let (done, seen) = x86::pack(out, codes, stream, level);
-    #[cfg(not(target_arch = "x86_64"))]
-    let (done, seen) = (0, 0);
-    seen | portable::pack(&mut out[done / 8 * stream.bits..], &codes[done..], stream, level)
+    unpack_row(out, packed, Stream::dense(bits), level, false);
 }
 
 /// Unpack `packed` into `out`, a matrix of `cols` columns. Padding is not looked at.
@@ -204,47 +189,43 @@ pub fn unpack(
     if out.is_empty() {
         return Ok(());
     }
+    let around_cache = out.len() >= simd::STREAM_FROM_BYTES;
     let num_threads = parallel::num_threads(threads, packed.len() + out.len());
     let (unit_codes, unit_bytes) =
-        if out.len() == row_codes { (PIECE_CODES, PIECE_CODES / 8 * stream.bits) } else { (row_codes, row_bytes) };
+        if out.len() == row_codes { (PIECE, PIECE / 8 * stream.bits) } else { (row_codes, row_bytes) };
     let units = out.len().div_ceil(unit_codes).div_ceil(num_threads);
     let parts = out.chunks_mut(units * unit_codes).zip(packed.chunks(units * unit_bytes)).collect();
     parallel::each(parts, |(out, packed): (&mut [u8], &[u8])| {
         for (out, packed) in out.chunks_mut(row_codes).zip(packed.chunks(row_bytes)) {
-            unpack_row(out, packed, stream, packing, level);
+            unpack_row(out, packed, stream, level, around_cache);
         }
     });
     Ok(())
 }
 
-fn unpack_row(out: &mut [u8], packed: &[u8], stream: Stream, packing: &Packing, level: Level) {
-    let mut buffer = [0; PIECE_CODES];
-    simd::streamed::<_, PIECE_CODES>(out, |piece, offset| {
-        let rest = &packed[offset / 8 * stream.bits..];
-        if packing.swapped() {
-            let words = &mut buffer[..stream.bytes(piece.len()).next_multiple_of(4)];
-            words.copy_from_slice(&rest[..words.len()]);
-            swap_words(words);
-            unpack_piece(piece, words, stream, level);
-        } else {
-            unpack_piece(piece, rest, stream, level);
-        }
-    });
+fn unpack_row(out: &mut [u8], packed: &[u8], stream: Stream, level: Level, around_cache: bool) {
+    if !stream.swapped {
+        return unpack_stream(out, packed, stream, level, around_cache);
+    }
+    let mut words = [0; PIECE];
+    for (out, packed) in out.chunks_mut(PIECE).zip(packed.chunks(PIECE / 8 * stream.bits)) {
+        let words = &mut words[..packed.len()];
+        words.copy_from_slice(packed);
+        portable::swap_words(words, level);
+        unpack_stream(out, words, stream, level, around_cache);
+    }
 }
 
-fn unpack_piece(out: &mut [u8], packed: &[u8], stream: Stream, level: Level) {
+fn unpack_stream(out: &mut [u8], packed: &[u8], stream: Stream, level: Level, around_cache: bool) {
+    // Up to the first cache line; not where that splits a group.
+    let head = if around_cache { out.as_ptr().align_offset(64).min(out.len()) / 8 * 8 } else { 0 };
+    portable::unpack(&mut out[..head], packed, stream, level);
+    let (out, packed) = (&mut out[head..], &packed[head / 8 * stream.bits..]);
     #[cfg(target_arch = "x86_64")]
-    let done = x86::unpack(out, packed, stream, level);
+    let done = x86::unpack(out, packed, stream, level, around_cache);
     #[cfg(not(target_arch = "x86_64"))]
     let done = 0;
     portable::unpack(&mut out[done..], &packed[done / 8 * stream.bits..], stream, level);
-}
-
-/// Turn the bytes of each 4-byte word round.
-fn swap_words(bytes: &mut [u8]) {
-    for word in bytes.as_chunks_mut::<4>().0 {
-        word.reverse();
-    }
 }
 
 /// Says which element does not fit.

@@ -42,7 +42,7 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run(self) -> u8 {
         let Self { out, codes, stream } = self;
-        let Stream { bits, order, add, flip } = stream;
+        let Stream { bits, order, add, flip, .. } = stream;
         if bits == 8 {
             for (out, &x) in out.iter_mut().zip(codes) {
                 *out = x.wrapping_add(add) ^ flip;
@@ -90,7 +90,7 @@ impl Kernel for Unpack<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { out, packed, stream: Stream { bits, order, add, flip } } = self;
+        let Self { out, packed, stream: Stream { bits, order, add, flip, .. } } = self;
         let number = |code: u8| (code ^ flip).wrapping_sub(add);
         if bits == 8 {
             for (out, &code) in out.iter_mut().zip(packed) {
@@ -115,6 +115,23 @@ impl Kernel for Unpack<'_> {
             }
         }
     }
+}
+
+struct SwapWords<'a>(&'a mut [u8]);
+
+impl Kernel for SwapWords<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for word in self.0.as_chunks_mut::<4>().0 {
+            word.reverse();
+        }
+    }
+}
+
+/// Turn the bytes of each 4-byte word round.
+pub(super) fn swap_words(bytes: &mut [u8], level: Level) {
+    dispatch(level, SwapWords(bytes));
 }
 
 /// Pack all of `codes`; returns them or-ed.
