@@ -214,30 +214,34 @@ pub trait Fill<T> {
     fn fill(&self, piece: &mut [T], offset: usize);
 }
 
-/// Fill `out` inside a [`Kernel`]; a large one in pieces of `N` elements that go around the cache.
+/// Bytes that are made in the first-level cache before they are stored around it.
 ///
-/// A piece of a few lines is best: while it is stored, the loads of the next ones are already under way. Pieces of whole
-/// pages would have reading and writing take turns, at half the speed.
+/// A few lines are best: while they are stored, the loads of the next ones are already under way. With whole pages
+/// reading and writing would take turns, at half the speed.
+const PIECE_BYTES: usize = 512;
+
+/// Fill `out` inside a [`Kernel`]; a large one around the cache.
 #[inline(always)]
-pub fn fill_streamed<T: Plain, const N: usize>(out: &mut [T], loops: &impl Fill<T>) {
+pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
     #[repr(align(64))]
-    struct Lines<T, const N: usize>([T; N]);
-    const { assert!((N * size_of::<T>()).is_multiple_of(LINE)) };
+    struct Lines<T>([T; PIECE_BYTES]);
+    let length = PIECE_BYTES / size_of::<T>();
     let large = size_of_val(out) >= STREAM_FROM_BYTES;
-    let mut lines = Lines([T::default(); N]);
+    let mut lines = Lines([T::default(); PIECE_BYTES]);
+    let lines = &mut lines.0[..length];
+    // First what lies before the first whole line.
     let mut next = if large { out.as_ptr().align_offset(LINE) } else { out.len() }.min(out.len());
     let mut start = 0;
     while start < out.len() {
         let piece = &mut out[start..next];
-        match <&mut [T; N]>::try_from(&mut *piece) {
-            Ok(piece) if large => {
-                loops.fill(&mut lines.0, start);
-                store_around(piece, &lines.0);
-            }
-            _ => loops.fill(piece, start),
+        if large && piece.len() == length {
+            loops.fill(lines, start);
+            store_around(piece, lines);
+        } else {
+            loops.fill(piece, start);
         }
         start = next;
-        next = (start + N).min(out.len());
+        next = (start + length).min(out.len());
     }
     fence();
 }
@@ -249,18 +253,12 @@ pub fn fill_streamed<T: Plain, const N: usize>(out: &mut [T], loops: &impl Fill<
 /// # Panics
 /// If the lengths differ.
 pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
-    const LINES: usize = 4 * LINE;
     assert_eq!(out.len(), source.len());
     let head = out.as_ptr().align_offset(LINE).min(out.len());
-    let (first, out) = out.split_at_mut(head);
-    let (from, source) = source.split_at(head);
-    first.copy_from_slice(from);
-    let (pieces, rest) = out.as_chunks_mut::<LINES>();
-    let (origins, from) = source.as_chunks::<LINES>();
-    for (piece, origin) in pieces.iter_mut().zip(origins) {
-        store_around(piece, origin);
-    }
-    rest.copy_from_slice(from);
+    let lines = (out.len() - head) * size_of::<T>() / LINE * LINE / size_of::<T>();
+    out[..head].copy_from_slice(&source[..head]);
+    store_around(&mut out[head..head + lines], &source[head..head + lines]);
+    out[head + lines..].copy_from_slice(&source[head + lines..]);
     fence();
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use paretoserve_core::quant::cast::{Integer, NanPolicy, Options, Rule, Scalar, convert, decode, encode};
+use paretoserve_core::quant::cast::{Integer, NanPolicy, Options, Rule, Scalar, convert, copy, decode, encode};
 use paretoserve_core::quant::{Float, FloatFormat, Rounding, Special};
 use pyo3::buffer::Element;
 use pyo3::prelude::*;
@@ -118,6 +118,14 @@ pub(crate) fn quant_convert(
     to: &str,
     threads: Option<NonZeroUsize>,
 ) -> PyResult<()> {
+    if dtype == to {
+        return by_float!(py, dtype, S => {
+            let x: Input<<S as Float>::Bits> = x.extract()?;
+            let mut out: Output<<S as Float>::Bits> = out.extract()?;
+            let (out, x) = (out.as_mut_slice(), x.as_slice());
+            detached(py, || copy(out, x, threads))
+        });
+    }
     by_float!(py, dtype, S => by_float!(py, to, T => {
         let x: Input<<S as Float>::Bits> = x.extract()?;
         let mut out: Output<<T as Float>::Bits> = out.extract()?;

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use integer::Integer;
-pub use run::{convert, decode, encode};
+pub use run::{convert, copy, decode, encode};
 
 /// What a code of at most 8 bits is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,9 +19,6 @@ use crate::simd::{self, Fill, Kernel, Level, Plain};
 /// Parts of threads are whole multiples of this many elements; divisible by 4, the words of a random block.
 const PART: usize = 4096;
 
-/// Elements that are stored together.
-const LINES: usize = 256;
-
 /// Write the codes of `x` to `out`, one per byte.
 ///
 /// # Errors
@@ -54,6 +51,18 @@ pub fn convert<S: Float, T: Float>(out: &mut [T::Bits], x: &[S::Bits], threads: 
     each_part(out, x, threads, |out, x, _| {
         let loops = ConvertLoop::<S, T> { x, wide: PhantomData };
         simd::dispatch(level, Run { out, loops });
+    });
+    Ok(())
+}
+
+/// Copy `x` to `out` around the cache: as fast as memory goes.
+///
+/// # Errors
+/// If the lengths differ.
+pub fn copy<T: Plain + Send + Sync>(out: &mut [T], x: &[T], threads: Option<NonZeroUsize>) -> Result<()> {
+    same_length(out.len(), x.len())?;
+    each_part(out, x, threads, |out, x, _| {
+        if size_of_val(out) < simd::STREAM_FROM_BYTES { out.copy_from_slice(x) } else { simd::stream(out, x) }
     });
     Ok(())
 }
@@ -177,7 +186,7 @@ impl<O: Plain, L: Fill<O>> Kernel for Run<'_, O, L> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        simd::fill_streamed::<O, LINES>(self.out, &self.loops);
+        simd::fill_streamed(self.out, &self.loops);
     }
 }
 
