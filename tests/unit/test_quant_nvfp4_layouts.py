@@ -2,10 +2,10 @@
 
 import warnings
 
-import _ggml
 import numpy as np
 import pytest
 
+import _ggml
 from paretoserve import quant
 from paretoserve.errors import ShapeError
 from paretoserve.quant import gguf
@@ -117,7 +117,11 @@ def test_impossible_global_scales_are_refused(bad):
 def test_wrong_shapes_are_refused_with_what_they_look_like():
     tensors = modelopt()
     scales = tensors["weight_scale"]
-    for wrong, hint in ((scales[:, ::2], "is MXFP4"), (np.zeros((128, 8), np.uint8), "swizzled"), (scales[1:], "beside")):
+    for wrong, hint in (
+        (scales[:, ::2], "is MXFP4"),
+        (np.zeros((128, 8), np.uint8), "swizzled"),
+        (scales[1:], "beside"),
+    ):
         with pytest.raises(ShapeError, match=hint):
             quant.convert(tensors | {"weight_scale": wrong}, "modelopt_nvfp4", "qtensor")
     with pytest.raises(ShapeError, match="whole blocks"):
@@ -166,7 +170,9 @@ def test_gguf_nvfp4_without_a_tensor_scale_says_so():
 
 
 def test_gguf_nvfp4_has_blocks_of_64():
-    tensors = {name: array[..., : array.shape[-1] * 5 // 8] if array.ndim else array for name, array in modelopt().items()}
+    tensors = {
+        name: array[..., : array.shape[-1] * 5 // 8] if array.ndim else array for name, array in modelopt().items()
+    }
     with pytest.raises(ShapeError, match="whole blocks of 64"):
         quant.convert(tensors, "modelopt_nvfp4", "gguf_nvfp4")
 

@@ -140,10 +140,10 @@ def _layout(name: str, argument: str) -> Layout | None:
 
 
 def _refuse_one_way(source: Layout | None, target: Layout | None) -> None:
-    if source is not None and source.read is None:
-        raise ValueError(f"`src` must be a layout that can be read, got {source.name!r}\nhint: {source.refusal}")
     if target is not None and target.write is None:
         raise ValueError(f"`dst` must be a layout that can be written, got {target.name!r}\nhint: {target.refusal}")
+    if source is not None and source.read is None:
+        raise ValueError(f"`src` must be a layout that can be read, got {source.name!r}\nhint: {source.refusal}")
 
 
 def _settings(

@@ -82,7 +82,7 @@ def _read_group(tensors: Tensors, log: Log, *, shape: Any, kind: str) -> QTensor
         raise ValueError(f"`data` must have finite scales, got {scales[tuple(row)]} in block {row}")
     bits, fmt = (4, "int4") if kind == "q4_0" else (8, "int8")
     columns = codes.shape[-1] * 8 // bits
-    meta = QMeta(fmt, (*codes.shape[:-1], columns), codes.ndim - 1, (1, 32), "amax")
+    meta = QMeta(fmt, (*codes.shape[:-1], columns), codes.ndim - 1, (1, 32), "amax", scale_dtype="float16")
     return QTensor(codes, scales, None, None, meta)
 
 
