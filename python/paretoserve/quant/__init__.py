@@ -2,16 +2,18 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant._report import ConvertReport
 from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
-from paretoserve.quant.convert import ConvertReport, convert, layouts
+from paretoserve.quant.convert import convert, layouts
 from paretoserve.quant.hadamard import TRANSFORMER_ENGINE_SIGNS, hadamard
 from paretoserve.quant.kv import calibrate_kv_scales
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
 from paretoserve.quant.quest import quest_scale
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
+from paretoserve.quant.transcode import mxfp4_to_nvfp4, requant_global_scale, requantize
 
 __all__ = [
     "TRANSFORMER_ENGINE_SIGNS",
@@ -34,10 +36,13 @@ __all__ = [
     "formats",
     "hadamard",
     "layouts",
+    "mxfp4_to_nvfp4",
     "pack_bits",
     "qsnr",
     "quantize",
     "quest_scale",
+    "requant_global_scale",
+    "requantize",
     "theory_qsnr",
     "unpack_bits",
 ]

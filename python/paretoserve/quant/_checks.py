@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paretoserve._arrays import dtype_name
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.quant._call import call_of_meta
 from paretoserve.quant._formats import block_format
 
 if TYPE_CHECKING:
@@ -14,15 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check_qtensor"]
 
-_SCALES = {"e8m0": ("uint8",), "ue4m3": ("uint8",), "ue5m3": ("uint8",)}
-_FLOATS = ("float32", "float16", "bfloat16")
+FLOATS = ("float32", "float16", "bfloat16")
 
 
 def check_qtensor(q: QTensor) -> None:
-    """Refuse a `QTensor` whose shapes or dtypes contradict its `meta`.
-
-    Rows of codes may be longer than the shape says: padding to whole blocks.
-    """
+    """Refuse a `QTensor` whose shapes or dtypes contradict its `meta`."""
     form, meta = block_format(q.meta.fmt, "q.meta.fmt"), q.meta
     if not 0 <= meta.axis < len(meta.shape):
         raise ShapeError(f"`q.meta.axis` must be an axis of {meta.shape}, got {meta.axis}")
@@ -30,18 +27,17 @@ def check_qtensor(q: QTensor) -> None:
     height, width = meta.block
     if height < 1 or width < 1:
         raise ValueError(f"`q.meta.block` must be positive, got {meta.block}")
-    columns = meta.shape[meta.axis]
-    padded = -(-columns // width) * width
-    expected = {(*rows, -(-each * form.bits // 8)) for each in (columns, padded)}
+    columns = call_of_meta(meta, None).columns
+    packed = (*rows, -(-columns * form.bits // 8))
     if dtype_name(q.codes) != "uint8":
         raise DtypeError(f"`q.codes` must be uint8, got {dtype_name(q.codes)}")
-    if q.codes.shape not in expected:
-        raise ShapeError(f"`q.codes` must have shape {min(expected)} for {meta.shape} {form.name}, got {q.codes.shape}")
-    dtypes = _SCALES.get(form.scale, _FLOATS)
+    if q.codes.shape != packed:
+        raise ShapeError(f"`q.codes` must have shape {packed} for {meta.shape} {form.name}, got {q.codes.shape}")
+    dtypes = ("uint8",) if form.scale not in FLOATS else (meta.scale_dtype or form.scale,)
     if dtype_name(q.scales) not in dtypes:
         raise DtypeError(f"`q.scales` must be {' or '.join(dtypes)} for {form.name}, got {dtype_name(q.scales)}")
     tiles = (*rows[:-1], -(-rows[-1] // height)) if height > 1 and rows else rows
-    blocks = (*tiles, padded // width)
+    blocks = (*tiles, -(-columns // width))
     if q.scales.shape != blocks:
         raise ShapeError(f"`q.scales` must have shape {blocks} for {meta.shape} {form.name}, got {q.scales.shape}")
     if form.has_zeros != (q.zeros is not None) or (q.zeros is not None and q.zeros.shape != blocks):
