@@ -2,13 +2,15 @@
 
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
+from paretoserve.quant._report import ConvertReport
 from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
-from paretoserve.quant.convert import ConvertReport, convert, layouts
+from paretoserve.quant.convert import convert, layouts
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
+from paretoserve.quant.transcode import mxfp4_to_nvfp4, requant_global_scale, requantize
 
 __all__ = [
     "Allocation",
@@ -28,9 +30,12 @@ __all__ = [
     "format_info",
     "formats",
     "layouts",
+    "mxfp4_to_nvfp4",
     "pack_bits",
     "qsnr",
     "quantize",
+    "requant_global_scale",
+    "requantize",
     "theory_qsnr",
     "unpack_bits",
 ]

@@ -6,47 +6,28 @@ codes and scales that could not be kept are counted, never silently rounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from paretoserve._arrays import dtype_name, is_torch, numpy_values, to_library
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
-from paretoserve.quant._checks import check_qtensor
+from paretoserve.quant._formats import block_format
+from paretoserve.quant._library import in_numpy, like
 from paretoserve.quant._qtensor import QTensor
+from paretoserve.quant._report import ConvertReport, report
 from paretoserve.quant.layout import Direct, Layout, Log, Setting, direct, registry
 from paretoserve.quant.layout._layout import by_name
+from paretoserve.quant.transcode import as_nvfp4, requantized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from paretoserve._arrays import Array
 
-__all__ = ["ConvertReport", "convert", "layouts"]
+__all__ = ["convert", "layouts"]
 
-
-@dataclass(frozen=True, slots=True)
-class ConvertReport:
-    """What a conversion kept.
-
-    Attributes
-    ----------
-    exact : bool
-        Whether every weight is the same number as before.
-    blocks_lossy : int
-        How many blocks have other codes or scales than an exact conversion would have given them.
-    max_abs_err : float
-        Largest difference between a weight before and after, at most.
-    notes : tuple of str
-        What else to know: what changed, what was dropped, what the engine must be told.
-    """
-
-    exact: bool
-    blocks_lossy: int
-    max_abs_err: float
-    notes: tuple[str, ...]
+REQUANTIZE = Setting("requantize", "format to quantize anew in, if the destination does not hold the source's", None)
+STRICT = Setting("strict", "whether to refuse MXFP4 that NVFP4 cannot hold exactly", True, (True, False))
 
 
 def layouts() -> dict[str, str]:
@@ -115,31 +96,33 @@ def convert(
     ('mxfp4', (64, 64), True)
     """
     source, target = _layout(src, "src"), _layout(dst, "dst")
-    _refuse_one_way(source, target)
     path = direct().get((src, dst))
+    if path is None:
+        _refuse_one_way(source, target)
     settings = _settings(src, dst, source, target, path, meta)
     log = Log()
     if isinstance(tensors, QTensor) != (source is None):
         wanted = "a QTensor" if source is None else "a mapping of arrays"
         raise DtypeError(f"`tensors` must be {wanted} for src={src!r}, got {type(tensors).__name__}")
     if isinstance(tensors, QTensor):
-        q, torch = _without_library(tensors)
+        q, torch = in_numpy(tensors)
     else:
         assert source is not None
         arrays, torch = _arrays(tensors, source)
         if path is not None and target is not None:
             done = path.function(arrays, log, **_of(path.settings, settings))
             if done is not None:
-                return _with_library(done, target, torch), _report(log)
+                return _with_library(done, target, torch), report(log)
+        _refuse_one_way(source, target)
         assert source.read is not None
         q = source.read(arrays, log, **_of(source.read_settings, settings))
     if target is None:
-        return _with_library_inside(q, torch), _report(log)
-    _refuse_unheld(q, target)
+        return like(q, torch), report(log)
+    q = _held(q, target, settings, log)
     _note_dropped(q, target, log)
     assert target.write is not None
     written = target.write(q, log, **_of(target.write_settings, settings))
-    return _with_library(written, target, torch), _report(log)
+    return _with_library(written, target, torch), report(log)
 
 
 def _layout(name: str, argument: str) -> Layout | None:
@@ -172,6 +155,7 @@ def _settings(
         source.read_settings if source else (),
         target.write_settings if target else (),
         path.settings if path else (),
+        _of_formats(source, target),
     ):
         for setting in group:
             # A setting that either side requires is required.
@@ -189,6 +173,14 @@ def _settings(
             expected = ", ".join(map(repr, setting.choices))
             raise ValueError(f"`{setting.name}` must be one of {expected}, got {meta[setting.name]!r}")
     return {name: meta.get(name, setting.default) for name, setting in declared.items()}
+
+
+def _of_formats(source: Layout | None, target: Layout | None) -> tuple[Setting, ...]:
+    """Return the settings of a change of formats, if the pair may need one."""
+    if target is None or target.any_shape or (source and set(source.formats) <= set(target.formats)):
+        return ()
+    strict = "nvfp4" in target.formats and (source is None or "mxfp4" in source.formats)
+    return (REQUANTIZE, STRICT) if strict else (REQUANTIZE,)
 
 
 def _of(declared: tuple[Setting, ...], settings: dict[str, Any]) -> dict[str, Any]:
@@ -221,52 +213,45 @@ def _arrays(tensors: Mapping[str, Array], layout: Layout) -> tuple[dict[str, NDA
     return arrays, True in libraries
 
 
-def _refuse_unheld(q: QTensor, target: Layout) -> None:
+def _held(q: QTensor, target: Layout, settings: dict[str, Any], log: Log) -> QTensor:
+    """Return `q` in a format that `target` holds, or refuse it with the reason."""
+    if q.meta.fmt not in target.formats:
+        if settings.get("requantize") is not None:
+            fmt = block_format(settings["requantize"], "requantize").name
+            if fmt not in target.formats:
+                raise ValueError(f"`requantize` must be {' or '.join(target.formats)} for {target.name}, got {fmt!r}")
+            q = requantized(q, fmt, log, {})
+        elif q.meta.fmt == "mxfp4" and "nvfp4" in target.formats:
+            q = as_nvfp4(q, log, settings["strict"])
+        else:
+            hint = f'requantize="{target.formats[0]}" quantizes anew and reports the loss' if target.formats else ""
+            held = " or ".join(target.formats)
+            raise ValueError(f"`dst` {target.name} holds {held}, and the source is {q.meta.fmt}\nhint: {hint}")
     meta = q.meta
-    if meta.fmt not in target.formats:
-        raise ValueError(f"{target.name} holds {' or '.join(target.formats)}, got {meta.fmt}")
+    if target.any_shape:
+        return q
     if meta.axis != len(meta.shape) - 1:
         raise ValueError(
-            f"{target.name} has its blocks along the last axis, got axis {meta.axis} of {len(meta.shape)}\n"
+            f"`dst` {target.name} has its blocks along the last axis, got axis {meta.axis} of {len(meta.shape)}\n"
             "hint: quantize the transposed weight"
+        )
+    if meta.shape[-1] % meta.block[1]:
+        raise ShapeError(
+            f"`dst` {target.name} has rows of whole blocks of {meta.block[1]}, got {meta.shape[-1]} columns\n"
+            "hint: pad the weight and its inputs before quantization"
         )
     if meta.hadamard:
         raise ValueError(
-            f"{target.name} cannot say that weights are rotated, got hadamard={meta.hadamard}\n"
+            f"`dst` {target.name} cannot say that weights are rotated, got hadamard={meta.hadamard}\n"
             "hint: quantize without it, or rotate the weights and their inputs beforehand"
         )
+    return q
 
 
 def _note_dropped(q: QTensor, target: Layout, log: Log) -> None:
     for name in q.extras or {}:
         if name not in target.extras:
             log.note(f"{target.name} has no place for {name}: dropped")
-
-
-def _report(log: Log) -> ConvertReport:
-    return ConvertReport(log.exact, log.blocks_lossy, float(log.max_abs_err), tuple(log.notes))
-
-
-def _without_library(q: QTensor) -> tuple[QTensor, bool]:
-    """Return `q` with numpy arrays, checked, and whether it had torch tensors."""
-    plain = _map_arrays(q, numpy_values)
-    check_qtensor(plain)
-    return plain, is_torch(q.codes)
-
-
-def _with_library_inside(q: QTensor, torch: bool) -> QTensor:
-    return _map_arrays(q, lambda array: to_library(np.asarray(array), torch=torch, dtype=dtype_name(array)))
-
-
-def _map_arrays(q: QTensor, change: Callable[[Array], Array]) -> QTensor:
-    return replace(
-        q,
-        codes=change(q.codes),
-        scales=change(q.scales),
-        zeros=None if q.zeros is None else change(q.zeros),
-        global_scale=None if q.global_scale is None else change(q.global_scale),
-        extras={name: change(array) for name, array in q.extras.items()} if q.extras else None,
-    )
 
 
 def _with_library(arrays: dict[str, NDArray[Any]], layout: Layout, torch: bool) -> dict[str, Array]:

@@ -202,7 +202,7 @@ def read(path: str | PathLike[str]) -> dict[str, GgufTensor]:
     >>> writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_tensors_to_file(); writer.close()
     >>> tensor = gguf.read(path)["w"]
     >>> tensor.kind, tensor.shape, float(gguf.dequantize(tensor.data, tensor.kind)[0, 0])
-    ('q8_0', (4, 64), 0.99980...)
+    ('q8_0', (4, 64), 0.99993...)
     """
     try:
         from gguf import GGUFReader

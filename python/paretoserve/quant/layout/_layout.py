@@ -122,6 +122,8 @@ class Layout:
         Why there is no `write` (or no `read`).
     extras : tuple of str
         Names in `QTensor.extras` that `write` stores or may drop without loss; others are reported as dropped.
+    any_shape : bool
+        Whether `write` takes blocks along any axis, padded rows and rotated weights.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Layout:
     write_settings: tuple[Setting, ...] = ()
     refusal: str = ""
     extras: tuple[str, ...] = ()
+    any_shape: bool = False
 
 
 @dataclass(frozen=True, slots=True)

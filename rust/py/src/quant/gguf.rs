@@ -9,6 +9,7 @@ use paretoserve_core::simd;
 use pyo3::buffer::Element;
 use pyo3::prelude::*;
 
+use super::by_float;
 use crate::arrays::{Input, Output};
 use crate::errors::{detached, raise};
 

@@ -3,10 +3,12 @@
 pub(crate) mod allocate;
 pub(crate) mod cast;
 pub(crate) mod error;
+pub(crate) mod gguf;
 pub(crate) mod group;
 pub(crate) mod hadamard;
 pub(crate) mod mx;
 pub(crate) mod nv;
+pub(crate) mod pack;
 
 use std::num::NonZeroUsize;
 
@@ -63,5 +65,3 @@ pub(crate) fn options(
     };
     Ok(Options { rounding, seed, nan, columns, logical_columns, threads, level: simd::level() })
 }
-pub(crate) mod gguf;
-pub(crate) mod pack;

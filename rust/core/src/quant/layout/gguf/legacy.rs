@@ -156,11 +156,11 @@ fn put_five_bits(block: &mut [u8], at: usize, codes: &[u8; 32]) {
     put_nibbles(block, at + 4, codes);
 }
 
-/// The first element of largest magnitude, with its sign.
+/// The first element of largest magnitude, with its sign; +0 for a block of zeros.
 #[inline(always)]
 fn largest(x: &[f32; 32]) -> f32 {
     let most = x.iter().fold(0.0_f32, |most, each| most.max(each.abs()));
-    x.iter().copied().find(|each| each.abs() == most).unwrap_or(0.0)
+    if most == 0.0 { 0.0 } else { x.iter().copied().find(|each| each.abs() == most).unwrap_or(0.0) }
 }
 
 /// 1/d, or 0 where `d` is so small that float16 has no scale for the block anyway.
@@ -180,6 +180,8 @@ fn symmetric(x: &[f32; 32], d: f32, offset: f32, most: u8) -> [u8; 32] {
 #[inline(always)]
 fn affine(x: &[f32; 32], most: u8) -> (f32, f32, [u8; 32]) {
     let low = x.iter().fold(f32::INFINITY, |low, &each| low.min(each));
+    // Of zeros with different signs the first.
+    let low = if low == 0.0 { x.iter().copied().find(|&each| each == 0.0).unwrap_or(low) } else { low };
     let high = x.iter().fold(f32::NEG_INFINITY, |high, &each| high.max(each));
     let d = (high - low) / f32::from(most);
     let inverse = reciprocal(d);
