@@ -6,6 +6,7 @@ from paretoserve.quant._report import ConvertReport
 from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
+from paretoserve.quant.checkpoint import CheckpointReport, TensorReport, quantize_checkpoint
 from paretoserve.quant.convert import convert, layouts
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
@@ -15,12 +16,14 @@ from paretoserve.quant.transcode import mxfp4_to_nvfp4, requant_global_scale, re
 __all__ = [
     "Allocation",
     "BlockFormat",
+    "CheckpointReport",
     "ConvertReport",
     "CrestFactor",
     "Crossover",
     "QMeta",
     "QTensor",
     "ScalarFormat",
+    "TensorReport",
     "allocate_bits",
     "cast",
     "convert",
@@ -34,6 +37,7 @@ __all__ = [
     "pack_bits",
     "qsnr",
     "quantize",
+    "quantize_checkpoint",
     "requant_global_scale",
     "requantize",
     "theory_qsnr",

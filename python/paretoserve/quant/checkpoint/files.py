@@ -106,13 +106,12 @@ class TensorFile:
         metadata, entries = _parsed(path, header, size - 8 - length)
         return cls(path, entries, metadata, header)
 
-    def load(self, entry: Entry) -> NDArray[np.uint8]:
-        """Return the bytes of a tensor."""
-        data = np.empty(entry.nbytes, dtype=np.uint8)
-        place = 8 + len(self.header) + entry.start
+    def load(self, entry: Entry, offset: int = 0, nbytes: int | None = None) -> NDArray[np.uint8]:
+        """Return the bytes of a tensor, or `nbytes` of them from `offset` on."""
+        data = np.empty(entry.nbytes if nbytes is None else nbytes, dtype=np.uint8)
         with self.path.open("rb") as file:
-            file.seek(place)
-            if file.readinto(memoryview(data)) != entry.nbytes:
+            file.seek(8 + len(self.header) + entry.start + offset)
+            if file.readinto(data.data) != data.nbytes:
                 raise _broken(self.path, f"ends in tensor `{entry.name}`; it was cut since its header was read")
         return data
 
@@ -213,7 +212,7 @@ class TensorWriter:
         place, nbytes = self._places.pop(name)
         if data.nbytes != nbytes:
             raise ValueError(f"`{name}` must have {nbytes} bytes, got {data.nbytes}")
-        self._write(memoryview(np.ascontiguousarray(data).reshape(-1).view(np.uint8)), self._data + place)
+        self._write(np.ascontiguousarray(data).reshape(-1).view(np.uint8).data, self._data + place)
 
     def copy(self, source: TensorFile, entry: Entry) -> None:
         """Write a tensor as it stands in another file, a piece at a time."""

@@ -50,9 +50,7 @@ def format_group(name: str) -> str:
     return experts[1] if experts else fused
 
 
-def kept_because(
-    tensor: Stored, *, experts: bool, include: Sequence[str], exclude: Sequence[str]
-) -> str | None:
+def kept_because(tensor: Stored, *, experts: bool, include: Sequence[str], exclude: Sequence[str]) -> str | None:
     """Return why a tensor is not quantized, None if it is.
 
     Parameters
