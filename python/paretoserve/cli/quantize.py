@@ -23,9 +23,7 @@ def command(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder of a model, a safetensors file, or an index of shards.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for the result; another than that of PATH.")
-    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result, not that of PATH.")],
     fmt: Annotated[
         str | None,
         typer.Option(

@@ -73,7 +73,9 @@ def from_dict(content: Mapping[str, Any]) -> QTensor:
     if unknown or missing:
         wrong = f"unknown {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
         raise ValueError(f"`content` must be what QTensor.to_dict returns, got {wrong}")
-    meta = {name: tuple(value) if isinstance(value, list) else value for name, value in content["meta"].items()}
+    meta: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content["meta"].items()
+    }
     try:
         described = QMeta(**meta)
     except TypeError as error:
@@ -102,9 +104,8 @@ def typed_codes(q: QTensor) -> Array:
         from paretoserve.quant.pack import unpack_bits
 
         bits = block_format(q.meta.fmt).bits
-        rows = np.ascontiguousarray(q.codes).reshape(-1, q.codes.shape[-1])
-        single = np.asarray(unpack_bits(rows, bits, rows.shape[1] * 8 // bits)).astype(np.uint8)
-        return to_library(single.reshape(*q.codes.shape[:-1], -1), torch=False, dtype=_UNPACKED_IN_NUMPY[element])
+        single = np.asarray(unpack_bits(q.codes, bits, q.codes.shape[-1] * 8 // bits))
+        return to_library(single, torch=False, dtype=_UNPACKED_IN_NUMPY[element])
     library = "torch" if torch else "ml_dtypes"
     raise DtypeError(f"{library} has no dtype for the codes of {q.meta.fmt}\nhint: q.codes has their bits")
 
@@ -115,9 +116,7 @@ def typed_scales(q: QTensor) -> Array:
     if dtype_name(q.scales) != "uint8":
         return q.scales
     if scale not in _SCALES:
-        raise DtypeError(
-            f"no library has a dtype for the {scale} scales of {q.meta.fmt}\nhint: q.scales has their bits"
-        )
+        raise DtypeError(f"no library has a dtype for {scale}, the scales of {q.meta.fmt}\nhint: see q.scales")
     return _viewed(q.scales, _SCALES[scale])
 
 
@@ -130,7 +129,7 @@ def _viewed(array: Array, name: str) -> Array:
         dtype = getattr(torch, name, None)
         if dtype is None:
             raise DtypeError(f"torch {torch.__version__} has no {name}\nhint: 2.9 or later has it")
-        viewed: Array = array.view(dtype)  # type: ignore[union-attr]
+        viewed: Array = array.view(dtype)
         return viewed
     if name == "int8":
         return np.asarray(array).view(np.int8)
