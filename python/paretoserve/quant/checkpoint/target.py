@@ -156,7 +156,9 @@ def read_back(target: Target, arrays: Mapping[str, NDArray[Any]], meta: QMeta) -
     layout = target.formats[meta.fmt]
     if not layout:
         return QTensor(parts["weight"].view(np.uint8), parts["weight_scale"], None, None, meta)
-    q = convert(parts, layout, "qtensor")[0]
+    # The direction of a global scale that was written here needs no guess.
+    options = {"trust_scale": True} if block_format(meta.fmt).has_global_scale else {}
+    q = convert(parts, layout, "qtensor", **options)[0]
     assert isinstance(q, QTensor)
     if target.experts:
         rows = meta.shape[0]
