@@ -6,6 +6,7 @@ from paretoserve.quant._report import ConvertReport
 from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
+from paretoserve.quant.checkpoint import CheckpointReport, TensorReport, quantize_checkpoint
 from paretoserve.quant.convert import convert, layouts
 from paretoserve.quant.hadamard import TRANSFORMER_ENGINE_SIGNS, hadamard
 from paretoserve.quant.kv import calibrate_kv_scales
@@ -19,12 +20,14 @@ __all__ = [
     "TRANSFORMER_ENGINE_SIGNS",
     "Allocation",
     "BlockFormat",
+    "CheckpointReport",
     "ConvertReport",
     "CrestFactor",
     "Crossover",
     "QMeta",
     "QTensor",
     "ScalarFormat",
+    "TensorReport",
     "allocate_bits",
     "calibrate_kv_scales",
     "cast",
@@ -40,6 +43,7 @@ __all__ = [
     "pack_bits",
     "qsnr",
     "quantize",
+    "quantize_checkpoint",
     "quest_scale",
     "requant_global_scale",
     "requantize",

@@ -100,3 +100,44 @@ class QTensor:
         from paretoserve.quant.quantize import dequantize
 
         return dequantize(self, dtype, out=out, threads=threads)
+
+    def numpy(self) -> QTensor:
+        """Return this with numpy arrays that share its memory; DeviceError for tensors on a GPU."""
+        from paretoserve.quant._interop import as_numpy_tensors
+
+        return as_numpy_tensors(self)
+
+    def torch(self) -> QTensor:
+        """Return this with torch tensors that share its memory (read-only arrays are copied)."""
+        from paretoserve.quant._interop import as_torch_tensors
+
+        return as_torch_tensors(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arrays by name and, under ``meta``, what they mean in plain JSON values."""
+        from paretoserve.quant._interop import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> QTensor:
+        """Return what `to_dict` took apart; ValueError, ShapeError or DtypeError if its parts do not fit."""
+        from paretoserve.quant._interop import from_dict
+
+        return from_dict(content)
+
+    def codes_as_dtype(self) -> Array:
+        """Return the codes in the dtype that the library has for them, such as ``float8_e4m3fn``.
+
+        A view: torch's ``float4_e2m1fn_x2`` holds two codes. ml_dtypes has one code in a byte, so that for numpy codes
+        of fewer than 8 bits are unpacked. DtypeError where there is no such dtype.
+        """
+        from paretoserve.quant._interop import typed_codes
+
+        return typed_codes(self)
+
+    def scales_as_dtype(self) -> Array:
+        """Return the scales as a view in the dtype that the library has for them, such as ``float8_e8m0fnu``."""
+        from paretoserve.quant._interop import typed_scales
+
+        return typed_scales(self)

@@ -1,0 +1,491 @@
+"""`quantize_checkpoint`: what it writes loads elsewhere and holds what the report says; what breaks leaves nothing."""
+
+import json
+import os
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+import _checkpoints as checkpoints
+from paretoserve import quant
+from paretoserve.errors import DataError, UnknownNameError
+from paretoserve.quant.checkpoint.files import TensorFile
+
+pytest.importorskip("safetensors")
+torch = pytest.importorskip("torch")
+
+FORMATS = ["mxfp4", "nvfp4", "mxfp8_e4m3", "int4", "int4_asym", "int8", "fp8_row", "fp8_block"]
+QUANTIZED = [
+    f"model.layers.{layer}.{name}.weight"
+    for layer in (0, 1)
+    for name in (
+        "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+        "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
+    )
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compressors():
+    """compressed-tensors, which warns when it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("compressed_tensors")
+        from compressed_tensors.compressors import BaseCompressor
+        from compressed_tensors.quantization import QuantizationConfig
+    return BaseCompressor, QuantizationConfig
+
+
+@pytest.fixture
+def model(tmp_path):
+    return checkpoints.folder(tmp_path / "model", checkpoints.tensors())
+
+
+def config(path):
+    return json.loads((path / "config.json").read_text())["quantization_config"]
+
+
+def parts_of(arrays, module):
+    """Tensors of a weight by the last part of their names."""
+    found = {name.rpartition(".")[2]: tensor for name, tensor in arrays.items() if name.rpartition(".")[0] == module}
+    return {name: tensor for name, tensor in found.items() if name != "bias"}
+
+
+def test_what_is_kept_is_kept_byte_for_byte(model, tmp_path):
+    report = quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    before, after = checkpoints.load(model), checkpoints.load(tmp_path / "out")
+    assert [each.name for each in report.quantized] == sorted(QUANTIZED, key=[e.name for e in report.tensors].index)
+    for name in before.keys() - set(QUANTIZED):
+        assert torch.equal(before[name].view(torch.uint8), after[name].view(torch.uint8)), name
+    assert not set(QUANTIZED) & after.keys()
+    reasons = {each.name: each.reason for each in report.tensors}
+    assert reasons["lm_head.weight"] == reasons["model.embed_tokens.weight"] == "embedding, norm, head or router"
+    assert reasons["model.layers.0.self_attn.q_proj.bias"] == "no weight matrix"
+
+
+def test_folder_has_index_config_and_the_other_files(model, tmp_path):
+    quant.quantize_checkpoint(model, tmp_path / "out", "nvfp4")
+    written = checkpoints.files(tmp_path / "out")
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    beside = ["config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json"]
+    assert sorted(written) == sorted(beside + shards)
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == sorted(written)
+    index = json.loads(written["model.safetensors.index.json"])
+    places = {name: file for file in shards for name in TensorFile.open(tmp_path / "out" / file).entries}
+    assert index["weight_map"] == places
+    assert index["metadata"]["total_size"] == sum(each.nbytes for each in checkpoints.load(tmp_path / "out").values())
+    assert json.loads(written["config.json"])["hidden_size"] == checkpoints.HIDDEN
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_compressed_tensors_reads_what_is_reported(fmt, dtype, tmp_path, compressors):
+    compressor, configuration = compressors
+    arrays = checkpoints.tensors(dtype, layers=1)
+    source = checkpoints.folder(tmp_path / "model", arrays, shards=1)
+    report = quant.quantize_checkpoint(source, tmp_path / "out", fmt)
+    after = checkpoints.load(tmp_path / "out")
+    parsed = configuration.model_validate(config(tmp_path / "out"))
+    (scheme,) = parsed.config_groups.values()
+    reader = compressor.get_value_from_registry(parsed.format)
+    assert set(reader.compression_param_names(scheme)) == set(parts_of(after, "model.layers.0.mlp.up_proj"))
+    assert parsed.ignore == ["lm_head", "model.embed_tokens"]
+    for each in report.quantized:
+        weight = reader.decompress(parts_of(after, each.name.removesuffix(".weight")), scheme)["weight"]
+        decoded = weight.float().numpy()
+        exact = weight.dtype == torch.float32
+        # Their results in 16 bits are rounded once more.
+        assert quant.qsnr(arrays[each.name], decoded) == pytest.approx(each.qsnr_db, abs=1e-4 if exact else 0.1)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_reported_qsnr_is_that_of_the_bytes_in_the_file(fmt, model, tmp_path):
+    layouts = {"mxfp4": "ct_mxfp4", "nvfp4": "ct_nvfp4", "mxfp8_e4m3": "ct_mxfp8"}
+    report = quant.quantize_checkpoint(model, tmp_path / "out", fmt, group=64)
+    arrays, after = checkpoints.tensors(), checkpoints.load(tmp_path / "out")
+    for each in report.quantized:
+        parts = parts_of(after, each.name.removesuffix(".weight"))
+        if fmt.startswith("int4"):
+            q = quant.convert(parts, "ct_int", "qtensor")[0]
+        elif fmt in layouts:
+            q = quant.convert(parts, layouts[fmt], "qtensor")[0]
+        else:
+            meta = quant.quantize(arrays[each.name], fmt).meta
+            q = quant.QTensor(parts["weight"].view(torch.uint8), parts["weight_scale"], None, None, meta)
+        assert quant.qsnr(arrays[each.name], q.numpy()) == pytest.approx(each.qsnr_db, abs=1e-9)
+        stored = sum(part.nbytes for part in parts.values())
+        assert each.bytes_after == stored
+        assert each.bits_per_weight == 8 * stored / arrays[each.name].size
+
+
+def test_schemes_are_those_of_the_presets(model, tmp_path, compressors):
+    from compressed_tensors.quantization.quant_scheme import preset_name_to_scheme
+
+    presets = {
+        "mxfp4": "MXFP4A16", "nvfp4": "NVFP4A16", "mxfp8": "MXFP8", "int4": "W4A16", "int4_asym": "W4A16_ASYM",
+        "fp8_row": "FP8_DYNAMIC", "fp8_block": "FP8_BLOCK", "int8": "INT8_W8A8",
+    }  # fmt: skip
+    keys = ["num_bits", "type", "symmetric", "strategy", "group_size", "dynamic", "block_structure", "scale_dtype"]
+    for fmt, preset in presets.items():
+        quant.quantize_checkpoint(model, tmp_path / fmt, fmt)
+        (ours,) = compressors[1].model_validate(config(tmp_path / fmt)).config_groups.values()
+        theirs = preset_name_to_scheme(preset, ["Linear"])
+        for side in ("weights", "input_activations"):
+            mine, known = getattr(ours, side), getattr(theirs, side)
+            assert (mine is None) == (known is None), (fmt, side)
+            if mine is not None:
+                assert [getattr(mine, key) for key in keys] == [getattr(known, key) for key in keys], (fmt, side)
+
+
+def test_fused_layers_share_a_global_scale_across_shards(model, tmp_path):
+    quant.quantize_checkpoint(model, tmp_path / "out", "nvfp4")
+    after = checkpoints.load(tmp_path / "out")
+
+    def scale(name):
+        return float(after[f"model.layers.0.{name}.weight_global_scale"])
+
+    assert scale("self_attn.q_proj") == scale("self_attn.k_proj") == scale("self_attn.v_proj")
+    assert scale("mlp.gate_proj") == scale("mlp.up_proj")
+    assert len({scale("self_attn.q_proj"), scale("self_attn.o_proj"), scale("mlp.gate_proj")}) == 3
+
+
+def test_modelopt_has_its_two_configurations(model, tmp_path):
+    report = quant.quantize_checkpoint(model, tmp_path / "out", "nvfp4", layout="modelopt")
+    after = checkpoints.load(tmp_path / "out")
+    beside = json.loads((tmp_path / "out" / "hf_quant_config.json").read_text())
+    assert beside["producer"]["name"] == "modelopt"
+    assert beside["quantization"]["quant_algo"] == config(tmp_path / "out")["quant_algo"] == "W4A16_NVFP4"
+    assert beside["quantization"]["exclude_modules"] == ["lm_head", "model.embed_tokens"]
+    each = report.quantized[0]
+    parts = parts_of(after, each.name.removesuffix(".weight"))
+    q = quant.convert(parts, "modelopt_nvfp4", "qtensor")[0]
+    assert quant.qsnr(checkpoints.tensors()[each.name], q.numpy()) == pytest.approx(each.qsnr_db, abs=1e-9)
+
+
+def test_fused_experts_are_those_of_gpt_oss(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mxfp4 = pytest.importorskip("transformers.integrations.mxfp4")
+    random = np.random.default_rng(0)
+    arrays = {
+        "model.layers.0.mlp.experts.gate_up_proj": random.standard_normal((4, 64, 96), dtype=np.float32),
+        "model.layers.0.mlp.experts.down_proj": random.standard_normal((4, 96, 64), dtype=np.float32),
+        "model.layers.0.mlp.experts.down_proj_bias": random.standard_normal((4, 64), dtype=np.float32),
+        "model.layers.0.self_attn.q_proj.weight": random.standard_normal((64, 64), dtype=np.float32),
+    }
+    source = checkpoints.folder(tmp_path / "model", arrays, shards=1)
+    report = quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4", layout="gpt-oss")
+    after = checkpoints.load(tmp_path / "out")
+    assert config(tmp_path / "out") == {
+        "quant_method": "mxfp4",
+        "modules_to_not_convert": ["model.layers.0.self_attn.q_proj"],
+    }
+    for each in report.quantized:
+        blocks, scales = after[f"{each.name}_blocks"], after[f"{each.name}_scales"]
+        decoded = mxfp4.convert_moe_packed_tensors(blocks, scales, dtype=torch.float32).numpy()
+        assert decoded.shape == arrays[each.name].shape
+        assert quant.qsnr(arrays[each.name], decoded) == pytest.approx(each.qsnr_db, abs=1e-9)
+    assert len(report.quantized) == 2
+
+
+def test_result_does_not_depend_on_threads(model, tmp_path):
+    for threads in (1, 3):
+        quant.quantize_checkpoint(model, tmp_path / f"out{threads}", "nvfp4", threads=threads)
+    assert checkpoints.files(tmp_path / "out1") == checkpoints.files(tmp_path / "out3")
+
+
+def test_single_file_and_index_are_accepted(model, tmp_path):
+    checkpoints.save(tmp_path / "one.safetensors", checkpoints.tensors())
+    quant.quantize_checkpoint(tmp_path / "one.safetensors", tmp_path / "a", "mxfp4")
+    assert sorted(checkpoints.files(tmp_path / "a")) == ["config.json", "one.safetensors"]
+    quant.quantize_checkpoint(model / "model.safetensors.index.json", tmp_path / "b", "mxfp4")
+    one, two = checkpoints.load(tmp_path / "a"), checkpoints.load(tmp_path / "b")
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_patterns_choose_tensors(model, tmp_path):
+    def chosen(**options):
+        report = quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4", **options)
+        return {each.name for each in report.quantized}
+
+    assert chosen(exclude=["*.layers.0.*"]) == {name for name in QUANTIZED if ".1." in name}
+    assert chosen(include=["lm_head", "*down_proj.weight"]) == {
+        "lm_head.weight",
+        "model.layers.0.mlp.down_proj.weight",
+        "model.layers.1.mlp.down_proj.weight",
+    }
+    assert chosen(include=["*"], exclude=["*embed*", "*_proj"]) == {"lm_head.weight"}
+
+
+def test_budget_is_kept_and_spent_where_it_counts(model, tmp_path, compressors):
+    report = quant.quantize_checkpoint(
+        model,
+        tmp_path / "out",
+        budget=8.0,
+        formats=["mxfp4", "mxfp8", "kept"],
+        sensitivity={"model.layers.1.mlp.down_proj.weight": 1e6},
+    )
+    formats = {each.name: each.format for each in report.tensors}
+    assert report.allocation.cost <= 8.0 * sum(np.prod(each.shape) for each in report.tensors if each.name in QUANTIZED)
+    assert formats["model.layers.1.mlp.down_proj.weight"] == "kept"
+    for layer in (0, 1):
+        assert len({formats[f"model.layers.{layer}.self_attn.{each}_proj.weight"] for each in "qkv"}) == 1
+    parsed = compressors[1].model_validate(config(tmp_path / "out"))
+    assert parsed.format == "mixed-precision"
+    named = {name for scheme in parsed.config_groups.values() for name in scheme.targets}
+    assert named == {each.name.removesuffix(".weight") for each in report.quantized}
+    assert {scheme.format for scheme in parsed.config_groups.values()} == {"mxfp4-pack-quantized", "mxfp8-quantized"}
+
+
+def test_a_budget_below_all_formats_says_what_is_needed(model, tmp_path):
+    with pytest.raises(ValueError, match=r"`budget` must be at least 4\.25 bits per weight, got 4"):
+        quant.quantize_checkpoint(model, tmp_path / "out", budget=4, formats=["mxfp4", "mxfp8"])
+    assert not list((tmp_path / "out").iterdir())
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(num_bytes):
+    def progress(done, total):
+        if done >= num_bytes:
+            raise StoppedError
+
+    return progress
+
+
+def test_interrupted_run_goes_on_and_ends_with_the_same_bytes(model, tmp_path):
+    quant.quantize_checkpoint(model, tmp_path / "whole", "nvfp4")
+    first = sum(entry.nbytes for entry in TensorFile.open(sorted(model.glob("*.safetensors"))[0]).entries.values())
+    with pytest.raises(StoppedError):
+        quant.quantize_checkpoint(model, tmp_path / "out", "nvfp4", progress=stop_after(first + 1))
+    (hidden,) = (tmp_path / "out").iterdir()
+    done = hidden / "model-00001-of-00002.safetensors"
+    inode = done.stat().st_ino
+    assert not (hidden / "model-00002-of-00002.safetensors").exists()
+    steps = []
+    report = quant.quantize_checkpoint(
+        model, tmp_path / "out", "nvfp4", progress=lambda done, total: steps.append((done, total))
+    )
+    assert (tmp_path / "out" / done.name).stat().st_ino == inode
+    assert steps[0][0] == first
+    assert steps[-1][0] == steps[-1][1]
+    assert checkpoints.files(tmp_path / "out") == checkpoints.files(tmp_path / "whole")
+    assert not hidden.exists()
+    assert report.tensors == quant.quantize_checkpoint(model, tmp_path / "whole", "nvfp4").tensors
+
+
+def test_other_options_start_anew_and_keep_the_old_result_until_the_end(model, tmp_path):
+    quant.quantize_checkpoint(model, tmp_path / "out", "mxfp8")
+    old = checkpoints.files(tmp_path / "out")
+    for fmt in ("mxfp4", "nvfp4"):
+        with pytest.raises(StoppedError):
+            quant.quantize_checkpoint(model, tmp_path / "out", fmt, progress=stop_after(300_000))
+        assert checkpoints.files(tmp_path / "out") == old
+    quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    quant.quantize_checkpoint(model, tmp_path / "fresh", "mxfp4")
+    assert checkpoints.files(tmp_path / "out") == checkpoints.files(tmp_path / "fresh")
+
+
+def test_budget_is_not_measured_again_after_an_interruption(model, tmp_path):
+    options = {"budget": 5.0, "formats": ["mxfp4", "mxfp8"]}
+    whole = quant.quantize_checkpoint(model, tmp_path / "whole", **options)
+    measured = sum(np.prod(each.shape) * 4 for each in whole.quantized)
+    with pytest.raises(StoppedError):
+        quant.quantize_checkpoint(model, tmp_path / "out", progress=stop_after(measured + 1), **options)
+    steps = []
+    again = quant.quantize_checkpoint(model, tmp_path / "out", progress=lambda *step: steps.append(step), **options)
+    assert steps[-1][1] == sum(each.bytes_before for each in whole.tensors)
+    assert again.allocation is None
+    assert checkpoints.files(tmp_path / "out") == checkpoints.files(tmp_path / "whole")
+
+
+def test_a_second_process_is_refused(model, tmp_path):
+    def inside(done, total):
+        with pytest.raises(ValueError, match="`out` is being written by another process"):
+            quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+
+    quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4", progress=inside)
+
+
+def test_memory_is_bounded_by_the_largest_tensor(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {f"l.{n}.up_proj.weight": random.standard_normal((512, 1024), dtype=np.float32) for n in range(12)}
+    source = checkpoints.folder(tmp_path / "model", arrays, shards=1)
+    quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4")
+    tracemalloc.start()
+    try:
+        quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The tensor, its codes, and a dequantized piece of it.
+    assert peak < 2.5 * 512 * 1024 * 4
+
+
+def test_nan_is_refused_with_its_place(model, tmp_path):
+    arrays = checkpoints.tensors()
+    arrays["model.layers.1.mlp.up_proj.weight"][3, 5] = np.nan
+    source = checkpoints.folder(tmp_path / "nan", arrays)
+    with pytest.raises(DataError, match=r"has nan in tensor `model.layers.1.mlp.up_proj.weight`, at .*\(3, 5\)"):
+        quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4")
+    assert not checkpoints.files(tmp_path / "out")
+    report = quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4", exclude=["*.1.mlp.up_proj"])
+    assert len(report.quantized) == len(QUANTIZED) - 1
+
+
+def test_zero_weights_are_exact(tmp_path):
+    arrays = {"a.up_proj.weight": np.zeros((32, 128), np.float32)}
+    source = checkpoints.folder(tmp_path / "model", arrays, shards=1)
+    for fmt in FORMATS:
+        report = quant.quantize_checkpoint(source, tmp_path / fmt, fmt)
+        assert report.quantized[0].qsnr_db == np.inf
+        assert report.to_rows()[0]["qsnr_db"] is None
+
+
+def broken_headers():
+    """Yield files that are no safetensors, with words of the reason."""
+
+    def file(header, data=b""):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + data
+
+    def tensor(**change):
+        return {"a.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} | change}
+
+    twice = b'{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}'
+    yield b"", "is no safetensors file, or cut: 0 bytes"
+    yield b"\x01\x02", "is no safetensors file, or cut"
+    yield (2**40).to_bytes(8, "little"), "is no safetensors file, or cut"
+    yield file(b"{]"), "its header is no JSON"
+    yield file(b"\xff\xfe"), "its header is no JSON"
+    yield file(b"[1]"), "its header is no JSON object"
+    yield file(b"[" * 100_000), "its header is no JSON"
+    yield file(tensor(), b"\0" * 3), "is cut or too long: its header describes 4 bytes of data, it has 3"
+    yield file(tensor(), b"\0" * 5), "is cut or too long"
+    yield file(tensor(data_offsets=[0, 5]), b"\0" * 5), "has 5 bytes for tensor `a.weight`, which is F32 of shape"
+    yield file(tensor(data_offsets=[4, 0]), b"\0" * 4), "has -4 bytes for tensor `a.weight`"
+    yield file(tensor(data_offsets=[2, 6]), b"\0" * 6), "has tensor `a.weight` at byte 2, expected at 0"
+    yield file(tensor(shape=[-1])), "has no sound dtype, shape and data_offsets for tensor `a.weight`"
+    yield file(tensor(shape=[2**70, 0], data_offsets=[0, 0])), "has no sound dtype"
+    yield file(tensor(dtype=3), b"\0" * 4), "has no sound dtype"
+    yield file({"a": 1}), "has no sound dtype"
+    yield file({"__metadata__": {"format": 1}}), "has a `__metadata__` that is not text by name"
+    yield file(twice, b"\0"), "names `a` twice"
+
+
+@pytest.mark.parametrize(("content", "words"), list(broken_headers()))
+def test_broken_files_are_refused_and_leave_nothing(content, words, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        quant.quantize_checkpoint(path, tmp_path / "out", "mxfp4")
+    assert str(raised.value).startswith(f"`{path}` ")
+    assert words in str(raised.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_cut_of_a_file_is_found(tmp_path):
+    path = tmp_path / "model.safetensors"
+    checkpoints.save(path, {"a.weight": np.ones((2, 3), np.float32), "b": np.ones(2, np.float16)})
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"model\.safetensors` "):
+            TensorFile.open(path)
+
+
+def test_a_file_cut_while_it_is_read_is_refused(model, tmp_path):
+    shard = sorted(model.glob("*.safetensors"))[1]
+    size = shard.stat().st_size
+
+    def cut(done, total):
+        os.truncate(shard, size // 2)
+
+    with pytest.raises(DataError, match="it was cut since its header was read"):
+        quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4", progress=cut)
+    assert not checkpoints.files(tmp_path / "out")
+
+
+def test_index_and_shards_must_agree(model, tmp_path):
+    index = model / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    run = lambda: quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")  # noqa: E731
+    for change, words in (
+        ({"lm_head.weight": "model-00002-of-00002.safetensors"}, "tensor `lm_head.weight`, unlike"),
+        ({"lm_head.weight": "gone.safetensors"}, "gone.safetensors` cannot be read: no such file"),
+        ({"lm_head.weight": "../x.safetensors"}, "which is no safetensors file beside it"),
+        ({"extra": "model-00001-of-00002.safetensors"}, "lacks tensor `extra`"),
+    ):
+        index.write_text(json.dumps({"weight_map": content["weight_map"] | change}))
+        with pytest.raises(DataError, match=words):
+            run()
+    for text, words in (("{", "is no JSON"), ("[]", "must be a JSON object"), ("{}", "has no `weight_map`")):
+        index.write_text(text)
+        with pytest.raises(DataError, match=words):
+            run()
+    index.unlink()
+    checkpoints.save(model / "again.safetensors", {"lm_head.weight": np.ones(2, np.float32)})
+    with pytest.raises(DataError, match=r"tensor `lm_head.weight`, which `.*` has, too"):
+        run()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({}, ValueError, "one of `fmt` and `budget` must be given"),
+        ({"fmt": "mxfp4", "budget": 5}, ValueError, "one of `fmt` and `budget`"),
+        ({"fmt": "mxfp4", "formats": ["mxfp8"]}, ValueError, "got them without `budget`"),
+        ({"budget": 5}, ValueError, "`formats` must be one or more names"),
+        ({"budget": 5, "formats": "mxfp4"}, ValueError, "`formats` must be one or more names"),
+        ({"budget": 5, "formats": ["mxfp8", "mxfp8_e4m3"]}, ValueError, "must name each format once"),
+        ({"budget": -1, "formats": ["mxfp4"]}, ValueError, "`budget` must be a positive number"),
+        ({"budget": float("nan"), "formats": ["mxfp4"]}, ValueError, "`budget` must be a positive number"),
+        ({"fmt": "mxfp5"}, UnknownNameError, "did you mean"),
+        ({"fmt": "kept"}, UnknownNameError, "must be the name of a format"),
+        ({"fmt": "nf4"}, ValueError, "compressed-tensors holds mxfp4, .*, got nf4"),
+        ({"fmt": "mxfp8", "layout": "modelopt"}, ValueError, "hint: it can be written for compressed-tensors"),
+        ({"fmt": "mxfp4", "layout": "gguf"}, UnknownNameError, "`layout` must be one of compressed-tensors"),
+        ({"fmt": "mxfp4", "layout": "gpt-oss"}, ValueError, "no tensor is left to be quantized: .* no fused experts"),
+        ({"fmt": "mxfp4", "exclude": ["*"]}, ValueError, r"no tensor is left .* excluded by \*"),
+        ({"fmt": "int4", "group": 0}, ValueError, "`group` must be"),
+        ({"fmt": "int4", "group": 100}, ValueError, "columns are no multiple of 100"),
+        ({"fmt": "nvfp4", "scale": "floor"}, ValueError, "`scale` applies to MX formats only"),
+        ({"fmt": "mxfp4", "scale": "up"}, ValueError, "`scale` must be"),
+        ({"fmt": "mxfp4", "threads": 0}, ValueError, "`threads` must be"),
+        ({"budget": 5, "formats": ["mxfp4"], "sensitivity": {"x": 1}}, UnknownNameError, "not quantized"),
+        ({"budget": 5, "formats": ["mxfp4"], "sensitivity": {QUANTIZED[0]: -1}}, ValueError, "not negative"),
+    ],
+)
+def test_bad_options_are_refused_and_leave_nothing(options, error, words, model, tmp_path):
+    with pytest.raises(error, match=words):
+        quant.quantize_checkpoint(model, tmp_path / "out", **options)
+    assert not checkpoints.files(tmp_path / "out") if (tmp_path / "out").exists() else True
+
+
+def test_folders_that_would_mix_weights_are_refused(model, tmp_path):
+    with pytest.raises(ValueError, match="`out` must be another folder than that of the input"):
+        quant.quantize_checkpoint(model, model, "mxfp4")
+    (tmp_path / "out").mkdir()
+    checkpoints.save(tmp_path / "out" / "other.safetensors", {"x": np.ones(1, np.float32)})
+    with pytest.raises(ValueError, match=r"`out` must not hold other weights, got other\.safetensors"):
+        quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="`out` must be a folder"):
+        quant.quantize_checkpoint(model, tmp_path / "file", "mxfp4")
+    with pytest.raises(DataError, match="no such file or folder"):
+        quant.quantize_checkpoint(tmp_path / "gone", tmp_path / "new", "mxfp4")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="has no safetensors file"):
+        quant.quantize_checkpoint(tmp_path / "empty", tmp_path / "new", "mxfp4")
+
+
+def test_quantized_weights_are_not_quantized_again(model, tmp_path):
+    quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    with pytest.raises(ValueError, match="must have unquantized weights"):
+        quant.quantize_checkpoint(tmp_path / "out", tmp_path / "again", "mxfp4")
