@@ -4,6 +4,7 @@
 // the first is used (two of float32, which takes two loads each). A row is padded to whole blocks with zeros.
 #pragma once
 
+#include "divider.cuh"
 #include "lanes.cuh"
 #include "shape.cuh"
 #include "swizzle.cuh"
