@@ -6,10 +6,12 @@
 
 #ifdef __CUDA_ARCH__
 #define PARETOSERVE_DEVICE __device__ __forceinline__
+#define PARETOSERVE_LAMBDA
 #define PARETOSERVE_UNROLL _Pragma("unroll")
 #define PARETOSERVE_LOOP _Pragma("unroll 1")
 #else
 #define PARETOSERVE_DEVICE inline
+#define PARETOSERVE_LAMBDA __attribute__((always_inline))
 #define PARETOSERVE_UNROLL
 #define PARETOSERVE_LOOP
 #endif
