@@ -115,3 +115,27 @@ def place(x: np.ndarray, offset: int = 0) -> np.ndarray:
     room = aligned(x.size + offset, x.dtype)[offset:]
     room[:] = x.reshape(-1)
     return room
+
+
+def public(x: np.ndarray, dtype: str) -> np.ndarray:
+    """Return numbers as the array that the library's functions take, without a copy."""
+    if dtype == "f32":
+        return x
+    if dtype == "f16":
+        return x.view(np.float16)
+    import ml_dtypes
+
+    return x.view(ml_dtypes.bfloat16)
+
+
+def same_numbers(got: np.ndarray, expected: np.ndarray, dtype: str) -> None:
+    """Assert equal bits, NaN where there is NaN."""
+    nan = np.isnan(widen(expected, dtype))
+    assert (np.isnan(widen(got, dtype)) == nan).all()
+    bits = np.uint32 if dtype == "f32" else np.uint16
+    np.testing.assert_array_equal(got.view(bits)[~nan], expected.view(bits)[~nan])
+
+
+DTYPES = ("f32", "f16", "bf16")
+NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+ROUNDINGS = ("rne", "half_away", "stochastic")

@@ -50,7 +50,7 @@ PARETOSERVE_DEVICE u32 encode_float(const Cast& cast, float value, u32 random) {
     const Format& format = cast.format;
     const bool negative = float_bits(value) >> 31 != 0;
     const u32 sign = negative ? format.sign_bit() : 0u;
-    u32 code = encode_rounded(format, absolute(value), cast.rounding, random);
+    u32 code = encode_rounded(format, float_bits(value) & 0x7FFFFFFFu, cast.rounding, random);
     if (code > format.largest()) code = cast.beyond;
     const u32 number = format.special == NAN_AT_NEGATIVE_ZERO && code == 0 ? 0u : (code | sign);
     const bool no_code = is_nan(value) || (negative && !format.is_signed && value != 0.0f);

@@ -34,10 +34,9 @@ struct Format {
     PARETOSERVE_DEVICE constexpr u32 beyond() const {
         return special == IEEE ? largest() + 1u : has_nan() ? nan() : largest();
     }
-    // Bits of the power of two that follows the largest exponent: everything from there on overflows.
-    PARETOSERVE_DEVICE constexpr u32 limit_bits() const {
-        return static_cast<u32>(static_cast<i32>(1u << exponent_bits) - bias + 127) << 23;
-    }
+    // Bits of the smallest normal number as float32, and the difference of the biases at the place of a code's field.
+    PARETOSERVE_DEVICE constexpr u32 normal_from() const { return static_cast<u32>(128 - bias) << 23; }
+    PARETOSERVE_DEVICE constexpr u32 rebias() const { return static_cast<u32>(127 - bias) << mantissa_bits; }
 };
 
 constexpr Format E4M3FN{4, 3, 7, true, NAN_ONLY};
@@ -48,36 +47,37 @@ constexpr Format E2M1{2, 1, 1, true, NO_SPECIAL};
 constexpr Format UE4M3{4, 3, 7, false, NAN_ONLY};
 constexpr Format UE5M3{5, 3, 15, false, NAN_ONLY};
 
-// The code of a magnitude to the nearest, ties to the even code, as if the exponent had no end (anything from
-// `limit_bits` on gives one same code above the largest). NaN counts as that limit.
-PARETOSERVE_DEVICE u32 encode_nearest(const Format& format, float magnitude) {
-    const float value = smaller(magnitude, bits_float(format.limit_bits()));
+// The code of a magnitude to the nearest, ties to the even code, as if the exponent had no end. Not for NaN.
+PARETOSERVE_DEVICE u32 encode_nearest(const Format& format, u32 magnitude) {
     const u32 shift = 23u - format.mantissa_bits;
-    const u32 smallest_normal = static_cast<u32>(128 - format.bias) << 23;
-    const u32 exponent = greatest(float_bits(value) & INFINITY_BITS, smallest_normal);
-    // Adding a power of two whose last bit is one step of the format lets the adder round.
-    const u32 magic = exponent + (shift << 23);
-    const u32 steps = float_bits(add(value, bits_float(magic))) - magic;
-    // The leading bit of a normal number's steps adds one to its exponent field, which `exponent` counts from 0.
-    return steps + ((exponent - smallest_normal) >> shift);
+    // A significand of one bit is always odd: a tie goes up.
+    const u32 odd = (magnitude >> shift & 1u) | (format.mantissa_bits == 0 ? 1u : 0u);
+    const u32 normal = (magnitude + ((1u << (shift - 1u)) - 1u) + odd) >> shift;
+    // Adding a power of two whose last bit is the step of subnormal codes lets the adder round.
+    const u32 magic = static_cast<u32>(151 - format.bias - static_cast<i32>(format.mantissa_bits)) << 23;
+    const u32 subnormal = float_bits(add(bits_float(magnitude), bits_float(magic))) - magic;
+    return magnitude < format.normal_from() ? subnormal : normal - format.rebias();
 }
 
 // The same for any rounding. `random` decides stochastic rounding: up when it is less than the discarded fraction of
 // the step, as a 32-bit fraction.
-PARETOSERVE_DEVICE u32 encode_rounded(const Format& format, float magnitude, Rounding rounding, u32 random) {
+PARETOSERVE_DEVICE u32 encode_rounded(const Format& format, u32 magnitude, Rounding rounding, u32 random) {
     if (rounding == NEAREST_EVEN) return encode_nearest(format, magnitude);
-    const float value = smaller(magnitude, bits_float(format.limit_bits()));
-    const u32 field = float_bits(value) >> 23, fraction = float_bits(value) & 0x7FFFFFu;
-    const u32 significand = field == 0 ? fraction : (fraction | 0x800000u);
-    // A subnormal float32 has the exponent of the smallest normal one.
-    const i32 exponent = static_cast<i32>(greatest(field, 1u));
-    const i32 smallest_normal = 128 - format.bias;
-    const i32 discard = greatest(smallest_normal - exponent, 0) + 23 - static_cast<i32>(format.mantissa_bits);
-    const u64 fixed = (static_cast<u64>(significand) << 32) >> least(discard, 63);
-    const u32 rest = static_cast<u32>(fixed);
-    const u32 up = rounding == HALF_AWAY ? rest >> 31 : (random < rest ? 1u : 0u);
-    const u32 base = static_cast<u32>(greatest(exponent - smallest_normal, 0)) << format.mantissa_bits;
-    return base + static_cast<u32>(fixed >> 32) + up;
+    const u32 shift = 23u - format.mantissa_bits;
+    u32 code, rest;
+    if (magnitude >= format.normal_from()) {
+        code = (magnitude >> shift) - format.rebias();
+        rest = magnitude << (32u - shift);
+    } else {
+        // A subnormal float32 has the exponent of the smallest normal one, and no hidden bit.
+        const u32 field = magnitude >> 23;
+        const u64 significand = (magnitude & 0x7FFFFFu) | (field > 0 ? 0x800000u : 0u);
+        const u32 discard = (format.normal_from() >> 23) - greatest(field, 1u) + shift;
+        const u64 fixed = (significand << 32) >> least(discard, 63u);
+        code = static_cast<u32>(fixed >> 32);
+        rest = static_cast<u32>(fixed);
+    }
+    return code + (rounding == HALF_AWAY ? rest >> 31 : (random < rest ? 1u : 0u));
 }
 
 // The code of `value`. The caller must not pass NaN to a format without one.
@@ -85,14 +85,14 @@ PARETOSERVE_DEVICE u32 encode(const Format& format, float value, Rounding roundi
     const bool negative = float_bits(value) >> 31 != 0;
     const u32 sign = negative ? format.sign_bit() : 0u;
     if (is_nan(value) || (negative && !format.is_signed && value != 0.0f)) return format.nan() | sign;
-    const u32 magnitude = encode_rounded(format, absolute(value), rounding, random);
+    const u32 magnitude = encode_rounded(format, float_bits(value) & 0x7FFFFFFFu, rounding, random);
     if (magnitude > format.largest()) return (saturate ? format.largest() : format.beyond()) | sign;
     return format.special == NAN_AT_NEGATIVE_ZERO && magnitude == 0 ? 0u : (magnitude | sign);
 }
 
 // The code of a number, saturating, of a format with sign and negative zero: what block formats need.
 PARETOSERVE_DEVICE u32 encode_saturating(const Format& format, float value, Rounding rounding, u32 random) {
-    const u32 magnitude = encode_rounded(format, absolute(value), rounding, random);
+    const u32 magnitude = encode_rounded(format, float_bits(value) & 0x7FFFFFFFu, rounding, random);
     return least(magnitude, format.largest()) | (float_bits(value) >> 31 != 0 ? format.sign_bit() : 0u);
 }
 
@@ -100,16 +100,28 @@ PARETOSERVE_DEVICE u32 encode_saturating(const Format& format, float value, Roun
 PARETOSERVE_DEVICE float decode(const Format& format, u32 code) {
     const u32 magnitude = code & format.ones();
     const u32 sign = (code & format.sign_bit()) != 0 ? 0x80000000u : 0u;
-    // As a float32 the field is too small by the difference of the biases; multiplying makes subnormal values normal.
-    const float scaled = multiply(bits_float(magnitude << (23u - format.mantissa_bits)),
-                                  bits_float(static_cast<u32>(254 - format.bias) << 23));
-    u32 bits = float_bits(scaled);
+    // A subnormal code takes the way of a normal one with the hidden bit set, whose value is subtracted again.
+    const u32 normal = (magnitude << (23u - format.mantissa_bits)) + (static_cast<u32>(127 - format.bias) << 23);
+    const float hidden = bits_float(format.normal_from());
+    u32 bits = magnitude >> format.mantissa_bits != 0 ? normal
+                                                      : float_bits(subtract(bits_float(normal + (1u << 23)), hidden));
     if (format.special == IEEE && magnitude > format.largest()) {
         bits = magnitude == format.largest() + 1u ? INFINITY_BITS : NAN_BITS;
     }
     if (format.special == NAN_ONLY && magnitude > format.largest()) bits = NAN_BITS;
     if (format.special == NAN_AT_NEGATIVE_ZERO && sign != 0 && magnitude == 0) bits = NAN_BITS;
     return bits_float(bits | sign);
+}
+
+// The code of a magnitude to the nearest, saturating, for the narrow formats of blocks: fewer steps than the general way.
+PARETOSERVE_DEVICE u32 encode_narrow(const Format& format, float magnitude) {
+    const float value = smaller(magnitude, decode(format, format.largest()));
+    const u32 shift = 23u - format.mantissa_bits;
+    const u32 exponent = greatest(float_bits(value) & INFINITY_BITS, format.normal_from());
+    // One step at this exponent is the last bit of this power of two.
+    const u32 magic = exponent + (shift << 23);
+    const u32 steps = float_bits(add(value, bits_float(magic))) - magic;
+    return steps + ((exponent - format.normal_from()) >> shift);
 }
 
 // E2M1 and E2M3 have three straight pieces: the code is the least of three rounded lines, and the fused multiply-add

@@ -9,7 +9,10 @@
 namespace paretoserve {
 
 PARETOSERVE_DEVICE u32 pair_by_rule(const Format& format, float low, float high) {
-    return encode_saturating(format, low, NEAREST_EVEN, 0) | encode_saturating(format, high, NEAREST_EVEN, 0) << 8;
+    const u32 sign = 31u - (format.bits() - 1u);
+    const u32 first = encode_narrow(format, absolute(low)) | (float_bits(low) >> sign & format.sign_bit());
+    const u32 second = encode_narrow(format, absolute(high)) | (float_bits(high) >> sign & format.sign_bit());
+    return first | second << 8;
 }
 
 PARETOSERVE_DEVICE u32 pair_e4m3fn(float low, float high) {
@@ -32,13 +35,22 @@ PARETOSERVE_DEVICE u32 pair_e5m2(float low, float high) {
 #endif
 }
 
+// FP6 formats are FP8 formats with the upper part of their exponents cut off: the instruction for FP8 rounds them, once
+// the value is moved to the same distance from the subnormal numbers. The sign moves from bit 7 to bit 5.
+PARETOSERVE_DEVICE u32 sign_to_six(u32 codes) { return (codes & 0x1F1Fu) | (codes & 0x8080u) >> 2; }
+
+PARETOSERVE_DEVICE float moved(float value, float largest, float power) {
+    return multiply(larger(smaller(value, largest), -largest), power);
+}
+
 PARETOSERVE_DEVICE u32 pair_e3m2(float low, float high) {
 #if PARETOSERVE_NATIVE_FP4
     u16 codes;
     asm("cvt.rn.satfinite.e3m2x2.f32 %0, %1, %2;" : "=h"(codes) : "f"(high), "f"(low));
     return codes;
 #else
-    return pair_by_rule(E3M2, low, high);
+    constexpr float power = 0x1p-12f;
+    return sign_to_six(pair_e5m2(moved(low, 28.0f, power), moved(high, 28.0f, power)));
 #endif
 }
 
@@ -48,9 +60,8 @@ PARETOSERVE_DEVICE u32 pair_e2m3(float low, float high) {
     asm("cvt.rn.satfinite.e2m3x2.f32 %0, %1, %2;" : "=h"(codes) : "f"(high), "f"(low));
     return codes;
 #else
-    const u32 first = encode_e2_nearest<3>(absolute(low)) | (float_bits(low) >> 26 & 0x20u);
-    const u32 second = encode_e2_nearest<3>(absolute(high)) | (float_bits(high) >> 26 & 0x20u);
-    return first | second << 8;
+    constexpr float power = 0x1p-6f;
+    return sign_to_six(pair_e4m3fn(moved(low, 7.5f, power), moved(high, 7.5f, power)));
 #endif
 }
 
