@@ -21,6 +21,7 @@ PARETOSERVE_DEVICE u64 join_pairs(const float* values, u32 bits, Pair pair) {
 
 struct E4m3fn {
     static constexpr u32 BITS = 8;
+    static constexpr bool HAS_NAN = true;
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{8, 0x600000, 3};
     PARETOSERVE_DEVICE static u64 encode_eight(const float* values) {
@@ -36,6 +37,7 @@ struct E4m3fn {
 
 struct E5m2 {
     static constexpr u32 BITS = 8;
+    static constexpr bool HAS_NAN = true;
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{15, 0x600000, 2};
     PARETOSERVE_DEVICE static u64 encode_eight(const float* values) {
@@ -54,6 +56,7 @@ PARETOSERVE_DEVICE u32 close_six(u32 codes) { return (codes & 0x3Fu) | (codes >>
 
 struct E2m3 {
     static constexpr u32 BITS = 6;
+    static constexpr bool HAS_NAN = false;
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{2, 0x700000, 3};
     PARETOSERVE_DEVICE static u64 encode_eight(const float* values) {
@@ -64,13 +67,14 @@ struct E2m3 {
         return encode_saturating(E2M3, value, rounding, random);
     }
     PARETOSERVE_DEVICE static void decode_pair(u32 codes, float& low, float& high) {
-        low = decode(E2M3, codes & 0x3Fu);
-        high = decode(E2M3, codes >> 6 & 0x3Fu);
+        low = decode_narrow(E2M3, codes);
+        high = decode_narrow(E2M3, codes >> 6);
     }
 };
 
 struct E3m2 {
     static constexpr u32 BITS = 6;
+    static constexpr bool HAS_NAN = false;
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{4, 0x600000, 2};
     PARETOSERVE_DEVICE static u64 encode_eight(const float* values) {
@@ -81,13 +85,14 @@ struct E3m2 {
         return encode_saturating(E3M2, value, rounding, random);
     }
     PARETOSERVE_DEVICE static void decode_pair(u32 codes, float& low, float& high) {
-        low = decode(E3M2, codes & 0x3Fu);
-        high = decode(E3M2, codes >> 6 & 0x3Fu);
+        low = decode_narrow(E3M2, codes);
+        high = decode_narrow(E3M2, codes >> 6);
     }
 };
 
 struct E2m1 {
     static constexpr u32 BITS = 4;
+    static constexpr bool HAS_NAN = false;
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{2, 0x400000, 1};
     static constexpr float LARGEST = 6.0f;
@@ -98,14 +103,15 @@ struct E2m1 {
         return encode_saturating(E2M1, value, rounding, random);
     }
     PARETOSERVE_DEVICE static void decode_pair(u32 codes, float& low, float& high) {
-        low = decode(E2M1, codes & 0xFu);
-        high = decode(E2M1, codes >> 4 & 0xFu);
+        low = decode_narrow(E2M1, codes);
+        high = decode_narrow(E2M1, codes >> 4);
     }
 };
 
 template <u32 WIDTH>
 struct Int {
     static constexpr u32 BITS = WIDTH;
+    static constexpr bool HAS_NAN = false;
     static constexpr u32 MASK = (1u << WIDTH) - 1u;
     static constexpr i32 LIMIT = (1 << (WIDTH - 1)) - 1;
     static constexpr float LARGEST = static_cast<float>(LIMIT);

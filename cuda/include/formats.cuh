@@ -113,6 +113,14 @@ PARETOSERVE_DEVICE float decode(const Format& format, u32 code) {
     return bits_float(bits | sign);
 }
 
+// The value of a code of a narrow format without special codes: as the bits of a float32 its field is too small by the
+// difference of the biases, and the product with that power of two makes subnormal values normal.
+PARETOSERVE_DEVICE float decode_narrow(const Format& format, u32 code) {
+    const u32 sign = (code & format.sign_bit()) << (32u - format.bits());
+    const u32 magnitude = (code & format.ones()) << (23u - format.mantissa_bits);
+    return multiply(bits_float(sign | magnitude), bits_float(static_cast<u32>(254 - format.bias) << 23));
+}
+
 // The code of a magnitude to the nearest, saturating, for the narrow formats of blocks: fewer steps than the general way.
 PARETOSERVE_DEVICE u32 encode_narrow(const Format& format, float magnitude) {
     const float value = smaller(magnitude, decode(format, format.largest()));

@@ -136,6 +136,20 @@ struct EightCodes {
     }
 };
 
+// Eight codes of `BITS` bits from an address that is a multiple of 8, 2 or 4 for 8, 6 or 4 bits.
+template <u32 BITS>
+PARETOSERVE_DEVICE EightCodes<BITS> load_codes(const u8* from) {
+    u32 words[2] = {0, 0};
+    if constexpr (BITS == 8) load_words<2>(words, from);
+    if constexpr (BITS == 4) load_words<1>(words, from);
+    if constexpr (BITS == 6) {
+        const u16* halves = reinterpret_cast<const u16*>(from);
+        words[0] = halves[0] | static_cast<u32>(halves[1]) << 16;
+        words[1] = halves[2];
+    }
+    return EightCodes<BITS>{words[0] | static_cast<u64>(words[1]) << 32};
+}
+
 // Whether `pointer` may be read by 16 bytes at once.
 PARETOSERVE_DEVICE bool is_aligned(const void* pointer) { return (reinterpret_cast<u64>(pointer) & 15u) == 0; }
 

@@ -3,30 +3,9 @@
 
 #include "elements.cuh"
 #include "lanes.cuh"
-#include "random.cuh"
+#include "stochastic.cuh"
 
 namespace paretoserve {
-
-// Eight values to codes by a rounding other than to the nearest; `first` is the index of the first one.
-template <class Element, class Number>
-PARETOSERVE_DEVICE u64 encode_eight_slowly(Number next, Rounding rounding, u64 seed, u64 first) {
-    EightCodes<Element::BITS> codes{0};
-    PARETOSERVE_LOOP
-    for (u64 four = first; four < first + 8; four += 4) {
-        RandomBlock words{{0, 0, 0, 0}};
-        if (rounding == STOCHASTIC) {
-            if ((first & 3u) == 0) {
-                words = philox(seed, four / 4);
-            } else {
-                PARETOSERVE_UNROLL
-                for (u32 i = 0; i < 4; ++i) words.word[i] = random_word(seed, four + i);
-            }
-        }
-        PARETOSERVE_UNROLL
-        for (u32 i = 0; i < 4; ++i) codes.push(Element::encode_one(next(), rounding, words.word[i]));
-    }
-    return codes.bits;
-}
 
 template <class E>
 struct MxQuantizer {
