@@ -8,6 +8,7 @@ pub mod arch;
 pub mod cache;
 pub mod catalog;
 pub mod compile;
+mod context;
 mod digest;
 pub mod driver;
 pub mod error;
