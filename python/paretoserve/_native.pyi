@@ -16,7 +16,9 @@ __all__ = [
     "cuda_compile",
     "cuda_devices",
     "cuda_is_available",
-    "cuda_kernel_files",
+    "cuda_kernels",
+    "cuda_quant_decode",
+    "cuda_quant_encode",
     "fit_grid",
     "operator_features",
     "pareto_mask",
@@ -169,10 +171,27 @@ class StepTime:
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
 def cuda_clear_cache() -> int: ...
-def cuda_compile(file: str, arch: str) -> tuple[Path | None, bool, int, str]: ...
+def cuda_compile(file: str, arch: str) -> tuple[str | None, bool, int, str]: ...
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
-def cuda_kernel_files() -> list[str]: ...
+def cuda_kernels() -> list[tuple[str, str, str]]: ...
+def cuda_quant_decode(
+    at: tuple[int, int],
+    addresses: tuple[int, int],
+    dtype: str,
+    count: int,
+    format: tuple[str, int, int, int, int, bool, str],
+) -> None: ...
+def cuda_quant_encode(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    count: int,
+    format: tuple[str, int, int, int, int, bool, str],
+    saturate: bool,
+    rule: str,
+    random: tuple[str, int],
+) -> None: ...
 def fit_grid(
     values: NDArray[np.float32],
     supported: NDArray[np.uint8],

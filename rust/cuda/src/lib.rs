@@ -14,6 +14,7 @@ pub mod driver;
 pub mod error;
 pub mod launch;
 mod nvrtc;
+pub mod quant;
 
 pub use arch::Arch;
 pub use driver::{Device, devices, is_available};
