@@ -17,8 +17,12 @@ __all__ = [
     "cuda_devices",
     "cuda_is_available",
     "cuda_kernels",
+    "cuda_quant_amax",
     "cuda_quant_decode",
+    "cuda_quant_dequantize",
     "cuda_quant_encode",
+    "cuda_quant_mx",
+    "cuda_quant_nv",
     "fit_grid",
     "operator_features",
     "pareto_mask",
@@ -175,12 +179,23 @@ def cuda_compile(file: str, arch: str) -> tuple[str | None, bool, int, str]: ...
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
 def cuda_kernels() -> list[tuple[str, str, str]]: ...
+def cuda_quant_amax(
+    at: tuple[int, int], addresses: tuple[int, int], dtype: str, count: int, nan_is_zero: bool
+) -> None: ...
 def cuda_quant_decode(
     at: tuple[int, int],
     addresses: tuple[int, int],
     dtype: str,
     count: int,
     format: tuple[str, int, int, int, int, bool, str],
+) -> None: ...
+def cuda_quant_dequantize(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    global_scale: int | None,
+    dtype: str,
+    format: str,
+    shape: tuple[int, int],
 ) -> None: ...
 def cuda_quant_encode(
     at: tuple[int, int],
@@ -191,6 +206,26 @@ def cuda_quant_encode(
     saturate: bool,
     rule: str,
     random: tuple[str, int],
+) -> None: ...
+def cuda_quant_mx(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    format: str,
+    shape: tuple[int, int, bool],
+    rule: str,
+    random: tuple[str, int],
+    nan_is_zero: bool,
+) -> None: ...
+def cuda_quant_nv(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int],
+    dtype: str,
+    format: str,
+    shape: tuple[int, int, bool],
+    given: tuple[bool, int],
+    random: tuple[str, int],
+    nan_is_zero: bool,
 ) -> None: ...
 def fit_grid(
     values: NDArray[np.float32],

@@ -29,7 +29,9 @@ mod _native {
     #[pymodule_export]
     use super::quant::cast::{quant_convert, quant_decode, quant_encode};
     #[pymodule_export]
-    use super::quant::cuda::{cuda_quant_decode, cuda_quant_encode};
+    use super::quant::cuda::{
+        cuda_quant_amax, cuda_quant_decode, cuda_quant_dequantize, cuda_quant_encode, cuda_quant_mx, cuda_quant_nv,
+    };
     #[pymodule_export]
     use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]

@@ -3,6 +3,7 @@
 //! Addresses come first, outputs before inputs; 0 stands for an array that is left out. Options that the kernels know by
 //! number have types here whose numbers are those of the headers.
 
+pub mod block;
 pub mod cast;
 
 pub use cast::Scalar;
@@ -26,6 +27,11 @@ impl Wide {
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
         }
+    }
+
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> u64 {
+        if self == Self::F32 { 4 } else { 2 }
     }
 }
 
