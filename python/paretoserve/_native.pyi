@@ -41,8 +41,14 @@ __all__ = [
     "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
+    "quant_nv_dequantize",
+    "quant_nv_quantize",
     "quant_pack_bits",
+    "quant_scaled_dequantize",
+    "quant_scaled_quantize",
     "quant_swap_nibbles",
+    "quant_tiles_dequantize",
+    "quant_tiles_quantize",
     "quant_unpack_bits",
     "sched_replay",
     "sim_jobs",
@@ -363,6 +369,29 @@ def quant_mx_quantize(
     rounding: tuple[str, int, str],
     threads: int | None,
 ) -> None: ...
+def quant_nv_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    global_scale: float,
+    format: str,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_nv_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    format: str,
+    amax: float | None,
+    global_scale: float | None,
+    four_over_six: str | None,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> float: ...
 def quant_pack_bits(
     out: NDArray[np.uint8],
     x: NDArray[np.uint8],
@@ -373,7 +402,50 @@ def quant_pack_bits(
     coding: str,
     threads: int | None,
 ) -> None: ...
+def quant_scaled_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    powers: bool | None,
+    run: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_scaled_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    x: NDArray[Any],
+    dtype: str,
+    powers: bool | None,
+    run: int,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
 def quant_swap_nibbles(out: NDArray[np.uint8], codes: NDArray[np.uint8], threads: int | None) -> None: ...
+def quant_tiles_dequantize(
+    out: NDArray[Any],
+    dtype: str,
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    block: tuple[int, int],
+    rows: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_tiles_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+    x: NDArray[Any],
+    dtype: str,
+    powers: bool,
+    block: tuple[int, int],
+    rows: int,
+    columns: int,
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
 def quant_unpack_bits(
     out: NDArray[np.uint8],
     packed: NDArray[np.uint8],

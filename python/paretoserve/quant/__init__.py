@@ -6,11 +6,15 @@ from paretoserve.quant.allocate import Allocation, allocate_bits
 from paretoserve.quant.analysis import CrestFactor, crest_factor, qsnr
 from paretoserve.quant.cast import cast, format_info, formats
 from paretoserve.quant.convert import ConvertReport, convert, layouts
+from paretoserve.quant.hadamard import TRANSFORMER_ENGINE_SIGNS, hadamard
+from paretoserve.quant.kv import calibrate_kv_scales
 from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.quantize import dequantize, quantize
+from paretoserve.quant.quest import quest_scale
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 
 __all__ = [
+    "TRANSFORMER_ENGINE_SIGNS",
     "Allocation",
     "BlockFormat",
     "ConvertReport",
@@ -20,6 +24,7 @@ __all__ = [
     "QTensor",
     "ScalarFormat",
     "allocate_bits",
+    "calibrate_kv_scales",
     "cast",
     "convert",
     "crest_factor",
@@ -27,10 +32,12 @@ __all__ = [
     "dequantize",
     "format_info",
     "formats",
+    "hadamard",
     "layouts",
     "pack_bits",
     "qsnr",
     "quantize",
+    "quest_scale",
     "theory_qsnr",
     "unpack_bits",
 ]

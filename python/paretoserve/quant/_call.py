@@ -132,7 +132,7 @@ def call_of(fmt: str, shape: tuple[int, ...], pad: str | None, options: dict[str
         "signs": _signs(options["signs"], options["hadamard"]),
         "threads": thread_count(options["threads"]),
     }
-    block = _block(known, options["group"], shape[-1])
+    block = _block(known, options["group"], shape[-1], options["hadamard"])
     call = Call(known, block, shape[-1], shape[-1], **(options | checked))
     columns = padded(call)
     if columns != shape[-1] and pad is None:
@@ -178,8 +178,11 @@ def meta_of(call: Call, shape: tuple[int, ...], axis: int) -> QMeta:
     )
 
 
-def _block(fmt: BlockFormat, group: int | None, columns: int) -> tuple[int, int]:
+def _block(fmt: BlockFormat, group: int | None, columns: int, rotation: int) -> tuple[int, int]:
     rows, width = fmt.block
+    if rotation:
+        # A whole row is one that is padded to whole rotations.
+        columns = -(-columns // rotation) * rotation
     if group is not None:
         width = -1 if group == -1 else check_integer("group", group, 1, BITS_64)
     return rows, max(columns, 1) if width == -1 else width

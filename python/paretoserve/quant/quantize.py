@@ -70,9 +70,11 @@ def quantize(
         Name of a block format, see `formats`.
     axis : int, default -1
         Axis along which blocks lie. Codes and scales hold it last.
-    scale : {"rceil", "floor", "ceil", "even"}, optional
-        How the largest magnitude of a block becomes a power of two; default ``rceil`` for MX formats: the least under
-        which nothing saturates. FP8 blocks take ``rceil``, else their scale is a float.
+    scale : str, optional
+        How the largest magnitude of a block becomes its scale. MX formats: ``rceil``, ``floor``, ``ceil`` or ``even``;
+        default ``rceil``, the least power of two under which nothing saturates. FP8 blocks take ``rceil``, else their
+        scale is a float. Integer groups: ``amax`` over 2^(bits-1) - 1, the default; without zero points also ``full``,
+        twice that over 2^bits - 1 with the lowest code in use, as GPTQ; and ``quest``, from the root mean square.
     rounding : {"rne", "half_away", "stochastic"}, default "rne"
         To the nearest with ties to the even code or away from zero, or up with the probability of the distance.
     seed : int, default 0
@@ -263,7 +265,7 @@ def _inputs(parts: Parts, q: QTensor) -> dict[str, Array]:
         found = dtype_name(array)
         if found != dtype and not (dtype == "uint8" and array.itemsize == 1 and found.startswith("float")):
             raise DtypeError(f"`q.{name}` must be {dtype}, got {found}")
-        arrays[name] = array.contiguous() if is_torch(array) else np.ascontiguousarray(array)
+        arrays[name] = array.contiguous() if is_torch(array) else np.asarray(array, order="C")
     return arrays
 
 

@@ -169,6 +169,73 @@ plain!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
 /// Outputs from this size on are written around the cache: they would only push out what is needed.
 pub const STREAM_FROM_BYTES: usize = 4 << 20;
 
+/// Bytes that are stored around the cache together.
+const LINE: usize = 64;
+
+/// A loop that can fill any part of its output; `fill` is marked `#[inline(always)]`.
+pub trait Fill<T> {
+    /// Fill `piece`, the part of the output that starts at element `offset`.
+    fn fill(&self, piece: &mut [T], offset: usize);
+}
+
+/// Fill `out` inside a [`Kernel`]; a large one in pieces of `N` elements that go around the cache.
+///
+/// A piece of a few lines is best: while it is stored, the loads of the next ones are already under way. Pieces of whole
+/// pages would have reading and writing take turns, at half the speed.
+#[inline(always)]
+pub fn fill_streamed<T: Plain, const N: usize>(out: &mut [T], loops: &impl Fill<T>) {
+    #[repr(align(64))]
+    struct Lines<T, const N: usize>([T; N]);
+    const { assert!((N * size_of::<T>()).is_multiple_of(LINE)) };
+    let large = size_of_val(out) >= STREAM_FROM_BYTES;
+    let mut lines = Lines([T::default(); N]);
+    let mut next = if large { out.as_ptr().align_offset(LINE) } else { out.len() }.min(out.len());
+    let mut start = 0;
+    while start < out.len() {
+        let piece = &mut out[start..next];
+        match <&mut [T; N]>::try_from(&mut *piece) {
+            Ok(piece) if large => {
+                loops.fill(&mut lines.0, start);
+                store_around(piece, &lines.0);
+            }
+            _ => loops.fill(piece, start),
+        }
+        start = next;
+        next = (start + N).min(out.len());
+    }
+    fence();
+}
+
+/// Store lines around the cache; plainly where they do not start at one. A [`fence`] must follow before they are shared.
+#[inline(always)]
+fn store_around<T: Plain, const N: usize>(out: &mut [T; N], source: &[T; N]) {
+    #[cfg(target_arch = "x86_64")]
+    if out.as_ptr().align_offset(LINE) == 0 && (N * size_of::<T>()).is_multiple_of(LINE) {
+        use std::arch::x86_64::{__m128i, _mm_stream_si128};
+        for at in (0..N * size_of::<T>()).step_by(16) {
+            // SAFETY: both arrays have that many bytes of plain numbers, `out` starts at a multiple of 16, and SSE2 is
+            // part of x86-64.
+            unsafe {
+                let piece = source.as_ptr().cast::<u8>().add(at).cast::<__m128i>().read_unaligned();
+                #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
+                _mm_stream_si128(out.as_mut_ptr().cast::<u8>().add(at).cast::<__m128i>(), piece);
+            }
+        }
+        return;
+    }
+    *out = *source;
+}
+
+/// Make stores around the cache visible to other threads before what follows.
+#[inline(always)]
+fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// Copy `source` to `out` with stores that go around the cache, where the CPU has such.
 ///
 /// Worth it for results larger than the last-level cache. Ends with a fence, so that other threads see the stores.
@@ -176,33 +243,55 @@ pub const STREAM_FROM_BYTES: usize = 4 << 20;
 /// # Panics
 /// If the lengths differ.
 pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
+    const LINES: usize = 4 * LINE;
+    assert_eq!(out.len(), source.len());
+    let head = out.as_ptr().align_offset(LINE).min(out.len());
+    let (first, out) = out.split_at_mut(head);
+    let (from, source) = source.split_at(head);
+    first.copy_from_slice(from);
+    let (pieces, rest) = out.as_chunks_mut::<LINES>();
+    let (origins, from) = source.as_chunks::<LINES>();
+    for (piece, origin) in pieces.iter_mut().zip(origins) {
+        store_around(piece, origin);
+    }
+    rest.copy_from_slice(from);
+    fence();
+}
+
+/// Copy `source`, whole lines, to `out`, the start of one, around the cache. A [`fence`] must follow.
+#[inline(always)]
+pub(crate) fn store_around<T: Plain>(out: &mut [T], source: &[T]) {
     assert_eq!(out.len(), source.len());
     #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{__m128i, _mm_sfence, _mm_stream_si128};
-        let bytes = size_of_val(out);
-        let head = out.as_ptr().cast::<u8>().align_offset(64).min(bytes);
-        let middle = (bytes - head) / 16;
-        let (target, origin) = (out.as_mut_ptr().cast::<u8>(), source.as_ptr().cast::<u8>());
-        // SAFETY: both slices have `bytes` bytes of plain numbers and do not overlap (one is `&mut`); head, pieces of
-        // 16 bytes and tail partition them; the pieces of `out` start at a multiple of 64. SSE2 is part of x86-64.
-        unsafe {
-            std::ptr::copy_nonoverlapping(origin, target, head);
-            for at in (head..head + middle * 16).step_by(16) {
-                let piece = origin.add(at).cast::<__m128i>().read_unaligned();
-                #[expect(clippy::cast_ptr_alignment, reason = "`head` aligned it")]
-                _mm_stream_si128(target.add(at).cast::<__m128i>(), piece);
+    if out.as_ptr().addr().is_multiple_of(16) && size_of_val(out).is_multiple_of(16) {
+        use std::arch::x86_64::{__m128i, _mm_stream_si128};
+        for at in (0..size_of_val(out)).step_by(16) {
+            // SAFETY: both slices have that many bytes of plain numbers, `out` starts at a multiple of 16, and SSE2 is
+            // part of x86-64.
+            unsafe {
+                let piece = source.as_ptr().cast::<u8>().add(at).cast::<__m128i>().read_unaligned();
+                #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
+                _mm_stream_si128(out.as_mut_ptr().cast::<u8>().add(at).cast::<__m128i>(), piece);
             }
-            let done = head + middle * 16;
-            std::ptr::copy_nonoverlapping(origin.add(done), target.add(done), bytes - done);
-            _mm_sfence();
         }
+        return;
     }
-    #[cfg(not(target_arch = "x86_64"))]
     out.copy_from_slice(source);
 }
 
+/// Make stores around the cache visible to other threads before what follows.
+#[inline(always)]
+pub(crate) fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// Fill `out` piece by piece: `fill(piece, offset)`. Large outputs are filled in the first-level cache and streamed.
+///
+/// For loops that are no single [`Kernel`]; [`fill_streamed`] is faster.
 pub fn streamed<T: Plain, const N: usize>(out: &mut [T], mut fill: impl FnMut(&mut [T], usize)) {
     if size_of_val(out) < STREAM_FROM_BYTES {
         for (index, piece) in out.chunks_mut(N).enumerate() {

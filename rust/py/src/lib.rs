@@ -45,7 +45,13 @@ mod _native {
     #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]
+    use super::quant::nv::{quant_nv_dequantize, quant_nv_quantize};
+    #[pymodule_export]
     use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
+    #[pymodule_export]
+    use super::quant::scaled::{
+        quant_scaled_dequantize, quant_scaled_quantize, quant_tiles_dequantize, quant_tiles_quantize,
+    };
     #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};
     #[pymodule_export]

@@ -16,6 +16,11 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn to_f32(bits: Self::Bits) -> f32;
     /// The nearest value, ties to even; NaN stays NaN and keeps its sign, overflow becomes infinite.
     fn from_f32(value: f32) -> Self::Bits;
+    /// The values themselves, where the bits are float32.
+    #[inline(always)]
+    fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
+        None
+    }
 }
 
 /// IEEE binary32.
@@ -39,6 +44,10 @@ impl Float for F32 {
     #[inline(always)]
     fn from_f32(value: f32) -> f32 {
         value
+    }
+    #[inline(always)]
+    fn floats(bits: &[f32]) -> Option<&[f32]> {
+        Some(bits)
     }
 }
 

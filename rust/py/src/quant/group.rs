@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use paretoserve_core::quant::Float;
 use paretoserve_core::quant::block::group::{Integers, ScaleRule};
-use paretoserve_core::quant::block::scaled;
+use paretoserve_core::quant::block::{descale, scaled};
 use paretoserve_core::simd;
 use pyo3::buffer::Element;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use super::{by_float, options};
 use crate::arrays::{Input, Output};
 use crate::errors::{detached, to_python};
 
-/// How integers are read: width, zero points, and the rule of their scale with QuEST's clip.
+/// How integers are read: width, zero points, and the rule of their scale with `QuEST`'s clip.
 type Kind = (u32, bool, String, f32);
 
 fn integers(py: Python<'_>, (bits, asymmetric, rule, clip): Kind) -> PyResult<Integers> {
@@ -27,7 +27,7 @@ fn integers(py: Python<'_>, (bits, asymmetric, rule, clip): Kind) -> PyResult<In
 
 /// Quantize `x` (rows of `columns`) in groups of `group` elements.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "one per argument, owned as extracted")]
+#[expect(clippy::too_many_arguments, reason = "one per argument of the Python function")]
 pub(crate) fn quant_group_quantize(
     py: Python<'_>,
     codes: Output<u8>,
@@ -112,6 +112,6 @@ fn dequantize<S: Float<Bits: Element>, F: Float<Bits: Element>>(
     let zeros = zeros.map(Input::as_slice);
     detached(py, || {
         let level = simd::level();
-        scaled::dequantize::<S, F, Integers>(out, codes, scales, zeros, integers, group, columns, threads, level)
+        descale::dequantize::<S, F, Integers>(out, codes, scales, zeros, integers, group, columns, threads, level)
     })
 }

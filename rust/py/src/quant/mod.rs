@@ -7,6 +7,8 @@ pub(crate) mod error;
 pub(crate) mod group;
 pub(crate) mod hadamard;
 pub(crate) mod mx;
+pub(crate) mod nv;
+pub(crate) mod scaled;
 
 use std::num::NonZeroUsize;
 

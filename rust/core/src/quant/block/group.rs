@@ -1,14 +1,14 @@
-//! Integers in groups with a float scale: INT8 per row or group, INT4 and INT6 groups as GPTQ, AWQ and `FlexQ` use them.
+//! Integers in groups with a float scale: INT8 per row or group, INT4 and INT6 groups as GPTQ, AWQ and `FlexQ` do.
 //!
 //! Symmetric: scale = amax / (2^(b-1) - 1), code = round(x / scale) clipped to plus and minus 2^(b-1) - 1, stored as two's
 //! complement for 8 bits and with 2^(b-1) added below. Asymmetric: scale = (max - min) / (2^b - 1) with 0 between min and
 //! max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with a
 //! reciprocal, so that codes equal those of a reference.
 
-use super::scaled::{INFINITY_BITS, Scaled, largest_bits};
+use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
 use crate::quant::random;
-use crate::quant::source::Float;
+use crate::quant::source::{F32, Float};
 use crate::{Error, Result};
 
 /// How a group's scale follows from its elements.
@@ -64,6 +64,27 @@ impl Integers {
 /// Added to a small number, leaves its nearest integer (ties to even) in the low bits.
 const TO_INTEGER: f32 = 12_582_912.0;
 
+/// How quotients become codes: clipped, rounded to nearest, plus an offset.
+#[derive(Debug, Clone, Copy)]
+struct Codes {
+    scale: f32,
+    least: f32,
+    most: f32,
+    offset: u8,
+}
+
+impl Codes {
+    #[inline(always)]
+    fn encode(self, codes: &mut [u8], x: &[f32]) {
+        for (code, &value) in codes.iter_mut().zip(x) {
+            let quotient = value / self.scale;
+            let low = if quotient > self.least { quotient } else { self.least };
+            let clipped = if low < self.most { low } else { self.most };
+            *code = ((clipped + TO_INTEGER).to_bits() as u8).wrapping_add(self.offset);
+        }
+    }
+}
+
 impl Scaled for Integers {
     #[inline(always)]
     fn bits(&self) -> u32 {
@@ -71,11 +92,11 @@ impl Scaled for Integers {
     }
 
     #[inline(always)]
-    fn fit<S: Float>(&self, x: &[S::Bits]) -> Option<(f32, f32)> {
+    fn fit(&self, x: &[f32]) -> Option<Fit> {
         if self.asymmetric {
-            return fit_range::<S>(x, self.largest() as f32);
+            return fit_range(x, self.largest() as f32);
         }
-        let largest = largest_bits::<S>(x);
+        let largest = largest_bits::<F32>(x);
         if largest >= INFINITY_BITS {
             return None;
         }
@@ -85,13 +106,13 @@ impl Scaled for Integers {
         let scale = match self.rule {
             ScaleRule::Amax => amax / self.largest() as f32,
             ScaleRule::Full => amax / half,
-            ScaleRule::Rms(multiple) => multiple * super::quest::rms::<S>(x, amax) / half,
+            ScaleRule::Rms(multiple) => multiple * super::quest::rms(x, amax) / half,
         };
-        Some((scale, 0.0))
+        Some(Fit { scale, least: 0.0 })
     }
 
     #[inline(always)]
-    fn zero(&self, scale: f32, least: f32) -> u8 {
+    fn zero(&self, Fit { scale, least }: Fit) -> u8 {
         if !self.asymmetric {
             return 0;
         }
@@ -99,29 +120,23 @@ impl Scaled for Integers {
     }
 
     #[inline(always)]
-    fn encode<S: Float>(&self, codes: &mut [u8], x: &[S::Bits], scale: f32, zero: u8, options: &Options, key: u64) {
-        let both = codes.iter_mut().zip(x);
-        if options.rounding != Rounding::NearestEven {
-            for (index, (code, &bits)) in both.enumerate() {
-                let word = match options.rounding {
-                    Rounding::Stochastic => random::word(options.seed, key + index as u64),
-                    _ => 0,
-                };
-                *code = self.stored(round(S::to_f32(bits) / scale, options.rounding, word), zero);
-            }
-        } else if self.asymmetric {
-            let (most, zero) = (self.largest() as f32, i32::from(zero) - TO_INTEGER.to_bits() as i32);
-            for (code, &bits) in both {
-                let wide = (S::to_f32(bits) / scale).max(-most).min(most) + TO_INTEGER;
-                *code = (wide.to_bits() as i32 + zero).clamp(0, self.largest()) as u8;
-            }
-        } else {
-            // The offset is even, so that adding it before rounding moves no tie.
-            let (least, most) = (self.least() as f32, self.largest() as f32);
-            let shift = TO_INTEGER + self.offset() as f32;
-            for (code, &bits) in both {
-                *code = ((S::to_f32(bits) / scale).max(least).min(most) + shift).to_bits() as u8;
-            }
+    fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64) {
+        if options.rounding == Rounding::NearestEven {
+            // Clipping before rounding is clipping after it: the ends are integers.
+            let codes_of = if self.asymmetric {
+                let least = -f32::from(zero);
+                Codes { scale, least, most: self.largest() as f32 + least, offset: zero }
+            } else {
+                Codes { scale, least: self.least() as f32, most: self.largest() as f32, offset: self.offset() as u8 }
+            };
+            return codes_of.encode(codes, x);
+        }
+        for (index, (code, &value)) in codes.iter_mut().zip(x).enumerate() {
+            let word = match options.rounding {
+                Rounding::Stochastic => random::word(options.seed, key + index as u64),
+                _ => 0,
+            };
+            *code = self.stored(round(value / scale, options.rounding, word), zero);
         }
     }
 
@@ -131,15 +146,19 @@ impl Scaled for Integers {
     }
 
     #[inline(always)]
-    fn value(&self, code: u8, zero: u8) -> f32 {
-        let signed = if self.asymmetric {
-            i32::from(code) - i32::from(zero)
-        } else if self.bits == 8 {
-            i32::from(code as i8)
-        } else {
-            i32::from(code) - self.offset()
-        };
-        signed as f32
+    fn decode<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scale: f32, zero: u8) {
+        if !self.asymmetric && self.bits == 8 {
+            return decode::<S>(out, codes, scale, |code| f32::from(code as i8));
+        }
+        let zero = if self.asymmetric { i32::from(zero) } else { self.offset() };
+        decode::<S>(out, codes, scale, |code| (i32::from(code) - zero) as f32);
+    }
+}
+
+#[inline(always)]
+fn decode<S: Float>(out: &mut [S::Bits], codes: &[u8], scale: f32, number: impl Fn(u8) -> f32) {
+    for (out, &code) in out.iter_mut().zip(codes) {
+        *out = S::from_f32(number(code) * scale);
     }
 }
 
@@ -178,12 +197,12 @@ fn ordered(bits: i32) -> i32 {
 
 /// (max - min) / `most` and min, where 0 counts as an element.
 #[inline(always)]
-fn fit_range<S: Float>(x: &[S::Bits], most: f32) -> Option<(f32, f32)> {
+fn fit_range(x: &[f32], most: f32) -> Option<Fit> {
     let (mut low, mut high) = (0, 0);
-    for &bits in x {
-        let key = ordered(S::to_f32(bits).to_bits() as i32);
-        low = low.min(key);
-        high = high.max(key);
+    for &value in x {
+        let key = ordered(value.to_bits() as i32);
+        low = key.min(low);
+        high = key.max(high);
     }
     let [least, greatest] = [low, high].map(|key| f32::from_bits(ordered(key) as u32));
     if !least.is_finite() || !greatest.is_finite() {
@@ -191,5 +210,5 @@ fn fit_range<S: Float>(x: &[S::Bits], most: f32) -> Option<(f32, f32)> {
     }
     let range = greatest - least;
     let scale = if range.is_finite() { range / most } else { (greatest * 0.5 - least * 0.5) / (most * 0.5) };
-    Some((scale, least))
+    Some(Fit { scale, least })
 }

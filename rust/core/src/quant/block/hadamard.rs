@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use super::scaled::parts;
 use crate::parallel;
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, dispatch, stream};
+use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
 use crate::{Error, Result};
 
 /// The signs that Transformer Engine's 16-wide rotation uses.
@@ -18,9 +18,6 @@ pub const TRANSFORMER_ENGINE_SIGNS: [f32; 16] =
 
 /// Elements between two writes of the result: a multiple of every size, small enough for the first-level cache.
 const PIECE: usize = 4096;
-
-/// Outputs from this size on go around the cache.
-const STREAM_FROM_BYTES: usize = crate::simd::STREAM_FROM_BYTES;
 
 /// How to rotate.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +50,7 @@ pub fn hadamard<S: Float>(out: &mut [S::Bits], x: &[S::Bits], options: &Options<
         if signs.len() != size {
             return Err(Error::shape("signs", format_args!("({size},)"), format_args!("({},)", signs.len())));
         }
-        if let Some(bad) = signs.iter().find(|each| each.abs() != 1.0) {
+        if let Some(bad) = signs.iter().find(|each| each.to_bits() & 0x7FFF_FFFF != 1_f32.to_bits()) {
             return Err(Error::value("signs", "1 or -1 each", bad));
         }
     }
@@ -183,7 +180,7 @@ mod tests {
         hadamard::<F32>(&mut out, &x, &options(16)).unwrap();
         for (row, &got) in out.iter().enumerate() {
             let sum: f32 = (0..16)
-                .map(|column| if (row & column as usize).count_ones() % 2 == 0 { x[column] } else { -x[column] })
+                .map(|column| if (row & column).count_ones().is_multiple_of(2) { x[column] } else { -x[column] })
                 .sum();
             assert_eq!(got.to_bits(), (sum * 0.25).to_bits());
         }

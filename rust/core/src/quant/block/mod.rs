@@ -3,19 +3,27 @@
 //! A matrix in C order whose rows are whole blocks is a sequence of blocks, and that is what the loops see: threads get
 //! runs of blocks, and rows matter only for the random word of an element and for messages.
 
+pub mod amax;
+pub mod descale;
 pub mod element;
+pub mod four_six;
+pub mod fp8;
 pub mod group;
 pub mod hadamard;
 pub mod mx;
+pub mod nv;
 pub mod quest;
 pub mod scale;
 pub mod scaled;
+mod sink;
+pub mod table;
+pub mod tiles;
 
 use std::num::NonZeroUsize;
 
 use crate::quant::source::Float;
 use crate::simd::Level;
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 
 pub use super::format::Rounding;
 pub use element::Element;
@@ -89,6 +97,11 @@ pub(crate) fn check_sizes(
         return Err(Error::shape("scales", length / block, scales));
     }
     Ok(())
+}
+
+/// Blocks per part, so that there is one part for each thread that `bytes` are worth.
+pub(crate) fn split(blocks: usize, threads: Option<NonZeroUsize>, bytes: usize) -> usize {
+    blocks.div_ceil(parallel::num_threads(threads, bytes)).max(1)
 }
 
 /// `value`, or what [`Nan::Zero`] puts in its place.

@@ -4,10 +4,10 @@
 //! to the element, saturating.
 
 use super::scale::{self, Rule, Shared};
-use super::{Element, Nan, Options, check_sizes, pack, unpack};
+use super::{Element, Nan, Options, amax, check_sizes, finite, pack, split, unpack};
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
-use crate::{Error, Result, parallel};
+use crate::{Result, parallel};
 
 /// Numbers that share a scale.
 pub const BLOCK: usize = 32;
@@ -26,8 +26,10 @@ pub fn quantize<S: Float>(
 ) -> Result<()> {
     let per_block = BLOCK * element.bits() as usize / 8;
     check_sizes(x.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
-    let threads = parallel::num_threads(options.threads, size_of_val(x)).clamp(1, scales.len().max(1));
-    let blocks = scales.len().div_ceil(threads).max(1);
+    if options.nan == Nan::Raise {
+        amax::check_finite::<S>(x, options)?;
+    }
+    let blocks = split(scales.len(), options.threads, size_of_val(x));
     let parts: Vec<_> = codes
         .chunks_mut(blocks * per_block)
         .zip(scales.chunks_mut(blocks))
@@ -36,14 +38,13 @@ pub fn quantize<S: Float>(
         .map(|(part, ((codes, scales), x))| (codes, scales, x, part * blocks * BLOCK))
         .collect();
     let shared = Shared::new(rule, &element);
-    let failures = parallel::each(parts, |(codes, scales, x, first)| {
+    parallel::each(parts, |(codes, scales, x, first)| {
         let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
         for (index, ((codes, scale), x)) in blocks.enumerate() {
-            *scale = block::<S>(codes, x, element, shared, options, first + index * BLOCK)?;
+            *scale = block::<S>(codes, x, element, shared, options, first + index * BLOCK);
         }
-        Ok(())
     });
-    failures.into_iter().collect()
+    Ok(())
 }
 
 /// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
@@ -54,20 +55,17 @@ fn block<S: Float>(
     shared: Shared,
     options: &Options,
     first: usize,
-) -> Result<u8> {
+) -> u8 {
     let mut values = [0.0_f32; BLOCK];
     for (value, &bits) in values.iter_mut().zip(x) {
         *value = S::to_f32(bits);
     }
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        match options.nan {
-            Nan::Raise => return Err(options.not_finite(first + at, values[at])),
-            Nan::Scale => {
-                codes.fill(0);
-                return Ok(scale::NAN);
-            }
-            Nan::Zero => values = values.map(super::finite::<S>),
+    if values.iter().any(|value| !value.is_finite()) {
+        if options.nan == Nan::Scale {
+            codes.fill(0);
+            return scale::NAN;
         }
+        values = values.map(finite::<S>);
     }
     let magnitude = values.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF));
     let byte = shared.byte(magnitude);
@@ -80,7 +78,7 @@ fn block<S: Float>(
         *code = element.encode(scale::unscale(value, byte), options.rounding, word);
     }
     pack(codes, &block, element.bits());
-    Ok(byte)
+    byte
 }
 
 /// The numbers that codes and scales stand for, exact in float32, else rounded to the nearest.
@@ -96,11 +94,10 @@ pub fn dequantize<S: Float>(
 ) -> Result<()> {
     let per_block = BLOCK * element.bits() as usize / 8;
     check_sizes(out.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
-    let threads = parallel::num_threads(options.threads, size_of_val(out)).clamp(1, scales.len().max(1));
-    let blocks = scales.len().div_ceil(threads).max(1);
+    let blocks = split(scales.len(), options.threads, size_of_val(out));
     let parts: Vec<_> =
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * per_block)).zip(scales.chunks(blocks)).collect();
-    let failures: Vec<Result<()>> = parallel::each(parts, |((out, codes), scales)| {
+    parallel::each(parts, |((out, codes), scales)| {
         for ((out, codes), &byte) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(per_block)).zip(scales) {
             let mut block = [0; BLOCK];
             unpack(&mut block, codes, element.bits());
@@ -108,7 +105,6 @@ pub fn dequantize<S: Float>(
                 *out = S::from_f32(element.decode(code) * scale::value(byte));
             }
         }
-        Ok::<(), Error>(())
     });
-    failures.into_iter().collect()
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //! lanes are added in halves: i and i + 16, i and i + 8, and so on.
 
 use super::scaled::{INFINITY_BITS, largest_bits};
-use crate::quant::source::Float;
+use crate::quant::source::F32;
 
 /// How the power of two is chosen from the ideal scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +30,14 @@ fn binade(amax: f32) -> f32 {
 
 /// The root mean square of `x` whose largest magnitude is `amax`, divided by `binade(amax)`.
 #[inline(always)]
-fn relative_rms<S: Float>(x: &[S::Bits], amax: f32) -> f32 {
+fn relative_rms(x: &[f32], amax: f32) -> f32 {
     // Two factors: the reciprocal of the largest binade is subnormal.
     let binade = binade(amax);
     let (first, second) = if binade > 1.0 { (0.5, 2.0 / binade) } else { (1.0, 1.0 / binade) };
     let mut lanes = [0.0_f32; 32];
     for run in x.chunks(32) {
-        for (lane, &bits) in lanes.iter_mut().zip(run) {
-            let value = S::to_f32(bits) * first * second;
+        for (lane, &value) in lanes.iter_mut().zip(run) {
+            let value = value * first * second;
             *lane += value * value;
         }
     }
@@ -51,15 +51,15 @@ fn relative_rms<S: Float>(x: &[S::Bits], amax: f32) -> f32 {
 
 /// The root mean square of `x`, whose largest magnitude is `amax`.
 #[inline(always)]
-pub fn rms<S: Float>(x: &[S::Bits], amax: f32) -> f32 {
-    relative_rms::<S>(x, amax) * binade(amax)
+pub fn rms(x: &[f32], amax: f32) -> f32 {
+    relative_rms(x, amax) * binade(amax)
 }
 
 /// The scale byte of a block by `QuEST`: `clip` is in units of the root mean square, `largest` the element's largest
 /// number. A block of zeros gives 0, one with NaN or infinity 255.
 #[inline(always)]
-pub fn quest_exponent<S: Float>(x: &[S::Bits], clip: f32, largest: f32, rounding: PowerRounding) -> u8 {
-    let bits = largest_bits::<S>(x);
+pub fn quest_exponent(x: &[f32], clip: f32, largest: f32, rounding: PowerRounding) -> u8 {
+    let bits = largest_bits::<F32>(x);
     if bits >= INFINITY_BITS {
         return 0xFF;
     }
@@ -67,7 +67,7 @@ pub fn quest_exponent<S: Float>(x: &[S::Bits], clip: f32, largest: f32, rounding
         return 0;
     }
     let amax = f32::from_bits(bits);
-    let scale = (relative_rms::<S>(x, amax) * (clip / largest)).to_bits();
+    let scale = (relative_rms(x, amax) * (clip / largest)).to_bits();
     let mantissa = scale & 0x7F_FFFF;
     // The mantissa of the float32 below sqrt(2), which is irrational, so that there are no ties.
     let up = match rounding {
@@ -83,12 +83,11 @@ pub fn quest_exponent<S: Float>(x: &[S::Bits], clip: f32, largest: f32, rounding
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::source::F32;
 
     #[test]
     fn the_root_mean_square_of_extremes_is_finite() {
         for value in [f32::MAX, 1.0, 1e-30, f32::MIN_POSITIVE] {
-            let ratio = rms::<F32>(&[value; 32], value) / value;
+            let ratio = rms(&[value; 32], value) / value;
             assert!((ratio - 1.0).abs() < 1e-6, "{value} {ratio}");
         }
     }
@@ -98,9 +97,9 @@ mod tests {
     #[test]
     fn exponents_follow_the_chosen_rounding() {
         // rms 1, ideal scale 2.92 / 6 = 0.487: between 2^-2 and 2^-1, nearer to 2^-1.
-        let byte = |rounding| quest_exponent::<F32>(&[1.0; 32], CLIP_E2M1, 6.0, rounding);
+        let byte = |rounding| quest_exponent(&[1.0; 32], CLIP_E2M1, 6.0, rounding);
         assert_eq!([PowerRounding::Round, PowerRounding::Floor, PowerRounding::Ceil].map(byte), [126, 125, 126]);
-        assert_eq!(quest_exponent::<F32>(&[0.0; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 0);
-        assert_eq!(quest_exponent::<F32>(&[f32::NAN; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 255);
+        assert_eq!(quest_exponent(&[0.0; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 0);
+        assert_eq!(quest_exponent(&[f32::NAN; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 255);
     }
 }

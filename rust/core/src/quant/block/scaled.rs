@@ -1,44 +1,60 @@
 //! Runs of numbers that share a float scale: what integer groups, FP8 groups and NF4 have in common.
 //!
 //! A format fits a scale to a run, the scale is rounded to the dtype in which it is stored, and the codes are computed
-//! with that rounded scale. Runs are handled in pieces that stay in the first-level cache; codes are packed there and
-//! written around the cache when there are many.
+//! with that rounded scale. Codes are packed in the first-level cache and written in whole cache lines.
 
+use super::sink::{PIECE, Packer};
 use super::{Nan, Options, finite};
 use crate::parallel;
-use crate::quant::source::{F32, Float};
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
+use crate::quant::source::Float;
+use crate::simd::{Kernel, Level, dispatch};
 use crate::{Error, Result};
-
-/// Elements per piece.
-const PIECE: usize = 4096;
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
 pub(crate) const INFINITY_BITS: u32 = 0x7F80_0000;
+
+/// What a run's codes are computed with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fit {
+    /// The scale, at first exact, then rounded to its dtype.
+    pub scale: f32,
+    /// The least element, or 0 if that is less.
+    pub least: f32,
+}
 
 /// A format whose runs have a float scale and perhaps a zero point.
 pub trait Scaled: Copy + Send + Sync {
     /// Bits of a code.
     fn bits(&self) -> u32;
-    /// The scale of `x`, before it is rounded to its dtype, and the least element or 0; none if `x` is not finite.
-    fn fit<S: Float>(&self, x: &[S::Bits]) -> Option<(f32, f32)>;
+    /// The format as it runs at `level`.
+    #[must_use]
+    fn at(self, level: Level) -> Self {
+        let _ = level;
+        self
+    }
+    /// The scale of `x`, before it is rounded to its dtype; none if `x` is not finite.
+    fn fit(&self, x: &[f32]) -> Option<Fit>;
     /// The zero point under the stored scale.
-    fn zero(&self, scale: f32, least: f32) -> u8;
+    fn zero(&self, _fit: Fit) -> u8 {
+        0
+    }
     /// Codes of `x`, whose random words start at that of `key`; `scale` is not 0.
-    fn encode<S: Float>(&self, codes: &mut [u8], x: &[S::Bits], scale: f32, zero: u8, options: &Options, key: u64);
+    fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64);
     /// The code of 0 where the scale is 0 or NaN.
     fn blank(&self) -> u8;
-    /// The value of `code` under scale 1.
-    fn value(&self, code: u8, zero: u8) -> f32;
+    /// The numbers that `codes` stand for.
+    fn decode<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scale: f32, zero: u8);
 }
 
-/// Where a matrix in runs keeps codes, scales and zero points.
+/// How a matrix is cut into runs.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
+pub(super) struct Unit {
     /// Elements of the least part whose codes end at a byte: a run, or a row.
-    elements: usize,
-    runs: usize,
-    bytes: usize,
+    pub(super) elements: usize,
+    pub(super) runs: usize,
+    pub(super) bytes: usize,
+    /// Whether the codes of units follow each other without gaps.
+    pub(super) dense: bool,
 }
 
 /// Bytes of a row of `columns` codes of `bits` bits.
@@ -47,8 +63,10 @@ pub const fn row_bytes(columns: usize, bits: u32) -> usize {
 }
 
 fn unit(columns: usize, run: usize, bits: u32) -> Unit {
-    let elements = if (run * bits as usize).is_multiple_of(8) { run } else { columns };
-    Unit { elements, runs: elements / run, bytes: row_bytes(elements, bits) }
+    let whole = columns.is_multiple_of(run) && (run * bits as usize).is_multiple_of(8);
+    let elements = if whole { run } else { columns };
+    let dense = (elements * bits as usize).is_multiple_of(8);
+    Unit { elements, runs: elements.div_ceil(run), bytes: row_bytes(elements, bits), dense }
 }
 
 /// Units per thread, at least 1.
@@ -56,26 +74,26 @@ pub(crate) fn parts(units: usize, threads: usize) -> usize {
     units.div_ceil(threads.max(1)).max(1)
 }
 
-/// Check sizes: rows of whole runs, room for codes, scales and zero points. Returns the layout.
-fn check(
+/// Check sizes: room for codes, scales and zero points. The last run of a row may be short. Returns the layout.
+pub(super) fn check(
     elements: usize,
     columns: usize,
     run: usize,
     bits: u32,
     lengths: (usize, usize, Option<usize>),
 ) -> Result<Unit> {
-    if run == 0 || columns == 0 || !columns.is_multiple_of(run) || !elements.is_multiple_of(columns) {
+    if run == 0 || columns == 0 || !elements.is_multiple_of(columns) {
         return Err(Error::shape("x", format_args!("(rows, {columns}) in blocks of {run}"), elements));
     }
     let unit = unit(columns, run, bits);
     let (codes, scales, zeros) = lengths;
-    let needed = elements / unit.elements * unit.bytes;
-    if codes != needed {
-        return Err(Error::shape("codes", needed, codes));
+    let units = elements / unit.elements;
+    if codes != units * unit.bytes {
+        return Err(Error::shape("codes", units * unit.bytes, codes));
     }
     for (argument, length) in [("scales", Some(scales)), ("zeros", zeros)] {
-        if let Some(length) = length.filter(|&length| length != elements / run) {
-            return Err(Error::shape(argument, elements / run, length));
+        if let Some(length) = length.filter(|&length| length != units * unit.runs) {
+            return Err(Error::shape(argument, units * unit.runs, length));
         }
     }
     Ok(unit)
@@ -97,7 +115,7 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
     if options.nan == Nan::Raise {
         refuse_non_finite::<S>(x, options)?;
     }
-    let around_cache = codes.len() >= STREAM_FROM_BYTES;
+    let (total, format) = (codes.len(), format.at(options.level));
     let each = parts(x.len() / unit.elements, parallel::num_threads(options.threads, size_of_val(x)));
     let mut zero_parts = zeros.map(|zeros| zeros.chunks_mut(each * unit.runs));
     let codes = codes.chunks_mut(each * unit.bytes);
@@ -109,7 +127,7 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
         .map(|(part, (x, (codes, scales)))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
             let first = part * each * unit.elements;
-            Quantize::<S, F, K> { codes, scales, zeros, x, format, run, unit, options, first, around_cache }
+            Quantize::<S, F, K> { codes, scales, zeros, x, format, run, unit, options, first, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(options.level, part));
@@ -127,7 +145,8 @@ struct Quantize<'a, S: Float, F: Float, K: Scaled> {
     options: &'a Options,
     /// Index of the first element in the whole matrix.
     first: usize,
-    around_cache: bool,
+    /// Bytes of all codes.
+    total: usize,
 }
 
 impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
@@ -135,76 +154,66 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
 
     #[inline(always)]
     fn run(mut self) {
-        let units = (PIECE / self.unit.elements).max(1);
-        let (elements, bits) = (units * self.unit.elements, self.format.bits());
-        let runs = units * self.unit.runs;
-        let mut buffer = vec![0; elements];
-        let mut packed = vec![0; if bits == 8 { 0 } else { units * self.unit.bytes }];
-        for (index, codes) in self.codes.chunks_mut(units * self.unit.bytes).enumerate() {
-            let x = &self.x[index * elements..self.x.len().min((index + 1) * elements)];
-            let buffer = &mut buffer[..x.len()];
-            let scales = &mut self.scales[index * runs..][..x.len() / self.run];
-            for (at, ((x, buffer), scale)) in
-                x.chunks_exact(self.run).zip(buffer.chunks_exact_mut(self.run)).zip(scales).enumerate()
-            {
-                let key = self.first + index * elements + at * self.run;
-                let (stored, zero) = quantize_run::<S, F, K>(buffer, x, self.format, self.options, key);
-                *scale = stored;
+        let mut scratch = vec![0.0; if S::floats(&[]).is_some() { 0 } else { self.run.min(self.unit.elements) }];
+        let mut packer = Packer::new(self.codes, self.format.bits(), self.total, self.options.level);
+        let (mut flat, mut index) = (self.first, 0);
+        for unit in self.x.chunks_exact(self.unit.elements) {
+            for x in unit.chunks(self.run) {
+                let x = widened::<S>(&mut scratch, x);
+                let (scale, zero) = match self.format.fit(x) {
+                    Some(fit) => encode::<F, K>(&mut packer, x, self.format, fit, self.options, flat),
+                    None => not_finite::<S, F, K>(&mut packer, x, self.format, self.options, flat),
+                };
+                self.scales[index] = scale;
                 if let Some(zeros) = &mut self.zeros {
-                    zeros[index * runs + at] = zero;
+                    zeros[index] = zero;
                 }
+                flat += x.len();
+                index += 1;
             }
-            let ready = if bits == 8 {
-                buffer
-            } else {
-                let packed = &mut packed[..codes.len()];
-                let rows = buffer.chunks_exact(self.unit.elements);
-                for (row, bytes) in rows.zip(packed.chunks_exact_mut(self.unit.bytes)) {
-                    pack(bytes, row, bits);
-                }
-                packed
-            };
-            if self.around_cache {
-                stream(codes, ready);
-            } else {
-                codes.copy_from_slice(ready);
+            if !self.unit.dense {
+                packer.end_row();
             }
         }
+        packer.finish();
     }
 }
 
+/// The values of `x`, in place if they are float32.
 #[inline(always)]
-fn quantize_run<S: Float, F: Float, K: Scaled>(
-    codes: &mut [u8],
-    x: &[S::Bits],
-    format: K,
-    options: &Options,
-    flat: usize,
-) -> (F::Bits, u8) {
-    let Some((scale, least)) = format.fit::<S>(x) else {
-        return not_finite::<S, F, K>(codes, x, format, options, flat);
-    };
-    encode_run::<S, F, K>(codes, x, format, (scale, least), options, flat)
+pub(crate) fn widened<'a, S: Float>(scratch: &'a mut [f32], x: &'a [S::Bits]) -> &'a [f32] {
+    if let Some(values) = S::floats(x) {
+        return values;
+    }
+    let scratch = &mut scratch[..x.len()];
+    for (value, &bits) in scratch.iter_mut().zip(x) {
+        *value = S::to_f32(bits);
+    }
+    scratch
 }
 
 #[inline(always)]
-fn encode_run<S: Float, F: Float, K: Scaled>(
-    codes: &mut [u8],
-    x: &[S::Bits],
+fn encode<F: Float, K: Scaled>(
+    packer: &mut Packer<'_>,
+    x: &[f32],
     format: K,
-    (scale, least): (f32, f32),
+    fit: Fit,
     options: &Options,
     flat: usize,
 ) -> (F::Bits, u8) {
     // A scale beyond the dtype would decode to infinity and NaN; the largest one saturates the codes instead.
-    let stored = F::from_f32(scale.min(F::LARGEST));
+    let stored = F::from_f32(fit.scale.min(F::LARGEST));
     let scale = F::to_f32(stored);
     if scale == 0.0 {
-        codes.fill(format.blank());
+        packer.fill(format.blank(), x.len());
         return (stored, format.blank());
     }
-    let zero = format.zero(scale, least);
-    format.encode::<S>(codes, x, scale, zero, options, options.key(flat));
+    let zero = format.zero(Fit { scale, ..fit });
+    let mut key = options.key(flat);
+    for x in x.chunks(PIECE) {
+        format.encode(packer.next(x.len()), x, scale, zero, options, key);
+        key += x.len() as u64;
+    }
     (stored, zero)
 }
 
@@ -212,17 +221,17 @@ fn encode_run<S: Float, F: Float, K: Scaled>(
 #[cold]
 #[inline(never)]
 fn not_finite<S: Float, F: Float, K: Scaled>(
-    codes: &mut [u8],
-    x: &[S::Bits],
+    packer: &mut Packer<'_>,
+    x: &[f32],
     format: K,
     options: &Options,
     flat: usize,
 ) -> (F::Bits, u8) {
-    let clean: Vec<f32> = x.iter().map(|&bits| finite::<S>(S::to_f32(bits))).collect();
-    match format.fit::<F32>(&clean) {
-        Some(fit) if options.nan == Nan::Zero => encode_run::<F32, F, K>(codes, &clean, format, fit, options, flat),
+    let clean: Vec<f32> = x.iter().map(|&value| finite::<S>(value)).collect();
+    match format.fit(&clean) {
+        Some(fit) if options.nan == Nan::Zero => encode::<F, K>(packer, &clean, format, fit, options, flat),
         _ => {
-            codes.fill(format.blank());
+            packer.fill(format.blank(), x.len());
             (F::from_f32(f32::NAN), format.blank())
         }
     }
@@ -231,7 +240,7 @@ fn not_finite<S: Float, F: Float, K: Scaled>(
 /// The largest magnitude of `x` as float32 bits; NaN counts as larger than infinity.
 #[inline(always)]
 pub(crate) fn largest_bits<S: Float>(x: &[S::Bits]) -> u32 {
-    x.iter().fold(0, |largest, &bits| largest.max(S::to_f32(bits).to_bits() & 0x7FFF_FFFF))
+    x.iter().fold(0, |most, &bits| most.max(S::to_f32(bits).to_bits() & 0x7FFF_FFFF))
 }
 
 struct Largest<'a, S: Float>(&'a [S::Bits]);
@@ -246,141 +255,18 @@ impl<S: Float> Kernel for Largest<'_, S> {
 
 /// An error that names the first element of `x` that is NaN or infinite, if there is one.
 pub(crate) fn refuse_non_finite<S: Float>(x: &[S::Bits], options: &Options) -> Result<()> {
-    for (index, piece) in x.chunks(PIECE).enumerate() {
+    for (index, piece) in x.chunks(4096).enumerate() {
         if dispatch(options.level, Largest::<S>(piece)) < INFINITY_BITS {
             continue;
         }
         for (at, &bits) in piece.iter().enumerate() {
             let value = S::to_f32(bits);
             if !value.is_finite() {
-                return Err(options.not_finite(index * PIECE + at, value));
+                return Err(options.not_finite(index * 4096 + at, value));
             }
         }
     }
     Ok(())
-}
-
-/// Dequantize: the inverse of [`quantize`]; `level` and `threads` as there.
-#[expect(clippy::too_many_arguments, reason = "outputs, inputs, sizes, options")]
-pub fn dequantize<S: Float, F: Float, K: Scaled>(
-    out: &mut [S::Bits],
-    codes: &[u8],
-    scales: &[F::Bits],
-    zeros: Option<&[u8]>,
-    format: K,
-    run: usize,
-    columns: usize,
-    threads: Option<std::num::NonZeroUsize>,
-    level: Level,
-) -> Result<()> {
-    let lengths = (codes.len(), scales.len(), zeros.map(<[u8]>::len));
-    let unit = check(out.len(), columns, run, format.bits(), lengths)?;
-    let around_cache = size_of_val(out) >= STREAM_FROM_BYTES;
-    let each = parts(out.len() / unit.elements, parallel::num_threads(threads, size_of_val(out)));
-    let mut zero_parts = zeros.map(|zeros| zeros.chunks(each * unit.runs));
-    let codes = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
-    let work: Vec<_> = out
-        .chunks_mut(each * unit.elements)
-        .zip(codes)
-        .map(|(out, (codes, scales))| {
-            let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, around_cache }
-        })
-        .collect();
-    parallel::each(work, |part| dispatch(level, part));
-    Ok(())
-}
-
-struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
-    out: &'a mut [S::Bits],
-    codes: &'a [u8],
-    scales: &'a [F::Bits],
-    zeros: Option<&'a [u8]>,
-    format: K,
-    run: usize,
-    unit: Unit,
-    around_cache: bool,
-}
-
-impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let units = (PIECE / self.unit.elements).max(1);
-        let (elements, bits) = (units * self.unit.elements, self.format.bits());
-        let runs = units * self.unit.runs;
-        let mut unpacked = vec![0; if bits == 8 { 0 } else { elements }];
-        let mut buffer = vec![S::Bits::default(); if self.around_cache { elements } else { 0 }];
-        for (index, out) in self.out.chunks_mut(elements).enumerate() {
-            let packed = &self.codes[index * units * self.unit.bytes..];
-            let codes = if bits == 8 {
-                &packed[..out.len()]
-            } else {
-                let unpacked = &mut unpacked[..out.len()];
-                let rows = unpacked.chunks_exact_mut(self.unit.elements);
-                for (row, bytes) in rows.zip(packed.chunks_exact(self.unit.bytes)) {
-                    unpack(row, bytes, bits);
-                }
-                unpacked
-            };
-            let target = if self.around_cache { &mut buffer[..out.len()] } else { &mut *out };
-            let both = target.chunks_exact_mut(self.run).zip(codes.chunks_exact(self.run));
-            for (at, (target, codes)) in both.enumerate() {
-                let scale = F::to_f32(self.scales[index * runs + at]);
-                let zero = self.zeros.map_or(0, |zeros| zeros[index * runs + at]);
-                for (target, &code) in target.iter_mut().zip(codes) {
-                    *target = S::from_f32(self.format.value(code, zero) * scale);
-                }
-            }
-            if self.around_cache {
-                stream(out, &buffer[..out.len()]);
-            }
-        }
-    }
-}
-
-/// Write codes of less than 8 bits one after the other from the lowest bit of the first byte on.
-#[inline(always)]
-pub(crate) fn pack(bytes: &mut [u8], codes: &[u8], bits: u32) {
-    if bits == 4 {
-        let pairs = codes.chunks_exact(2);
-        if let Some(&last) = pairs.remainder().first() {
-            bytes[codes.len() / 2] = last;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            *byte = pair[0] | pair[1] << 4;
-        }
-        return;
-    }
-    for (bytes, codes) in bytes.chunks_mut(bits as usize).zip(codes.chunks(8)) {
-        let word = codes.iter().rev().fold(0_u64, |word, &code| word << bits | u64::from(code));
-        bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
-    }
-}
-
-/// The inverse of [`pack`].
-#[inline(always)]
-pub(crate) fn unpack(codes: &mut [u8], bytes: &[u8], bits: u32) {
-    if bits == 4 {
-        for (pair, &byte) in codes.chunks_mut(2).zip(bytes) {
-            pair[0] = byte & 0xF;
-            if let Some(high) = pair.get_mut(1) {
-                *high = byte >> 4;
-            }
-        }
-        return;
-    }
-    let mask = (1 << bits) - 1;
-    for (codes, bytes) in codes.chunks_mut(8).zip(bytes.chunks(bits as usize)) {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let mut word = u64::from_le_bytes(word);
-        for code in codes {
-            *code = word as u8 & mask;
-            word >>= bits;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -388,24 +274,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_of_every_width_and_count_survive_packing() {
-        for bits in 1..8 {
-            for count in 0..40 {
-                let codes: Vec<u8> = (0..count).map(|index| (index * 37 + 11) as u8 & ((1 << bits) - 1)).collect();
-                let mut bytes = vec![0xFF; row_bytes(count, bits)];
-                let mut back = vec![0xFF; count];
-                pack(&mut bytes, &codes, bits);
-                unpack(&mut back, &bytes, bits);
-                assert_eq!(back, codes, "{bits} bits, {count} codes");
-            }
-        }
-    }
-
-    #[test]
     fn runs_that_end_inside_a_byte_make_the_row_the_unit() {
-        let of = |unit: Unit| (unit.elements, unit.runs, unit.bytes);
-        assert_eq!(of(unit(30, 5, 4)), (30, 6, 15));
-        assert_eq!(of(unit(30, 10, 4)), (10, 1, 5));
-        assert_eq!(of(unit(15, 5, 3)), (15, 3, 6));
+        let of = |unit: Unit| (unit.elements, unit.runs, unit.bytes, unit.dense);
+        assert_eq!(of(unit(30, 5, 4)), (30, 6, 15, true));
+        assert_eq!(of(unit(30, 10, 4)), (10, 1, 5, true));
+        assert_eq!(of(unit(15, 5, 3)), (15, 3, 6, false));
+        assert_eq!(of(unit(300, 128, 8)), (300, 3, 300, true));
     }
 }

@@ -9,18 +9,20 @@ pub const NAN: u8 = 0xFF;
 /// bits. Beyond 1.5 * 2^127 becomes 254 if `saturate`, else NaN; so do negative numbers and NaN in any case (a NaN is
 /// never a number), but negative zero is zero.
 #[inline(always)]
-pub fn encode(bits: u32, saturate: bool) -> u32 {
-    let magnitude = bits & 0x7FFF_FFFF;
+pub fn encode(bits: u32, saturate: bool) -> u8 {
+    let magnitude = (bits & 0x7FFF_FFFF) as i32;
     // The first is 2^-127, where adding half a step goes wrong.
-    let rounded = (magnitude + 0x40_0000 - u32::from(magnitude == 0x40_0000)) >> 23;
+    let rounded = magnitude.wrapping_add(0x40_0000 - i32::from(magnitude == 0x40_0000)) >> 23;
     let finite = rounded.min(if saturate { 254 } else { 255 });
-    if magnitude > 0x7F80_0000 || bits > 0x8000_0000 { 255 } else { finite }
+    // The largest magnitude that is a number: 0 where there is a sign.
+    let limit = 0x7F80_0000 & !(bits as i32 >> 31);
+    (if magnitude > limit { 255 } else { finite }) as u8
 }
 
 /// The bits of the float32 that `byte` stands for; 2^-127 is a subnormal one.
 #[inline(always)]
-pub const fn decode(byte: u32) -> u32 {
-    let bits = byte << 23;
+pub const fn decode(byte: u8) -> u32 {
+    let bits = (byte as u32) << 23;
     let low = if byte == 0 { 0x40_0000 } else { bits };
     if byte == 255 { 0x7FC0_0000 } else { low }
 }

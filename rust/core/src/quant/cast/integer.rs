@@ -22,7 +22,7 @@ impl Integer {
 
     /// The code of `value`; NaN becomes 0.
     #[inline(always)]
-    pub fn encode(self, value: f32, rounding: Rounding, random: u32) -> u32 {
+    pub fn encode(self, value: f32, rounding: Rounding, random: u32) -> u8 {
         let (low, high) = self.range();
         // Clipping to integers first changes no rounding, and `max` and `min` take NaN for the other number.
         let value = if value.is_nan() { 0.0 } else { value };
@@ -42,13 +42,13 @@ impl Integer {
         // The integer stands in the low bits of the sum.
         let positive = (rounded + MAGIC).to_bits();
         let code = if clipped < 0.0 { positive.wrapping_neg() } else { positive };
-        code & ((1 << self.bits) - 1)
+        (code & ((1 << self.bits) - 1)) as u8
     }
 
     /// The number that `code` stands for; bits above the width are ignored.
     #[inline(always)]
-    pub fn decode(self, code: u32) -> f32 {
-        let unused = 32 - self.bits;
+    pub fn decode(self, code: u8) -> f32 {
+        let (code, unused) = (u32::from(code), 32 - self.bits);
         let number = if self.signed { (code << unused) as i32 >> unused } else { (code << unused >> unused) as i32 };
         number as f32
     }
@@ -65,7 +65,7 @@ mod tests {
         for bits in 1..=8 {
             for signed in [false, true] {
                 let integer = Integer { bits, signed };
-                for code in 0..1 << bits {
+                for code in 0..=((1_u32 << bits) - 1) as u8 {
                     assert_eq!(integer.encode(integer.decode(code), Rounding::NearestEven, 0), code);
                 }
             }

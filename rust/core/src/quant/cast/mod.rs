@@ -5,9 +5,11 @@
 //! give the bits that [`FloatFormat::encode`] and [`FloatFormat::decode`] specify, at every SIMD level.
 
 mod decode;
+mod element;
 mod encode;
 pub mod exponent;
 mod integer;
+mod refuse;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -3,15 +3,24 @@
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
-use super::{Decoder, Encoder, ExponentRule, Integer, NanPolicy, Options, Rule, Scalar, exponent};
+use super::element::{
+    Computed, Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
+    NearestInteger, Power, Value,
+};
+use super::refuse::refuse_nan;
+use super::{Decoder, Encoder, NanPolicy, Options, Rule, Scalar};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::quant::format::{E2M1, E4M3FN, E5M2};
 use crate::quant::random::philox;
 use crate::quant::{Float, Rounding};
-use crate::simd::{self, Kernel, Level, Plain};
+use crate::simd::{self, Fill, Kernel, Level, Plain};
 
-/// Elements made in the first-level cache before they are stored; divisible by 4, the words of a random block.
-const PIECE: usize = 4096;
+/// Parts of threads are whole multiples of this many elements; divisible by 4, the words of a random block.
+const PART: usize = 4096;
+
+/// Elements that are stored together.
+const LINES: usize = 256;
 
 /// Write the codes of `x` to `out`, one per byte.
 ///
@@ -41,7 +50,11 @@ pub fn decode<S: Float>(
 /// If the lengths differ.
 pub fn convert<S: Float, T: Float>(out: &mut [T::Bits], x: &[S::Bits], threads: Option<NonZeroUsize>) -> Result<()> {
     same_length(out.len(), x.len())?;
-    each_piece(out, x, threads, |piece, x, _| dispatch_map(simd::level(), piece, x, Convert::<S, T>(PhantomData)));
+    let level = simd::level();
+    each_part(out, x, threads, |out, x, _| {
+        let loops = ConvertLoop::<S, T> { x, wide: PhantomData };
+        simd::dispatch(level, Run { out, loops });
+    });
     Ok(())
 }
 
@@ -57,32 +70,29 @@ pub(super) fn encode_at<S: Float>(
     if options.rule == Rule::Paretoserve && options.nan == NanPolicy::Raise {
         refuse_nan::<S>(level, x, format, options.threads)?;
     }
-    let Options { saturate, rule, seed, threads, rounding, .. } = *options;
-    match (format, rounding) {
+    let call = Call { level, threads: options.threads };
+    let (rule, saturate) = (options.rule, options.saturate);
+    match (format, options.rounding) {
         (Scalar::Float(format), Rounding::NearestEven) => {
             let encoder = rule.encoder(&format, saturate);
-            each_piece(out, x, threads, |out, x, _| dispatch_map(level, out, x, Nearest::<S>(encoder, PhantomData)));
+            match encoder {
+                KnownE4m3fn::ENCODER => call.encode::<S>(out, x, Nearest(KnownE4m3fn)),
+                KnownE5m2::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2)),
+                KnownE5m2Infinite::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2Infinite)),
+                KnownE2m1::ENCODER => call.encode::<S>(out, x, Nearest(KnownE2m1)),
+                _ => call.encode::<S>(out, x, Nearest(Computed(encoder, Decoder::new(&format)))),
+            }
         }
         (Scalar::Float(format), Rounding::HalfAway) => {
-            let encoder = rule.encoder(&format, saturate);
-            each_piece(out, x, threads, |out, x, _| dispatch_map(level, out, x, HalfAway::<S>(encoder, PhantomData)));
+            call.encode::<S>(out, x, HalfAway(rule.encoder(&format, saturate)));
         }
         (Scalar::Float(format), Rounding::Stochastic) => {
-            let encoder = rule.encoder(&format, saturate);
-            each_piece(out, x, threads, |out, x, start| {
-                simd::dispatch(level, Random::<S, _> { out, x, start, seed, element: encoder });
-            });
+            call.encode_random::<S>(out, x, rule.encoder(&format, saturate), options.seed);
         }
-        (Scalar::Integer(integer), Rounding::Stochastic) => each_piece(out, x, threads, |out, x, start| {
-            simd::dispatch(level, Random::<S, _> { out, x, start, seed, element: integer });
-        }),
-        (Scalar::Integer(integer), rounding) => each_piece(out, x, threads, |out, x, _| {
-            dispatch_map(level, out, x, ToInteger::<S>(integer, rounding, PhantomData));
-        }),
-        (Scalar::Exponent, _) => {
-            let rule = rule.exponent(saturate);
-            each_piece(out, x, threads, |out, x, _| dispatch_map(level, out, x, ToExponent::<S>(rule, PhantomData)));
-        }
+        (Scalar::Integer(integer), Rounding::NearestEven) => call.encode::<S>(out, x, NearestInteger(integer)),
+        (Scalar::Integer(integer), Rounding::HalfAway) => call.encode::<S>(out, x, HalfAway(integer)),
+        (Scalar::Integer(integer), Rounding::Stochastic) => call.encode_random::<S>(out, x, integer, options.seed),
+        (Scalar::Exponent, _) => call.encode::<S>(out, x, rule.exponent(saturate)),
     }
     Ok(())
 }
@@ -96,169 +106,128 @@ pub(super) fn decode_at<T: Float>(
 ) -> Result<()> {
     same_length(out.len(), codes.len())?;
     format.check()?;
+    let call = Call { level, threads };
     match format {
+        Scalar::Float(E4M3FN) => call.decode::<T>(out, codes, Value(KnownE4m3fn)),
+        Scalar::Float(E5M2) => call.decode::<T>(out, codes, Value(KnownE5m2)),
+        Scalar::Float(E2M1) => call.decode::<T>(out, codes, Value(KnownE2m1)),
         Scalar::Float(format) => {
-            let decoder = Decoder::new(&format);
-            each_piece(out, codes, threads, |out, x, _| {
-                dispatch_map(level, out, x, FromFloat::<T>(decoder, PhantomData));
-            });
+            let computed = Computed(Encoder::new(&format, true), Decoder::new(&format));
+            call.decode::<T>(out, codes, Value(computed));
         }
-        Scalar::Exponent => {
-            each_piece(out, codes, threads, |out, x, _| dispatch_map(level, out, x, FromExponent::<T>(PhantomData)));
-        }
-        Scalar::Integer(integer) => each_piece(out, codes, threads, |out, x, _| {
-            dispatch_map(level, out, x, FromInteger::<T>(integer, PhantomData));
-        }),
+        Scalar::Exponent => call.decode::<T>(out, codes, Power),
+        Scalar::Integer(integer) => call.decode::<T>(out, codes, integer),
     }
     Ok(())
-}
-
-/// The first element that `format` has no code for is an error.
-fn refuse_nan<S: Float>(level: Level, x: &[S::Bits], format: Scalar, threads: Option<NonZeroUsize>) -> Result<()> {
-    let negative = match format {
-        Scalar::Float(format) if format.nan().is_none() => !format.signed,
-        Scalar::Integer(_) => false,
-        _ => return Ok(()),
-    };
-    let refused = |value: f32| value.is_nan() || (negative && value < 0.0);
-    let bad = |part: (usize, &[S::Bits])| {
-        let mut start = part.0;
-        for piece in part.1.chunks(PIECE) {
-            if simd::dispatch(level, Any::<S> { x: piece, negative }) {
-                return piece.iter().position(|&bits| refused(S::to_f32(bits))).map(|at| start + at);
-            }
-            start += piece.len();
-        }
-        None
-    };
-    let step = part_length(x.len(), parallel::num_threads(threads, size_of_val(x)));
-    let parts = x.chunks(step).enumerate().map(|(index, part)| (index * step, part)).collect();
-    match parallel::each(parts, bad).into_iter().flatten().next() {
-        Some(index) => {
-            let value = S::to_f32(x[index]);
-            let got = if value.is_nan() { "NaN".into() } else { value.to_string() };
-            Err(Error::value("x", "numbers that the format holds", format!("{got} at flat index {index}")))
-        }
-        None => Ok(()),
-    }
 }
 
 fn same_length(out: usize, x: usize) -> Result<()> {
     if out == x { Ok(()) } else { Err(Error::shape("out", format!("({x},)"), format!("({out},)"))) }
 }
 
-/// Elements per thread, whole pieces.
-fn part_length(len: usize, parts: usize) -> usize {
-    len.div_ceil(parts).next_multiple_of(PIECE)
+/// How a loop is run.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    level: Level,
+    threads: Option<NonZeroUsize>,
 }
 
-/// Do `work(piece of out, piece of x, index of its first element)` for all pieces, on threads.
-fn each_piece<I: Plain + Sync, O: Plain + Send>(
+impl Call {
+    fn encode<S: Float>(self, out: &mut [u8], x: &[S::Bits], element: impl Encode) {
+        each_part(out, x, self.threads, |out, x, _| {
+            let loops = EncodeLoop::<S, _> { x, element };
+            simd::dispatch(self.level, Run { out, loops });
+        });
+    }
+
+    fn encode_random<S: Float>(self, out: &mut [u8], x: &[S::Bits], element: impl EncodeRandom, seed: u64) {
+        each_part(out, x, self.threads, |out, x, start| {
+            simd::dispatch(self.level, RandomLoop::<S, _> { out, x, start, seed, element });
+        });
+    }
+
+    fn decode<T: Float>(self, out: &mut [T::Bits], codes: &[u8], element: impl Decode) {
+        each_part(out, codes, self.threads, |out, codes, _| {
+            let loops = DecodeLoop::<T, _> { codes, element, wide: PhantomData };
+            simd::dispatch(self.level, Run { out, loops });
+        });
+    }
+}
+
+/// Do `work(part of out, part of x, index of its first element)` on threads.
+fn each_part<I: Plain + Sync, O: Plain + Send>(
     out: &mut [O],
     x: &[I],
     threads: Option<NonZeroUsize>,
     work: impl Fn(&mut [O], &[I], usize) + Sync,
 ) {
-    let step = part_length(x.len(), parallel::num_threads(threads, size_of_val(x) + size_of_val(out))).max(PIECE);
+    let threads = parallel::num_threads(threads, size_of_val(x) + size_of_val(out));
+    let step = x.len().div_ceil(threads).next_multiple_of(PART).max(PART);
     let parts = out.chunks_mut(step).zip(x.chunks(step)).enumerate().collect();
-    parallel::each(parts, |(part, (out, x)): (usize, (&mut [O], &[I]))| {
-        simd::streamed::<_, PIECE>(out, |piece, offset| {
-            let inputs = &x[offset..offset + piece.len()];
-            work(piece, inputs, part * step + offset);
-        });
-    });
+    parallel::each(parts, |(part, (out, x)): (usize, (&mut [O], &[I]))| work(out, x, part * step));
 }
 
-/// One input to one output.
-trait Element<I, O>: Copy {
-    fn apply(&self, input: I) -> O;
-}
-
-struct Map<'a, I, O, E> {
+/// A loop over an output.
+struct Run<'a, O, L> {
     out: &'a mut [O],
-    x: &'a [I],
-    element: E,
+    loops: L,
 }
 
-impl<I: Copy, O, E: Element<I, O>> Kernel for Map<'_, I, O, E> {
+impl<O: Plain, L: Fill<O>> Kernel for Run<'_, O, L> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (out, &input) in self.out.iter_mut().zip(self.x) {
-            *out = self.element.apply(input);
+        simd::fill_streamed::<O, LINES>(self.out, &self.loops);
+    }
+}
+
+struct EncodeLoop<'a, S: Float, E> {
+    x: &'a [S::Bits],
+    element: E,
+}
+
+impl<S: Float, E: Encode> Fill<u8> for EncodeLoop<'_, S, E> {
+    #[inline(always)]
+    fn fill(&self, piece: &mut [u8], offset: usize) {
+        let x = &self.x[offset..][..piece.len()];
+        for (out, &x) in piece.iter_mut().zip(x) {
+            *out = self.element.code(S::to_f32(x).to_bits());
         }
     }
 }
 
-fn dispatch_map<I: Copy, O, E: Element<I, O>>(level: Level, out: &mut [O], x: &[I], element: E) {
-    simd::dispatch(level, Map { out, x, element });
+struct DecodeLoop<'a, T, D> {
+    codes: &'a [u8],
+    element: D,
+    wide: PhantomData<T>,
 }
 
-macro_rules! elements {
-    ($($name:ident<$S:ident>($($field:ident: $type:ty),*): $I:ty => $O:ty, $input:ident => $body:expr;)*) => {$(
-        #[derive(Clone, Copy)]
-        struct $name<$S>($($type,)* PhantomData<$S>);
-        impl<$S: Float> Element<$I, $O> for $name<$S> {
-            #[inline(always)]
-            fn apply(&self, $input: $I) -> $O {
-                let Self($($field,)* _) = *self;
-                $body
-            }
+impl<T: Float, D: Decode> Fill<T::Bits> for DecodeLoop<'_, T, D> {
+    #[inline(always)]
+    fn fill(&self, piece: &mut [T::Bits], offset: usize) {
+        let codes = &self.codes[offset..][..piece.len()];
+        for (out, &code) in piece.iter_mut().zip(codes) {
+            *out = T::from_f32(f32::from_bits(self.element.value(code)));
         }
-    )*};
-}
-
-elements! {
-    Nearest<S>(encoder: Encoder): S::Bits => u8, x => encoder.nearest_even(S::to_f32(x).to_bits()) as u8;
-    HalfAway<S>(encoder: Encoder): S::Bits => u8, x => encoder.half_away(S::to_f32(x).to_bits()) as u8;
-    ToExponent<S>(rule: ExponentRule): S::Bits => u8, x => rule.encode(S::to_f32(x).to_bits()) as u8;
-    ToInteger<S>(integer: Integer, rounding: Rounding): S::Bits => u8, x => {
-        integer.encode(S::to_f32(x), rounding, 0) as u8
-    };
-    FromFloat<T>(decoder: Decoder): u8 => T::Bits, code => T::from_f32(f32::from_bits(decoder.value(u32::from(code))));
-    FromExponent<T>(): u8 => T::Bits, code => T::from_f32(f32::from_bits(exponent::decode(u32::from(code))));
-    FromInteger<T>(integer: Integer): u8 => T::Bits, code => T::from_f32(integer.decode(u32::from(code)));
-}
-
-#[derive(Clone, Copy)]
-struct Convert<S, T>(PhantomData<(S, T)>);
-
-impl<S: Float, T: Float> Element<S::Bits, T::Bits> for Convert<S, T> {
-    #[inline(always)]
-    fn apply(&self, input: S::Bits) -> T::Bits {
-        T::from_f32(S::to_f32(input))
     }
 }
 
-impl ExponentRule {
+struct ConvertLoop<'a, S: Float, T> {
+    x: &'a [S::Bits],
+    wide: PhantomData<T>,
+}
+
+impl<S: Float, T: Float> Fill<T::Bits> for ConvertLoop<'_, S, T> {
     #[inline(always)]
-    fn encode(self, bits: u32) -> u32 {
-        let bits = if self.drop_sign { bits & 0x7FFF_FFFF } else { bits };
-        let nan = self.zero_is_nan && bits << 1 == 0;
-        exponent::encode(bits, self.saturate) | if nan { 255 } else { 0 }
+    fn fill(&self, piece: &mut [T::Bits], offset: usize) {
+        let x = &self.x[offset..][..piece.len()];
+        for (out, &x) in piece.iter_mut().zip(x) {
+            *out = T::from_f32(S::to_f32(x));
+        }
     }
 }
 
-/// One input and one random word to a code.
-trait RandomElement: Copy {
-    fn code(&self, value: f32, random: u32) -> u32;
-}
-
-impl RandomElement for Encoder {
-    #[inline(always)]
-    fn code(&self, value: f32, random: u32) -> u32 {
-        self.stochastic(value.to_bits(), random)
-    }
-}
-
-impl RandomElement for Integer {
-    #[inline(always)]
-    fn code(&self, value: f32, random: u32) -> u32 {
-        self.encode(value, Rounding::Stochastic, random)
-    }
-}
-
-struct Random<'a, S: Float, E> {
+struct RandomLoop<'a, S: Float, E> {
     out: &'a mut [u8],
     x: &'a [S::Bits],
     /// Index of the first element in the tensor; divisible by 4.
@@ -267,7 +236,7 @@ struct Random<'a, S: Float, E> {
     element: E,
 }
 
-impl<S: Float, E: RandomElement> Kernel for Random<'_, S, E> {
+impl<S: Float, E: EncodeRandom> Kernel for RandomLoop<'_, S, E> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -275,24 +244,8 @@ impl<S: Float, E: RandomElement> Kernel for Random<'_, S, E> {
         for (counter, (out, x)) in (self.start as u64 / 4..).zip(blocks) {
             let words = philox(self.seed, counter);
             for ((out, &x), word) in out.iter_mut().zip(x).zip(words) {
-                *out = self.element.code(S::to_f32(x), word) as u8;
+                *out = self.element.code(S::to_f32(x).to_bits(), word);
             }
         }
-    }
-}
-
-struct Any<'a, S: Float> {
-    x: &'a [S::Bits],
-    negative: bool,
-}
-
-impl<S: Float> Kernel for Any<'_, S> {
-    type Output = bool;
-    #[inline(always)]
-    fn run(self) -> bool {
-        self.x.iter().fold(0, |any, &x| {
-            let value = S::to_f32(x);
-            any | u32::from(value.is_nan() || (self.negative && value < 0.0))
-        }) > 0
     }
 }

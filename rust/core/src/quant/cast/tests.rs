@@ -112,7 +112,7 @@ fn a_number_without_code_is_named() {
     let int4 = Scalar::Integer(Integer { bits: 4, signed: true });
     for format in [Scalar::Float(E2M1), int4] {
         let refused = encode::<F32>(&mut out, &x, format, &Options::default()).unwrap_err();
-        assert_eq!(refused.to_string(), "`x` must be numbers that the format holds, got NaN at flat index 7003");
+        assert_eq!(refused.to_string(), "`x` must be numbers, for the format has no NaN, got NaN at flat index 7003");
         assert!(out.iter().all(|&code| code == 9), "nothing is written");
     }
     assert!(encode::<F32>(&mut out, &x, Scalar::Float(E4M3FN), &Options::default()).is_ok());

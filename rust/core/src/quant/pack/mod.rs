@@ -169,6 +169,18 @@ fn pack_row(out: &mut [u8], codes: &[u8], stream: Stream, packing: &Packing, lev
     seen
 }
 
+/// Pack one row of codes below 2^bits from the lowest bit of `out` on; bits after the last code are 0.
+pub(crate) fn pack_codes(out: &mut [u8], codes: &[u8], bits: u32, level: Level) {
+    let stream = Stream { bits: bits as usize, order: Order::Lsb, add: 0, flip: 0 };
+    pack_piece(out, codes, stream, level);
+    out[stream.bytes(codes.len())..].fill(0);
+}
+
+/// The inverse of [`pack_codes`].
+pub(crate) fn unpack_codes(out: &mut [u8], packed: &[u8], bits: u32, level: Level) {
+    unpack_piece(out, packed, Stream { bits: bits as usize, order: Order::Lsb, add: 0, flip: 0 }, level);
+}
+
 /// Pack into the start of `out`; what follows the stream may be overwritten.
 fn pack_piece(out: &mut [u8], codes: &[u8], stream: Stream, level: Level) -> u8 {
     #[cfg(target_arch = "x86_64")]

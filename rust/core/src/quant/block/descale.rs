@@ -1,0 +1,83 @@
+//! Runs of numbers that share a float scale, back to numbers: the inverse of [`super::scaled`].
+
+use std::num::NonZeroUsize;
+
+use super::scaled::{Scaled, Unit, check, parts};
+use super::sink::{PIECE, Sink, Unpacker};
+use crate::quant::source::Float;
+use crate::simd::{Kernel, Level, dispatch};
+use crate::{Result, parallel};
+
+/// Dequantize rows of `columns` elements in runs of `run`: the inverse of [`super::scaled::quantize`].
+#[expect(clippy::too_many_arguments, reason = "outputs, inputs, sizes, options")]
+pub fn dequantize<S: Float, F: Float, K: Scaled>(
+    out: &mut [S::Bits],
+    codes: &[u8],
+    scales: &[F::Bits],
+    zeros: Option<&[u8]>,
+    format: K,
+    run: usize,
+    columns: usize,
+    threads: Option<NonZeroUsize>,
+    level: Level,
+) -> Result<()> {
+    let lengths = (codes.len(), scales.len(), zeros.map(<[u8]>::len));
+    let unit = check(out.len(), columns, run, format.bits(), lengths)?;
+    let (total, format) = (out.len(), format.at(level));
+    let each = parts(out.len() / unit.elements, parallel::num_threads(threads, size_of_val(out)));
+    let mut zero_parts = zeros.map(|zeros| zeros.chunks(each * unit.runs));
+    let codes = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
+    let work: Vec<_> = out
+        .chunks_mut(each * unit.elements)
+        .zip(codes)
+        .map(|(out, (codes, scales))| {
+            let zeros = zero_parts.as_mut().and_then(Iterator::next);
+            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, level, total }
+        })
+        .collect();
+    parallel::each(work, |part| dispatch(level, part));
+    Ok(())
+}
+
+struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
+    out: &'a mut [S::Bits],
+    codes: &'a [u8],
+    scales: &'a [F::Bits],
+    zeros: Option<&'a [u8]>,
+    format: K,
+    run: usize,
+    unit: Unit,
+    level: Level,
+    /// Elements of the whole output.
+    total: usize,
+}
+
+impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (bits, elements) = (self.format.bits(), self.out.len());
+        // Codes that follow each other without gaps are one row to the unpacker.
+        let (row, row_bytes) =
+            if self.unit.dense { (elements, self.codes.len().max(1)) } else { (self.unit.elements, self.unit.bytes) };
+        let mut sink = Sink::new(self.out, self.total);
+        let mut index = 0;
+        for packed in self.codes.chunks(row_bytes) {
+            let mut codes = Unpacker::new(packed, row, bits, self.level);
+            for _ in 0..row / self.unit.elements {
+                for from in (0..self.unit.elements).step_by(self.run) {
+                    let scale = F::to_f32(self.scales[index]);
+                    let zero = self.zeros.map_or(0, |zeros| zeros[index]);
+                    let end = self.unit.elements.min(from + self.run);
+                    for at in (from..end).step_by(PIECE) {
+                        let count = PIECE.min(end - at);
+                        self.format.decode::<S>(sink.next(count), codes.next(count), scale, zero);
+                    }
+                    index += 1;
+                }
+            }
+        }
+        sink.finish();
+    }
+}
