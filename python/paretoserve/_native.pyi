@@ -16,7 +16,13 @@ __all__ = [
     "cuda_compile",
     "cuda_devices",
     "cuda_is_available",
-    "cuda_kernel_files",
+    "cuda_kernels",
+    "cuda_quant_amax",
+    "cuda_quant_decode",
+    "cuda_quant_dequantize",
+    "cuda_quant_encode",
+    "cuda_quant_mx",
+    "cuda_quant_nv",
     "fit_grid",
     "operator_features",
     "pareto_mask",
@@ -175,10 +181,58 @@ class StepTime:
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
 def cuda_clear_cache() -> int: ...
-def cuda_compile(file: str, arch: str) -> tuple[Path | None, bool, int, str]: ...
+def cuda_compile(file: str, arch: str) -> tuple[str | None, bool, int, str]: ...
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
-def cuda_kernel_files() -> list[str]: ...
+def cuda_kernels() -> list[tuple[str, str, str]]: ...
+def cuda_quant_amax(
+    at: tuple[int, int], addresses: tuple[int, int], dtype: str, count: int, nan_is_zero: bool
+) -> None: ...
+def cuda_quant_decode(
+    at: tuple[int, int],
+    addresses: tuple[int, int],
+    dtype: str,
+    count: int,
+    format: tuple[str, int, int, int, int, bool, str],
+) -> None: ...
+def cuda_quant_dequantize(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    global_scale: int | None,
+    dtype: str,
+    format: str,
+    shape: tuple[int, int],
+) -> None: ...
+def cuda_quant_encode(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    count: int,
+    format: tuple[str, int, int, int, int, bool, str],
+    saturate: bool,
+    rule: str,
+    random: tuple[str, int],
+) -> None: ...
+def cuda_quant_mx(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    format: str,
+    shape: tuple[int, int, bool],
+    rule: str,
+    random: tuple[str, int],
+    nan_is_zero: bool,
+) -> None: ...
+def cuda_quant_nv(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int],
+    dtype: str,
+    format: str,
+    shape: tuple[int, int, bool],
+    given: tuple[bool, int],
+    random: tuple[str, int],
+    nan_is_zero: bool,
+) -> None: ...
 def fit_grid(
     values: NDArray[np.float32],
     supported: NDArray[np.uint8],

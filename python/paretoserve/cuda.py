@@ -8,13 +8,13 @@ no GPU.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paretoserve import _native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 __all__ = ["CompiledKernel", "Device", "clear_cache", "compile_kernels", "devices", "is_available"]
 
@@ -154,14 +154,15 @@ def compile_kernels(arch: str | Sequence[str] | None = None) -> list[CompiledKer
         names = sorted({device.arch for device in devices()})
     else:
         names = [arch] if isinstance(arch, str) else list(arch)
-    return [_compile(file, name) for file in _native.cuda_kernel_files() for name in names]
+    files = dict.fromkeys(file for file, _, _ in _native.cuda_kernels())
+    return [_compile(file, name) for file in files for name in names]
 
 
 def _compile(file: str, arch: str) -> CompiledKernel:
     path, cached, nbytes, log = _native.cuda_compile(file, arch)
     if path is None:
         raise OSError("the cache of kernels cannot be written\nhint: set PARETOSERVE_CACHE_DIR to a folder that can be")
-    return CompiledKernel(file, arch, path, cached, nbytes, log)
+    return CompiledKernel(file, arch, Path(path), cached, nbytes, log)
 
 
 def clear_cache() -> int:

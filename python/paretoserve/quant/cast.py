@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, float_bits, is_torch
+from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
 from paretoserve.errors import DtypeError
 from paretoserve.quant._arguments import ROUNDINGS, flag, one_of, seed_of, thread_count
 from paretoserve.quant._custom import check_fields
@@ -22,7 +23,7 @@ from paretoserve.quant._formats import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from types import ModuleType
 
     from paretoserve._arrays import Array
 
@@ -161,13 +162,17 @@ def cast(
     if one_of("rule", rule, _RULES) != "paretoserve" and target.kind in ("int", "uint"):
         raise ValueError(f'`rule` must be "paretoserve" for integers, got {rule!r}')
     options = flag("saturate", saturate), rounding, seed_of(seed), one_of("nan", nan, ("raise", "zero")), rule
-    bits, dtype = float_bits("x", x)
     x = _array(x)
+    if not (is_cuda(x) and dtype_name(x) in _WIDE):
+        bits, dtype = float_bits("x", x)
     if out is None:
         out = empty_beside(x, tuple(x.shape), "uint8")
     else:
         check_out(out, tuple(x.shape), "uint8", x)
-    _native.quant_encode(as_numpy(out), bits, dtype, _fields(target), *options, thread_count(threads))
+    if is_cuda(x):
+        _cuda().encode(out, x, _fields(target), *options)
+    else:
+        _native.quant_encode(as_numpy(out), bits, dtype, _fields(target), *options, thread_count(threads))
     return out
 
 
@@ -231,6 +236,10 @@ def format_info(name: str, *, kind: Literal["scalar", "block"] | None = None) ->
 
 
 def _convert(x: Array, to: str, out: Array | None, threads: int | None) -> Array:
+    if is_cuda(x):
+        out = _wide_out(x, to, out)
+        _cuda().convert(out, x)
+        return out
     bits, dtype = float_bits("x", x)
     out = _wide_out(x, to, out)
     _native.quant_convert(as_numpy(out), bits, dtype, to, thread_count(threads))
@@ -238,14 +247,18 @@ def _convert(x: Array, to: str, out: Array | None, threads: int | None) -> Array
 
 
 def _decode(x: Array, to: str, fmt: str | ScalarFormat | None, out: Array | None, threads: int | None) -> Array:
-    codes, source = _codes(x, fmt)
+    source = _format_of_codes(x, fmt)
     out = _wide_out(x, to, out)
+    if is_cuda(x):
+        _cuda().decode(out, x, _fields(source))
+        return out
+    codes = np.ascontiguousarray(as_numpy(x)).view(np.uint8)
     _native.quant_decode(as_numpy(out), codes, to, _fields(source), thread_count(threads))
     return out
 
 
-def _codes(x: Array, fmt: str | ScalarFormat | None) -> tuple[NDArray[np.uint8], ScalarFormat]:
-    """Return codes as bytes, and their format."""
+def _format_of_codes(x: Array, fmt: str | ScalarFormat | None) -> ScalarFormat:
+    """Return the format of codes: what their dtype or else `fmt` says."""
     name = dtype_name(x)
     named = _FORMAT_OF_DTYPE.get(name)
     if named is None and name not in ("uint8", "int8"):
@@ -256,7 +269,7 @@ def _codes(x: Array, fmt: str | ScalarFormat | None) -> tuple[NDArray[np.uint8],
     source = _scalar(named if fmt is None or named is not None else fmt, "fmt")
     if named is not None and fmt is not None and _scalar(fmt, "fmt") != source:
         raise ValueError(f"`fmt` must be the format of `x`, {named}, got {fmt}")
-    return np.ascontiguousarray(as_numpy(x)).view(np.uint8), source
+    return source
 
 
 def _wide_out(x: Array, to: str, out: Array | None) -> Array:
@@ -272,6 +285,10 @@ def _array(x: Any) -> Array:
 
 def _scalar(fmt: Any, argument: str) -> ScalarFormat:
     return check_fields(fmt, argument) if isinstance(fmt, ScalarFormat) else scalar_format(fmt, argument)
+
+
+def _cuda() -> ModuleType:
+    return importlib.import_module("paretoserve.quant._cuda")
 
 
 def _fields(fmt: ScalarFormat) -> tuple[str, int, int, int, int, bool, str]:

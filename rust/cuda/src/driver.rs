@@ -37,6 +37,7 @@ pub fn devices() -> Result<Vec<Device>> {
 pub(crate) struct Known {
     pub(crate) handle: sys::CUdevice,
     pub(crate) compute_capability: (i32, i32),
+    pub(crate) multiprocessors: u32,
 }
 
 /// The device of that number; an error if the driver does not show it.
@@ -52,6 +53,7 @@ pub(crate) fn require_device(ordinal: i32) -> Result<Known> {
             attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
             attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
         ),
+        multiprocessors: attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as u32,
     })
 }
 
@@ -86,7 +88,7 @@ fn count() -> Result<i32> {
 }
 
 fn describe(ordinal: i32) -> Result<Device> {
-    let Known { handle, compute_capability } = require_device(ordinal)?;
+    let Known { handle, compute_capability, .. } = require_device(ordinal)?;
     Ok(Device {
         ordinal,
         name: result::device::get_name(handle).map_err(|error| refused("cuDeviceGetName", error))?,

@@ -71,6 +71,13 @@ pub enum Error {
         /// For which architecture.
         arch: Arch,
     },
+    /// An array is larger than the kernels can count.
+    TooLarge {
+        /// Which one.
+        argument: &'static str,
+        /// What it may have at most.
+        most: &'static str,
+    },
     /// There is no kernel of that name, or its parameters are others.
     Kernel {
         /// The kernel's file or entry.
@@ -140,6 +147,9 @@ impl fmt::Display for Error {
                 "kernel `{file}` is not in the cache for {arch} and PARETOSERVE_DISABLE_JIT is set\nhint: fill the \
                  cache with paretoserve.cuda.compile_kernels(arch=\"{arch}\") where it is not set"
             ),
+            Self::TooLarge { argument, most } => {
+                write!(f, "`{argument}` must have at most {most} on a CUDA device\nhint: split it along its rows")
+            }
             Self::Kernel { name, reason } => write!(f, "kernel `{name}` {reason}"),
         }
     }

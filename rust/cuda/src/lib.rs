@@ -8,11 +8,13 @@ pub mod arch;
 pub mod cache;
 pub mod catalog;
 pub mod compile;
+mod context;
 mod digest;
 pub mod driver;
 pub mod error;
 pub mod launch;
 mod nvrtc;
+pub mod quant;
 
 pub use arch::Arch;
 pub use driver::{Device, devices, is_available};

@@ -1,8 +1,10 @@
 //! Bindings of the CUDA driver queries and of the kernels' compiler and cache.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use paretoserve_cuda::{Arch, Device, catalog, compile};
+use paretoserve_cuda::catalog::{self, Parameter};
+use paretoserve_cuda::{Arch, Device, compile};
 use pyo3::prelude::*;
 
 use crate::errors::detached_cuda;
@@ -11,7 +13,7 @@ use crate::errors::detached_cuda;
 type Row = (i32, String, (i32, i32), usize, String);
 
 /// Path of the cache's entry (none if it could not be written), whether it was there, bytes of machine code, log.
-type Compiled = (Option<PathBuf>, bool, usize, String);
+type Compiled = (Option<OsString>, bool, usize, String);
 
 /// Whether a CUDA driver shows at least one device.
 #[pyfunction]
@@ -29,10 +31,18 @@ pub(crate) fn cuda_devices(py: Python<'_>) -> PyResult<Vec<Row>> {
     Ok(detached_cuda(py, paretoserve_cuda::devices)?.into_iter().map(row).collect())
 }
 
-/// The names of the files of kernels.
+/// The kernels: file, entry, and its parameters, one letter each.
 #[pyfunction]
-pub(crate) fn cuda_kernel_files() -> Vec<&'static str> {
-    catalog::SOURCES.iter().map(|(file, _)| *file).collect()
+pub(crate) fn cuda_kernels() -> Vec<(&'static str, &'static str, String)> {
+    let letter = |parameter: &Parameter| match parameter {
+        Parameter::Pointer => 'P',
+        Parameter::U64 => 'Q',
+        Parameter::U32 => 'I',
+        Parameter::I32 => 'i',
+        Parameter::F32 => 'f',
+    };
+    let row = |kernel: &catalog::Kernel| (kernel.file, kernel.entry, kernel.parameters.iter().map(letter).collect());
+    catalog::KERNELS.iter().map(row).collect()
 }
 
 /// Compile one file of kernels for one architecture into the cache, unless it is there.
@@ -40,7 +50,7 @@ pub(crate) fn cuda_kernel_files() -> Vec<&'static str> {
 pub(crate) fn cuda_compile(py: Python<'_>, file: &str, arch: &str) -> PyResult<Compiled> {
     detached_cuda(py, || {
         let cubin = compile::cubin(file, arch.parse()?, &find_nvrtc)?;
-        Ok((cubin.path, cubin.cached, cubin.bytes.len(), cubin.log))
+        Ok((cubin.path.map(PathBuf::into_os_string), cubin.cached, cubin.bytes.len(), cubin.log))
     })
 }
 

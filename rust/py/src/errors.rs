@@ -28,7 +28,9 @@ pub(crate) fn detached_cuda<T: Send>(
     work: impl FnOnce() -> paretoserve_cuda::Result<T> + Send,
 ) -> PyResult<T> {
     py.detach(work).map_err(|error| match error {
-        paretoserve_cuda::Error::UnknownArch { nvrtc: None, .. } => PyValueError::new_err(error.to_string()),
+        paretoserve_cuda::Error::UnknownArch { nvrtc: None, .. } | paretoserve_cuda::Error::TooLarge { .. } => {
+            PyValueError::new_err(error.to_string())
+        }
         error if error.is_of_the_compiler() => raise(py, "CompileError", error.to_string()),
         error => raise(py, "DeviceError", error.to_string()),
     })

@@ -21,13 +21,17 @@ mod _native {
     #[pymodule_export]
     use super::cost::step::StepTime;
     #[pymodule_export]
-    use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernel_files};
+    use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
     use super::pareto::pareto_mask;
     #[pymodule_export]
     use super::quant::allocate::quant_allocate;
     #[pymodule_export]
     use super::quant::cast::{quant_convert, quant_decode, quant_encode};
+    #[pymodule_export]
+    use super::quant::cuda::{
+        cuda_quant_amax, cuda_quant_decode, cuda_quant_dequantize, cuda_quant_encode, cuda_quant_mx, cuda_quant_nv,
+    };
     #[pymodule_export]
     use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]

@@ -13,7 +13,15 @@ use crate::errors::detached;
 
 /// A scalar format as Python sends it: kind, bits, exponent bits, mantissa bits, bias, signed, special codes.
 #[derive(FromPyObject)]
-pub(crate) struct Format(String, u32, u32, u32, i32, bool, String);
+pub(crate) struct Format(
+    pub(crate) String,
+    pub(crate) u32,
+    pub(crate) u32,
+    pub(crate) u32,
+    pub(crate) i32,
+    pub(crate) bool,
+    pub(crate) String,
+);
 
 impl Format {
     fn scalar(&self) -> Scalar {

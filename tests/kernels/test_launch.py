@@ -1,0 +1,199 @@
+"""From Python to the driver without a GPU: what is launched, where, and what is left alone.
+
+The driver is `fake_driver.cpp`: it records calls and runs the shipped kernels on the CPU.
+"""
+
+import textwrap
+
+import pytest
+
+import _fake_driver
+
+pytest.importorskip("torch")
+
+BEGIN = """
+import _pretend
+import numpy as np
+import torch
+from _pretend import STREAM, array, launches, record
+from paretoserve import _native, cuda, errors, quant
+x = np.random.default_rng(0).standard_normal(5000, dtype=np.float32)
+t = torch.from_numpy(x)
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    from paretoserve._toolchain import find_nvrtc
+
+    if find_nvrtc() is None:
+        pytest.skip("no NVRTC on this machine")
+    programs = _fake_driver.Programs(_fake_driver.build(tmp_path_factory.mktemp("driver")))
+    yield programs
+    programs.close()
+
+
+@pytest.fixture
+def run(programs):
+    return lambda program, **environment: programs.run(BEGIN + textwrap.dedent(program), **environment)
+
+
+def test_a_launch_has_the_callers_stream_and_the_arguments_in_order(run):
+    run("""
+    codes = quant.cast(t, "e4m3fn", saturate=False, rounding="stochastic", seed=2**40 + 7)
+    (only,) = launches(record())
+    assert only.entry == "paretoserve_quant_encode_f32"
+    assert (only.grid, only.block) == ((3, 1, 1), (256, 1, 1)), only  # 5000 numbers, 8 per thread
+    assert (only.stream, only.context) == (STREAM, "primary")
+    layout = 4 | 3 << 4 | 1 << 8 | 1 << 9 | 8 << 13
+    expected = codes.data_ptr(), 0, t.data_ptr(), 5000, layout, 7, 0, 0, 2, 2**40 + 7
+    assert only.arguments == tuple(map(str, expected)), only
+    """)
+
+
+def test_large_work_is_strided(run):
+    run("""
+    big = torch.zeros(2_000_000, dtype=torch.bfloat16)
+    quant.cast(big, "e5m2")
+    (only,) = launches(record())
+    assert only.grid == (4 * 32, 1, 1)  # 4 multiprocessors
+    """)
+
+
+def test_nothing_is_allocated_and_nobody_waits(run):
+    run("""
+    for _ in range(3):
+        quant.cast(quant.cast(t, "e4m3fn"), "bfloat16", fmt="e4m3fn")
+    calls = record()
+    assert len(launches(calls)) == 6
+    assert not [call for call in calls if call.startswith("forbidden")], calls
+    # The second round is launches and the exchange of the current context only.
+    rest = [call for call in calls[-8:] if not call.startswith("launch")]
+    assert set(rest) <= {"cuCtxPushCurrent", "cuCtxPopCurrent"}, rest
+    assert [call.split()[0] for call in calls].count("cuModuleLoadData") == 1
+    """)
+
+
+def test_loading_is_exempt_from_a_capture_and_the_mode_is_restored(run):
+    run("""
+    quant.cast(t, "e4m3fn")
+    calls = record()
+    relaxed = calls.index("cuThreadExchangeStreamCaptureMode 2")
+    back = calls.index("cuThreadExchangeStreamCaptureMode 0")
+    assert relaxed < calls.index("cuModuleLoadData") < back
+    assert back < next(i for i, call in enumerate(calls) if call.startswith("launch"))
+    """)
+
+
+def test_the_callers_context_is_restored(run):
+    run("""
+    import ctypes
+    driver = ctypes.CDLL("libcuda.so.1")
+    quant.cast(t, "e4m3fn")
+    current = ctypes.c_void_p()
+    driver.cuCtxGetCurrent(ctypes.byref(current))
+    assert current.value is None
+    """)
+
+
+def test_an_empty_tensor_launches_nothing(run):
+    run("""
+    assert quant.cast(t[:0], "e4m3fn").shape == (0,)
+    assert not launches(record())
+    """)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "reason"),
+    [
+        ("cuInit", 3, "CUDA_ERROR_NOT_INITIALIZED"),
+        ("cuDevicePrimaryCtxRetain", 2, "CUDA_ERROR_OUT_OF_MEMORY"),
+        ("cuModuleLoadData", 209, "CUDA_ERROR_NO_BINARY_FOR_GPU"),
+        ("cuModuleGetFunction", 500, "CUDA_ERROR_NOT_FOUND"),
+        ("cuLaunchKernel", 700, "CUDA_ERROR_ILLEGAL_ADDRESS"),
+    ],
+)
+def test_errors_of_the_driver_arrive_typed(run, call, code, reason):
+    run(
+        f"""
+    try:
+        quant.cast(t, "e4m3fn")
+    except errors.DeviceError as error:
+        assert str(error) == "the CUDA driver refused `{call}`: {reason}", error
+    else:
+        raise AssertionError("no error")
+    calls = record()
+    assert calls.count("cuCtxPushCurrent") == calls.count("cuCtxPopCurrent")
+    """,
+        FAKE_DRIVER_FAIL=f"{call}={code}",
+    )
+
+
+def test_an_old_driver_is_named_when_it_refuses_the_machine_code(run):
+    run(
+        """
+    try:
+        quant.cast(t, "e4m3fn")
+    except errors.DeviceError as error:
+        assert "knows CUDA 12.8, too old" in str(error), error
+    else:
+        raise AssertionError("no error")
+    """,
+        FAKE_DRIVER_FAIL="cuModuleLoadData=209",
+        FAKE_DRIVER_VERSION="12080",
+    )
+
+
+def test_a_device_that_is_not_there_is_refused(run):
+    run("""
+    try:
+        _native.cuda_quant_decode((7, 0), (16, 16), "float32", 1, ("float", 8, 4, 3, 7, True, "nan"))
+    except errors.DeviceError as error:
+        assert str(error) == "`device` must be below 2, the number of CUDA devices, got 7"
+    else:
+        raise AssertionError("no error")
+    """)
+
+
+def test_threads_may_launch_at_once(run):
+    run("""
+    from concurrent.futures import ThreadPoolExecutor
+    expected = quant.cast(t, "e4m3fn")
+    with ThreadPoolExecutor(8) as pool:
+        # The runner of kernels is not made for threads, so they launch nothing; loading and checking is what races.
+        list(pool.map(lambda _: quant.cast(t[:0], "e5m2"), range(64)))
+    assert [call.split()[0] for call in record()].count("cuModuleLoadData") == 1
+    """)
+
+
+def test_kernels_are_compiled_for_the_device_they_run_on(run):
+    run("""
+    import os
+    from pathlib import Path
+    quant.cast(t, "e4m3fn")
+    names = [path.name for path in Path(os.environ["PARETOSERVE_CACHE_DIR"]).glob("*.cubin")]
+    assert any(name.startswith("quant_cast-sm_90-") for name in names), names
+    assert [device.arch for device in cuda.devices()] == ["sm_90", "sm_100a"]
+    """)
+
+
+def test_cast_gives_the_bytes_of_the_cpu(run):
+    run("""
+    import itertools
+    for name, rounding in itertools.product(("e4m3fn", "e5m2", "e2m1", "e3m2", "int4", "uint3"), ("rne", "stochastic")):
+        got = quant.cast(t, name, rounding=rounding, seed=5, nan="zero")
+        assert (array(got) == quant.cast(x, name, rounding=rounding, seed=5, nan="zero")).all(), (name, rounding)
+        back = quant.cast(got, "float16", fmt=name)
+        assert (array(back) == quant.cast(array(got), "float16", fmt=name)).all(), name
+    """)
+
+
+def test_an_option_that_would_wait_is_refused_with_the_reason(run):
+    run("""
+    try:
+        quant.cast(t, "e2m1")
+    except ValueError as error:
+        assert "wait for the device" in str(error), error
+    else:
+        raise AssertionError("no error")
+    """)
