@@ -21,6 +21,10 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
         None
     }
+    /// A number of at most 8 significant bits in 16 bits: itself, or as bfloat16 if this format is wider.
+    fn to_short(value: f32) -> u16;
+    /// The number that [`Self::to_short`] made.
+    fn from_short(short: u16) -> Self::Bits;
 }
 
 /// IEEE binary32.
@@ -49,6 +53,14 @@ impl Float for F32 {
     fn floats(bits: &[f32]) -> Option<&[f32]> {
         Some(bits)
     }
+    #[inline(always)]
+    fn to_short(value: f32) -> u16 {
+        Bf16::from_f32(value)
+    }
+    #[inline(always)]
+    fn from_short(short: u16) -> f32 {
+        Bf16::to_f32(short)
+    }
 }
 
 impl Float for Bf16 {
@@ -66,6 +78,14 @@ impl Float for Bf16 {
         // A NaN must not round to infinity: keep its sign, make it quiet.
         let nan = bits >> 16 | 0x40;
         (if bits & 0x7FFF_FFFF > 0x7F80_0000 { nan } else { rounded }) as u16
+    }
+    #[inline(always)]
+    fn to_short(value: f32) -> u16 {
+        Self::from_f32(value)
+    }
+    #[inline(always)]
+    fn from_short(short: u16) -> u16 {
+        short
     }
 }
 
@@ -92,6 +112,14 @@ impl Float for F16 {
         let finite = if magnitude < 0x3880_0000 { subnormal } else { normal };
         let special = if magnitude > 0x7F80_0000 { 0x7E00 | (magnitude >> 13 & 0x3FF) } else { 0x7C00 };
         (sign | if magnitude >= 0x477F_F000 { special } else { finite }) as u16
+    }
+    #[inline(always)]
+    fn to_short(value: f32) -> u16 {
+        Self::from_f32(value)
+    }
+    #[inline(always)]
+    fn from_short(short: u16) -> u16 {
+        short
     }
 }
 

@@ -99,6 +99,17 @@ impl Encode for ExponentRule {
     }
 }
 
+/// E8M0 by our rule, saturating: as above, with what the compiler knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SaturatingPower;
+
+impl Encode for SaturatingPower {
+    #[inline(always)]
+    fn code(&self, bits: u32) -> u8 {
+        exponent::encode(bits, true)
+    }
+}
+
 /// Integers, ties to even.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NearestInteger(pub(super) Integer);

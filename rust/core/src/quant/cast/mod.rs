@@ -11,6 +11,8 @@ pub mod exponent;
 mod integer;
 mod refuse;
 mod run;
+#[cfg(target_arch = "x86_64")]
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -131,6 +133,24 @@ impl Scalar {
                 Err(Error::value("format", "an integer of 1 to 8 bits", format!("{bits} bits")))
             }
             Self::Exponent | Self::Integer(_) => Ok(()),
+        }
+    }
+
+    /// Bits of a code.
+    pub fn bits(&self) -> u32 {
+        match self {
+            Self::Float(format) => format.bits(),
+            Self::Exponent => 8,
+            Self::Integer(integer) => integer.bits,
+        }
+    }
+
+    /// What `code` stands for; bits above [`Self::bits`] are ignored.
+    pub fn value(&self, code: u8) -> f32 {
+        match self {
+            Self::Float(format) => format.decode(code),
+            Self::Exponent => f32::from_bits(exponent::decode(code)),
+            Self::Integer(integer) => integer.decode(code),
         }
     }
 

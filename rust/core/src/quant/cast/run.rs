@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::element::{
     Computed, Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
-    NearestInteger, Power, Value,
+    NearestInteger, Power, SaturatingPower, Value,
 };
 use super::refuse::refuse_nan;
 use super::{Decoder, Encoder, NanPolicy, Options, Rule, Scalar};
@@ -15,6 +15,11 @@ use crate::quant::format::{E2M1, E4M3FN, E5M2};
 use crate::quant::random::philox;
 use crate::quant::{Float, Rounding};
 use crate::simd::{self, Fill, Kernel, Level, Plain};
+#[cfg(target_arch = "x86_64")]
+use {
+    super::table::{Lookup, Rows, Sixteens, Table, TableLoop, Whole},
+    crate::simd::{Avx2, Avx512},
+};
 
 /// Parts of threads are whole multiples of this many elements; divisible by 4, the words of a random block.
 const PART: usize = 4096;
@@ -101,6 +106,7 @@ pub(super) fn encode_at<S: Float>(
         (Scalar::Integer(integer), Rounding::NearestEven) => call.encode::<S>(out, x, NearestInteger(integer)),
         (Scalar::Integer(integer), Rounding::HalfAway) => call.encode::<S>(out, x, HalfAway(integer)),
         (Scalar::Integer(integer), Rounding::Stochastic) => call.encode_random::<S>(out, x, integer, options.seed),
+        (Scalar::Exponent, _) if rule == Rule::Paretoserve && saturate => call.encode::<S>(out, x, SaturatingPower),
         (Scalar::Exponent, _) => call.encode::<S>(out, x, rule.exponent(saturate)),
     }
     Ok(())
@@ -116,6 +122,10 @@ pub(super) fn decode_at<T: Float>(
     same_length(out.len(), codes.len())?;
     format.check()?;
     let call = Call { level, threads };
+    #[cfg(target_arch = "x86_64")]
+    if call.decode_by_table::<T>(out, codes, format) {
+        return Ok(());
+    }
     match format {
         Scalar::Float(E4M3FN) => call.decode::<T>(out, codes, Value(KnownE4m3fn)),
         Scalar::Float(E5M2) => call.decode::<T>(out, codes, Value(KnownE5m2)),
@@ -158,6 +168,37 @@ impl Call {
     fn decode<T: Float>(self, out: &mut [T::Bits], codes: &[u8], element: impl Decode) {
         each_part(out, codes, self.threads, |out, codes, _| {
             let loops = DecodeLoop::<T, _> { codes, element, wide: PhantomData };
+            simd::dispatch(self.level, Run { out, loops });
+        });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Call {
+    /// Decode by a table in registers, if this level has instructions for one of this format.
+    fn decode_by_table<T: Float>(self, out: &mut [T::Bits], codes: &[u8], format: Scalar) -> bool {
+        let table = Table::new::<T>(format.bits(), |code| format.value(code));
+        if let Some(proof) = Avx512::at(self.level) {
+            self.look_up::<T>(out, codes, &table, Whole(proof));
+            return true;
+        }
+        if let (Some(proof), Some(rows)) = (Avx2::at(self.level), table.rows()) {
+            self.look_up::<T>(out, codes, &table, Rows(proof, &rows));
+            return true;
+        }
+        match (Avx2::at(self.level), format.bits()) {
+            (Some(proof), 1..=4) => self.look_up::<T>(out, codes, &table, Sixteens::<1>(proof)),
+            (Some(proof), 5) => self.look_up::<T>(out, codes, &table, Sixteens::<2>(proof)),
+            (Some(proof), 6) => self.look_up::<T>(out, codes, &table, Sixteens::<4>(proof)),
+            (Some(proof), _) if table.is_half() => self.look_up::<T>(out, codes, &table, Sixteens::<8>(proof)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn look_up<T: Float>(self, out: &mut [T::Bits], codes: &[u8], table: &Table, lookup: impl Lookup) {
+        each_part(out, codes, self.threads, |out, codes, _| {
+            let loops = TableLoop::<T, _> { table, codes, lookup, wide: PhantomData };
             simd::dispatch(self.level, Run { out, loops });
         });
     }
