@@ -28,8 +28,9 @@ test-python:
 test-rust:
 	cargo test --workspace --quiet
 
-exhaustive:  ## the property tests of the core on 500,000 random cases each; takes minutes
+exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patterns per format; takes minutes
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast
+	PARETOSERVE_EXHAUSTIVE=24 $(BIN)/python -m pytest tests/exhaustive
 
 lint: setup  ## formatting, clippy, ruff, types, stubs
 	cargo fmt --all --check

@@ -172,7 +172,7 @@ def cast(
     if is_cuda(x):
         _cuda().encode(out, x, _fields(target), *options)
     else:
-        _native.quant_encode(as_numpy(out), bits, dtype, _fields(target), *options, thread_count(threads))
+        _native.quant_encode(_flat(out), bits, dtype, _fields(target), *options, thread_count(threads))
     return out
 
 
@@ -242,7 +242,7 @@ def _convert(x: Array, to: str, out: Array | None, threads: int | None) -> Array
         return out
     bits, dtype = float_bits("x", x)
     out = _wide_out(x, to, out)
-    _native.quant_convert(as_numpy(out), bits, dtype, to, thread_count(threads))
+    _native.quant_convert(_flat(out), bits, dtype, to, thread_count(threads))
     return out
 
 
@@ -253,7 +253,7 @@ def _decode(x: Array, to: str, fmt: str | ScalarFormat | None, out: Array | None
         _cuda().decode(out, x, _fields(source))
         return out
     codes = np.ascontiguousarray(as_numpy(x)).view(np.uint8)
-    _native.quant_decode(as_numpy(out), codes, to, _fields(source), thread_count(threads))
+    _native.quant_decode(_flat(out), codes, to, _fields(source), thread_count(threads))
     return out
 
 
@@ -277,6 +277,11 @@ def _wide_out(x: Array, to: str, out: Array | None) -> Array:
         return empty_beside(x, tuple(x.shape), to)
     check_out(out, tuple(x.shape), to, x)
     return out
+
+
+def _flat(out: Array) -> NDArray[Any]:
+    """Return the memory of a contiguous output as a vector; the native module takes no scalars."""
+    return as_numpy(out).reshape(-1)
 
 
 def _array(x: Any) -> Array:
