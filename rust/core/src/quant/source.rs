@@ -21,6 +21,14 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
         None
     }
+    /// The bits as float32 of the largest magnitude of some numbers; a NaN counts as larger than infinity.
+    fn largest_magnitude(x: &[Self::Bits]) -> u32;
+}
+
+/// The largest magnitude of 16-bit floats, whose order is that of their bits.
+#[inline(always)]
+fn largest_of_16_bits(x: &[u16]) -> u16 {
+    x.iter().fold(0, |most, &bits| most.max(bits & 0x7FFF))
 }
 
 /// IEEE binary32.
@@ -49,6 +57,10 @@ impl Float for F32 {
     fn floats(bits: &[f32]) -> Option<&[f32]> {
         Some(bits)
     }
+    #[inline(always)]
+    fn largest_magnitude(x: &[f32]) -> u32 {
+        x.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF))
+    }
 }
 
 impl Float for Bf16 {
@@ -66,6 +78,10 @@ impl Float for Bf16 {
         // A NaN must not round to infinity: keep its sign, make it quiet.
         let nan = bits >> 16 | 0x40;
         (if bits & 0x7FFF_FFFF > 0x7F80_0000 { nan } else { rounded }) as u16
+    }
+    #[inline(always)]
+    fn largest_magnitude(x: &[u16]) -> u32 {
+        Self::to_f32(largest_of_16_bits(x)).to_bits()
     }
 }
 
@@ -92,6 +108,10 @@ impl Float for F16 {
         let finite = if magnitude < 0x3880_0000 { subnormal } else { normal };
         let special = if magnitude > 0x7F80_0000 { 0x7E00 | (magnitude >> 13 & 0x3FF) } else { 0x7C00 };
         (sign | if magnitude >= 0x477F_F000 { special } else { finite }) as u16
+    }
+    #[inline(always)]
+    fn largest_magnitude(x: &[u16]) -> u32 {
+        Self::to_f32(largest_of_16_bits(x)).to_bits()
     }
 }
 

@@ -10,7 +10,12 @@ pub mod four_six;
 pub mod fp8;
 pub mod group;
 pub mod hadamard;
+mod lane;
 pub mod mx;
+mod mx_loop;
+#[cfg(test)]
+mod mx_tests;
+mod narrow;
 pub mod nv;
 pub mod quest;
 pub mod scale;
@@ -18,6 +23,8 @@ pub mod scaled;
 mod sink;
 pub mod table;
 pub mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::num::NonZeroUsize;
 

@@ -3,10 +3,13 @@
 //! The largest magnitude of a block gives the scale by a [`Rule`]; numbers are divided by it, which is exact, and rounded
 //! to the element, saturating.
 
+use super::mx_loop::{FromBlocks, ToBlocks};
 use super::scale::{self, Rule, Shared};
-use super::{Element, Nan, Options, amax, check_sizes, finite, pack, split, unpack};
+use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
+use crate::quant::cast::Decoder;
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
+use crate::simd::dispatch;
 use crate::{Result, parallel};
 
 /// Numbers that share a scale.
@@ -39,16 +42,34 @@ pub fn quantize<S: Float>(
         .collect();
     let shared = Shared::new(rule, &element);
     parallel::each(parts, |(codes, scales, x, first)| {
-        let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
-        for (index, ((codes, scale), x)) in blocks.enumerate() {
-            *scale = block::<S>(codes, x, element, shared, options, first + index * BLOCK);
+        let slow = |codes: &mut [u8], x: &[S::Bits], index: usize| {
+            block::<S>(codes, x, element, shared, options, first + index * BLOCK)
+        };
+        if options.rounding != Rounding::NearestEven {
+            let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
+            for (index, ((codes, scale), x)) in blocks.enumerate() {
+                *scale = slow(codes, x, index);
+            }
+            return;
+        }
+        let bits = element.bits();
+        match element {
+            Element::Float(format) => {
+                let lane = lane::ToFloat::new(&format);
+                ToBlocks { shared, lane, bits, level: options.level }.run::<S>(codes, scales, x, slow);
+            }
+            Element::Int { .. } => {
+                let lane = lane::ToInteger::new(&element);
+                ToBlocks { shared, lane, bits, level: options.level }.run::<S>(codes, scales, x, slow);
+            }
         }
     });
     Ok(())
 }
 
 /// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
-fn block<S: Float>(
+#[inline(never)]
+pub(super) fn block<S: Float>(
     codes: &mut [u8],
     x: &[S::Bits],
     element: Element,
@@ -97,13 +118,15 @@ pub fn dequantize<S: Float>(
     let blocks = split(scales.len(), options.threads, size_of_val(out));
     let parts: Vec<_> =
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * per_block)).zip(scales.chunks(blocks)).collect();
-    parallel::each(parts, |((out, codes), scales)| {
-        for ((out, codes), &byte) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(per_block)).zip(scales) {
-            let mut block = [0; BLOCK];
-            unpack(&mut block, codes, element.bits());
-            for (out, code) in out.iter_mut().zip(block) {
-                *out = S::from_f32(element.decode(code) * scale::value(byte));
-            }
+    let bits = element.bits();
+    parallel::each(parts, |((out, codes), scales)| match element {
+        Element::Float(format) => {
+            let lane = Decoder::new(&format);
+            dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });
+        }
+        Element::Int { .. } => {
+            let lane = lane::FromInteger::new(&element);
+            dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });
         }
     });
     Ok(())
