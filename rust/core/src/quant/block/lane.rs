@@ -57,6 +57,18 @@ impl ToFloat {
     }
 }
 
+impl ToFloat {
+    /// The code of a number that is neither negative nor above the largest, and its value.
+    #[inline(always)]
+    pub(crate) fn code_and_value(&self, value: f32) -> (u32, f32) {
+        let exponent = (value.to_bits() & 0x7F80_0000).max(self.smallest);
+        let power = exponent + self.magic;
+        let sum = value + f32::from_bits(power);
+        let code = sum.to_bits().wrapping_sub(power) + ((exponent - self.smallest) >> self.shift);
+        (code, sum - f32::from_bits(power))
+    }
+}
+
 impl Encode for ToFloat {
     const INTEGER: bool = false;
 

@@ -17,6 +17,9 @@ mod mx_loop;
 mod mx_tests;
 mod narrow;
 pub mod nv;
+mod nv_loop;
+#[cfg(test)]
+mod nv_tests;
 pub mod quest;
 pub mod scale;
 pub mod scaled;

@@ -104,7 +104,7 @@ fn piece_avx2<S: Float, E: Encode>(
         let (byte, factor, fine) = scale_of(to.shared, x86::largest(&numbers));
         simple &= fine;
         *scale = byte;
-        let codes = x86::encode(numbers, x86::both(factor), f32::INFINITY, to.lane, &lanes);
+        let codes = x86::encode(numbers, x86::two(factor, factor), f32::INFINITY, to.lane, &lanes);
         if let Some(bytes) = packed[index * per_block..].first_chunk_mut() {
             x86::pack(bytes, codes, to.bits);
         }

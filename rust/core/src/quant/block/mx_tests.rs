@@ -9,7 +9,7 @@ use crate::simd::{Level, levels};
 
 const ELEMENTS: [&str; 8] = ["e4m3fn", "e5m2", "e2m3", "e3m2", "e2m1", "int8", "int6", "int4"];
 
-fn options(level: Level) -> Options {
+pub(super) fn options(level: Level) -> Options {
     Options {
         rounding: Rounding::NearestEven,
         seed: 0,
@@ -22,7 +22,7 @@ fn options(level: Level) -> Options {
 }
 
 /// Blocks with every exponent of float32, ties, zeros, subnormal numbers, infinities and NaN.
-fn blocks<S: Float>(count: usize) -> Vec<S::Bits> {
+pub(super) fn blocks<S: Float>(count: usize) -> Vec<S::Bits> {
     let value = |index: usize| {
         let (block, random) = (index / BLOCK, word(1, index as u64));
         let exponent = (block * 7 % 256) as u32;

@@ -111,11 +111,11 @@ fn integer_codes<E: Encode>(values: __m256, lane: E) -> __m256i {
     _mm256_and_si256(_mm256_castps_si256(sum), _mm256_set1_epi32(mask as i32))
 }
 
-/// One factor for both halves of a step.
+/// A factor for each half of a step.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn both(factor: f32) -> (__m256, __m256) {
-    (_mm256_set1_ps(factor), _mm256_set1_ps(factor))
+pub(super) fn two(first: f32, second: f32) -> (__m256, __m256) {
+    (_mm256_set1_ps(first), _mm256_set1_ps(second))
 }
 
 /// The codes of 32 numbers, each half multiplied by its factor and clipped to `limit`, one per byte in order.
