@@ -16,6 +16,7 @@ mod mx_loop;
 #[cfg(test)]
 mod mx_tests;
 mod narrow;
+mod nibbles;
 pub mod nv;
 mod nv_loop;
 #[cfg(test)]
@@ -134,6 +135,7 @@ pub(crate) fn pack(bytes: &mut [u8], codes: &[u8], bits: u32) {
 }
 
 /// The inverse of [`pack`].
+#[cfg(test)]
 pub(crate) fn unpack(codes: &mut [u8], bytes: &[u8], bits: u32) {
     for (index, code) in codes.iter_mut().enumerate() {
         let at = index * bits as usize;

@@ -4,6 +4,7 @@
 //! to the element, saturating.
 
 use super::mx_loop::{FromBlocks, ToBlocks};
+use super::nibbles::FromNibbles;
 use super::scale::{self, Rule, Shared};
 use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
 use crate::quant::cast::Decoder;
@@ -120,6 +121,9 @@ pub fn dequantize<S: Float>(
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * per_block)).zip(scales.chunks(blocks)).collect();
     let bits = element.bits();
     parallel::each(parts, |((out, codes), scales)| match element {
+        _ if bits == 4 => {
+            FromNibbles::new(&element, scale::value, 1.0, BLOCK, options.level).run::<S>(out, codes, scales);
+        }
         Element::Float(format) => {
             let lane = Decoder::new(&format);
             dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });

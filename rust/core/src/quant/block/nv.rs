@@ -6,8 +6,9 @@
 //! 1 / (s * (1 / G)). NVIDIA, "Pretraining Large Language Models with NVFP4" (arXiv 2509.25149).
 
 use super::four_six::{self, Measure};
+use super::nibbles::FromNibbles;
 use super::nv_loop::ToBlocks;
-use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split, unpack};
+use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
 use crate::quant::format::{E2M1, FloatFormat, UE4M3, UE5M3};
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
@@ -221,15 +222,7 @@ pub fn dequantize<S: Float>(
     let blocks = split(scales.len(), options.threads, size_of_val(out));
     let parts: Vec<_> =
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * BYTES)).zip(scales.chunks(blocks)).collect();
-    parallel::each(parts, |((out, codes), scales)| {
-        for ((out, codes), &scale) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(BYTES)).zip(scales) {
-            let mut block = [0; BLOCK];
-            unpack(&mut block, codes, 4);
-            let scale = format.scale.decode(scale);
-            for (out, code) in out.iter_mut().zip(block) {
-                *out = S::from_f32(format.element.decode(code) * scale * global);
-            }
-        }
-    });
+    let nibbles = FromNibbles::new(&format.element, |scale| format.scale.decode(scale), global, BLOCK, options.level);
+    parallel::each(parts, |((out, codes), scales)| nibbles.run::<S>(out, codes, scales));
     Ok(())
 }
