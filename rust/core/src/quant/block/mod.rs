@@ -21,6 +21,7 @@ pub mod nv;
 mod nv_loop;
 #[cfg(test)]
 mod nv_tests;
+pub mod peer;
 pub mod quest;
 pub mod scale;
 pub mod scaled;

@@ -5,13 +5,15 @@
 
 use super::mx_loop::{FromBlocks, ToBlocks};
 use super::nibbles::FromNibbles;
+use super::peer::{self, Peer};
 use super::scale::{self, Rule, Shared};
 use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
 use crate::quant::cast::Decoder;
+use crate::quant::format::E2M1;
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
 use crate::simd::dispatch;
-use crate::{Result, parallel};
+use crate::{Error, Result, parallel};
 
 /// Numbers that share a scale.
 pub const BLOCK: usize = 32;
@@ -19,17 +21,22 @@ pub const BLOCK: usize = 32;
 /// Quantize `x`, a matrix in C order whose rows are whole blocks.
 ///
 /// # Errors
-/// If sizes do not fit, or for a number that is not finite under [`Nan::Raise`].
+/// If sizes do not fit, for a peer of another element than e2m1, or for a number that is not finite under
+/// [`Nan::Raise`].
 pub fn quantize<S: Float>(
     codes: &mut [u8],
     scales: &mut [u8],
     x: &[S::Bits],
     element: Element,
     rule: Rule,
+    peer: Option<Peer>,
     options: &Options,
 ) -> Result<()> {
     let per_block = BLOCK * element.bits() as usize / 8;
     check_sizes(x.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
+    if peer.is_some() && element != Element::Float(E2M1) {
+        return Err(Error::value("rule", "paretoserve for formats other than mxfp4", "that of a peer"));
+    }
     if options.nan == Nan::Raise {
         amax::check_finite::<S>(x, options)?;
     }
@@ -44,9 +51,9 @@ pub fn quantize<S: Float>(
     let shared = Shared::new(rule, &element);
     parallel::each(parts, |(codes, scales, x, first)| {
         let slow = |codes: &mut [u8], x: &[S::Bits], index: usize| {
-            block::<S>(codes, x, element, shared, options, first + index * BLOCK)
+            block::<S>(codes, x, element, shared, peer, options, first + index * BLOCK)
         };
-        if options.rounding != Rounding::NearestEven {
+        if options.rounding != Rounding::NearestEven || peer.is_some() {
             let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
             for (index, ((codes, scale), x)) in blocks.enumerate() {
                 *scale = slow(codes, x, index);
@@ -75,6 +82,7 @@ pub(super) fn block<S: Float>(
     x: &[S::Bits],
     element: Element,
     shared: Shared,
+    peer: Option<Peer>,
     options: &Options,
     first: usize,
 ) -> u8 {
@@ -97,7 +105,11 @@ pub(super) fn block<S: Float>(
             Rounding::Stochastic => random::word(options.seed, options.key(first + at)),
             _ => 0,
         };
-        *code = element.encode(scale::unscale(value, byte), options.rounding, word);
+        let quotient = scale::unscale(value, byte);
+        *code = match peer {
+            Some(peer) => peer::encode(peer, quotient),
+            None => element.encode(quotient, options.rounding, word),
+        };
     }
     pack(codes, &block, element.bits());
     byte

@@ -48,7 +48,7 @@ fn compare<S: Float>(element: Element, rule: Rule) {
     let shared = Shared::new(rule, &element);
     for (index, x) in x.chunks(BLOCK).enumerate() {
         let codes = &mut codes[index * per_block..][..per_block];
-        scales[index] = block::<S>(codes, x, element, shared, &options(Level::Baseline), 0);
+        scales[index] = block::<S>(codes, x, element, shared, None, &options(Level::Baseline), 0);
     }
     let mut values = Vec::new();
     for (codes, &scale) in codes.chunks(per_block).zip(&scales) {
@@ -58,7 +58,7 @@ fn compare<S: Float>(element: Element, rule: Rule) {
     }
     for level in levels() {
         let (mut fast, mut bytes) = (vec![1; codes.len()], vec![1; scales.len()]);
-        quantize::<S>(&mut fast, &mut bytes, &x, element, rule, &options(level)).expect("sizes fit");
+        quantize::<S>(&mut fast, &mut bytes, &x, element, rule, None, &options(level)).expect("sizes fit");
         assert_eq!(bytes, scales, "{element:?} {level:?}");
         assert!(fast == codes, "{element:?} {level:?} {}", S::NAME);
         let mut out = vec![S::Bits::default(); x.len()];
