@@ -365,6 +365,7 @@ def quant_mx_quantize(
     dtype: str,
     element: str,
     rule: str,
+    peer: str | None,
     columns: tuple[int, int],
     rounding: tuple[str, int, str],
     threads: int | None,

@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "dequantize", "parts", "quantize"]
 
-OPTIONS = frozenset({"scale", "rounding", "seed", "nan"})
+OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "rule"})
 
 SCALES = ("rceil", "floor", "ceil", "even")
+# Peers whose elements differ from ours, with the rule of their scales.
+PEERS = {"modelopt": "rceil", "ggml": "floor"}
 
 
 def parts(call: Call, shape: tuple[int, ...]) -> Parts:
     """Return shape and dtype of codes and scales."""
     check_choice("scale", call.scale or "rceil", SCALES)
+    check_choice("rule", call.rule, ("paretoserve", *PEERS))
+    if call.rule in PEERS and (call.fmt.name, call.rounding) != ("mxfp4", "rne"):
+        raise ValueError(f"`rule` {call.rule!r} is one of mxfp4 rounded to nearest, got {call.fmt.name}, {call.rounding}")
+    if call.rule in PEERS and call.scale not in (None, PEERS[call.rule]):
+        raise ValueError(f"`scale` must be {PEERS[call.rule]} or left out under rule {call.rule!r}, got {call.scale}")
     *lead, columns = shape
     return {
         "codes": ((*lead, columns * call.fmt.bits // 8), "uint8"),
@@ -37,7 +44,8 @@ def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: 
         x,
         dtype,
         call.fmt.element,
-        call.scale or "rceil",
+        PEERS.get(call.rule, call.scale or "rceil"),
+        call.rule if call.rule in PEERS else None,
         (call.columns, call.logical_columns),
         (call.rounding, call.seed, call.nan),
         call.threads,

@@ -24,6 +24,7 @@ from paretoserve._integers import check_integer
 from paretoserve.errors import DeviceError, DtypeError, ShapeError
 from paretoserve.quant._call import Call, call_of, call_of_meta, check_choice, family, meta_of, thread_count
 from paretoserve.quant._qtensor import QTensor
+from paretoserve.quant.hadamard import hadamard as rotate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +99,9 @@ def quantize(
     scale_dtype : {"float32", "float16", "bfloat16"}, optional
         Dtype of the scales of formats of groups.
     rule : str, default "paretoserve"
-        A peer's rule instead of ours, where peers differ: ``modelopt`` and ``ggml`` for mxfp4.
+        A peer's rule instead of ours, for mxfp4: ``modelopt`` (ties down, zeros stored as negative zero, scales as
+        ``rceil``) or ``ggml`` (ties down, no negative zero, scales as ``floor``). torchao's and compressed-tensors'
+        bytes are those of ``scale="floor"`` and ``scale="even"``.
     out : QTensor, optional
         Where to put codes and scales. Its arrays must have the right shape and dtype, C-contiguous; its `meta` is not
         looked at.
@@ -281,7 +284,6 @@ def _prepared(bits: NDArray[Any], dtype: str, call: Call) -> tuple[NDArray[Any],
 
 
 def _rotated(values: NDArray[Any], call: Call, *, inverse: bool) -> NDArray[Any]:
-    rotate = importlib.import_module("paretoserve.quant.hadamard").hadamard
     return as_numpy(rotate(values, call.hadamard, signs=call.signs, inverse=inverse, threads=call.threads))
 
 

@@ -202,6 +202,20 @@ mod private {
 macro_rules! plain { ($($type:ty),*) => { $(impl private::Sealed for $type {} impl Plain for $type {})* } }
 plain!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
 
+/// The bytes of numbers.
+#[inline(always)]
+pub(crate) fn bytes<T: Plain>(numbers: &[T]) -> &[u8] {
+    // SAFETY: plain numbers have no padding, and bytes no alignment; the lifetime is that of the numbers.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers)) }
+}
+
+/// The bytes of numbers, to be written.
+#[inline(always)]
+pub(crate) fn bytes_mut<T: Plain>(numbers: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above, and every pattern of bits is a number.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast::<u8>(), size_of_val(numbers)) }
+}
+
 /// Outputs from this size on are written around the cache: they would only push out what is needed.
 pub const STREAM_FROM_BYTES: usize = 4 << 20;
 

@@ -25,6 +25,14 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn to_short(value: f32) -> u16;
     /// The number that [`Self::to_short`] made.
     fn from_short(short: u16) -> Self::Bits;
+    /// The bits as float32 of the largest magnitude of some numbers; a NaN counts as larger than infinity.
+    fn largest_magnitude(x: &[Self::Bits]) -> u32;
+}
+
+/// The largest magnitude of 16-bit floats, whose order is that of their bits.
+#[inline(always)]
+fn largest_of_16_bits(x: &[u16]) -> u16 {
+    x.iter().fold(0, |most, &bits| most.max(bits & 0x7FFF))
 }
 
 /// IEEE binary32.
@@ -61,6 +69,10 @@ impl Float for F32 {
     fn from_short(short: u16) -> f32 {
         Bf16::to_f32(short)
     }
+    #[inline(always)]
+    fn largest_magnitude(x: &[f32]) -> u32 {
+        x.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF))
+    }
 }
 
 impl Float for Bf16 {
@@ -86,6 +98,10 @@ impl Float for Bf16 {
     #[inline(always)]
     fn from_short(short: u16) -> u16 {
         short
+    }
+    #[inline(always)]
+    fn largest_magnitude(x: &[u16]) -> u32 {
+        Self::to_f32(largest_of_16_bits(x)).to_bits()
     }
 }
 
@@ -120,6 +136,10 @@ impl Float for F16 {
     #[inline(always)]
     fn from_short(short: u16) -> u16 {
         short
+    }
+    #[inline(always)]
+    fn largest_magnitude(x: &[u16]) -> u32 {
+        Self::to_f32(largest_of_16_bits(x)).to_bits()
     }
 }
 

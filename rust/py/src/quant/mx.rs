@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use paretoserve_core::quant::block::peer::Peer;
 use paretoserve_core::quant::block::{Element, Rule, mx};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,6 +22,7 @@ pub(crate) fn quant_mx_quantize(
     dtype: &str,
     element: &str,
     rule: &str,
+    peer: Option<&str>,
     columns: (usize, usize),
     rounding: (&str, u64, &str),
     threads: Option<NonZeroUsize>,
@@ -33,11 +35,17 @@ pub(crate) fn quant_mx_quantize(
         "even" => Rule::Even,
         other => return Err(PyValueError::new_err(format!("`scale` must be the name of a rule, got {other}"))),
     };
+    let peer = match peer {
+        None => None,
+        Some("modelopt") => Some(Peer::ModelOpt),
+        Some("ggml") => Some(Peer::Ggml),
+        Some(other) => return Err(PyValueError::new_err(format!("`rule` must be the name of a peer, got {other}"))),
+    };
     let options = options(columns, rounding, threads)?;
     let (codes, scales) = (codes.as_mut_slice(), scales.as_mut_slice());
     by_float!(py, dtype, S => {
         let x: Input<_> = x.extract()?;
-        detached(py, || mx::quantize::<S>(codes, scales, x.as_slice(), element, rule, &options))
+        detached(py, || mx::quantize::<S>(codes, scales, x.as_slice(), element, rule, peer, &options))
     })
 }
 

@@ -10,14 +10,26 @@ pub mod four_six;
 pub mod fp8;
 pub mod group;
 pub mod hadamard;
+mod lane;
 pub mod mx;
+mod mx_loop;
+#[cfg(test)]
+mod mx_tests;
+mod narrow;
+mod nibbles;
 pub mod nv;
+mod nv_loop;
+#[cfg(test)]
+mod nv_tests;
+pub mod peer;
 pub mod quest;
 pub mod scale;
 pub mod scaled;
 mod sink;
 pub mod table;
 pub mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::num::NonZeroUsize;
 
@@ -124,6 +136,7 @@ pub(crate) fn pack(bytes: &mut [u8], codes: &[u8], bits: u32) {
 }
 
 /// The inverse of [`pack`].
+#[cfg(test)]
 pub(crate) fn unpack(codes: &mut [u8], bytes: &[u8], bits: u32) {
     for (index, code) in codes.iter_mut().enumerate() {
         let at = index * bits as usize;

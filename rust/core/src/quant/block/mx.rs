@@ -3,11 +3,17 @@
 //! The largest magnitude of a block gives the scale by a [`Rule`]; numbers are divided by it, which is exact, and rounded
 //! to the element, saturating.
 
+use super::mx_loop::{FromBlocks, ToBlocks};
+use super::nibbles::FromNibbles;
+use super::peer::{self, Peer};
 use super::scale::{self, Rule, Shared};
-use super::{Element, Nan, Options, amax, check_sizes, finite, pack, split, unpack};
+use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
+use crate::quant::cast::Decoder;
+use crate::quant::format::E2M1;
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
-use crate::{Result, parallel};
+use crate::simd::dispatch;
+use crate::{Error, Result, parallel};
 
 /// Numbers that share a scale.
 pub const BLOCK: usize = 32;
@@ -15,17 +21,22 @@ pub const BLOCK: usize = 32;
 /// Quantize `x`, a matrix in C order whose rows are whole blocks.
 ///
 /// # Errors
-/// If sizes do not fit, or for a number that is not finite under [`Nan::Raise`].
+/// If sizes do not fit, for a peer of another element than e2m1, or for a number that is not finite under
+/// [`Nan::Raise`].
 pub fn quantize<S: Float>(
     codes: &mut [u8],
     scales: &mut [u8],
     x: &[S::Bits],
     element: Element,
     rule: Rule,
+    peer: Option<Peer>,
     options: &Options,
 ) -> Result<()> {
     let per_block = BLOCK * element.bits() as usize / 8;
     check_sizes(x.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
+    if peer.is_some() && element != Element::Float(E2M1) {
+        return Err(Error::value("rule", "paretoserve for formats other than mxfp4", "that of a peer"));
+    }
     if options.nan == Nan::Raise {
         amax::check_finite::<S>(x, options)?;
     }
@@ -39,20 +50,39 @@ pub fn quantize<S: Float>(
         .collect();
     let shared = Shared::new(rule, &element);
     parallel::each(parts, |(codes, scales, x, first)| {
-        let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
-        for (index, ((codes, scale), x)) in blocks.enumerate() {
-            *scale = block::<S>(codes, x, element, shared, options, first + index * BLOCK);
+        let slow = |codes: &mut [u8], x: &[S::Bits], index: usize| {
+            block::<S>(codes, x, element, shared, peer, options, first + index * BLOCK)
+        };
+        if options.rounding != Rounding::NearestEven || peer.is_some() {
+            let blocks = codes.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK));
+            for (index, ((codes, scale), x)) in blocks.enumerate() {
+                *scale = slow(codes, x, index);
+            }
+            return;
+        }
+        let bits = element.bits();
+        match element {
+            Element::Float(format) => {
+                let lane = lane::ToFloat::new(&format);
+                ToBlocks { shared, lane, bits, level: options.level }.run::<S>(codes, scales, x, slow);
+            }
+            Element::Int { .. } => {
+                let lane = lane::ToInteger::new(&element);
+                ToBlocks { shared, lane, bits, level: options.level }.run::<S>(codes, scales, x, slow);
+            }
         }
     });
     Ok(())
 }
 
 /// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
-fn block<S: Float>(
+#[inline(never)]
+pub(super) fn block<S: Float>(
     codes: &mut [u8],
     x: &[S::Bits],
     element: Element,
     shared: Shared,
+    peer: Option<Peer>,
     options: &Options,
     first: usize,
 ) -> u8 {
@@ -75,7 +105,11 @@ fn block<S: Float>(
             Rounding::Stochastic => random::word(options.seed, options.key(first + at)),
             _ => 0,
         };
-        *code = element.encode(scale::unscale(value, byte), options.rounding, word);
+        let quotient = scale::unscale(value, byte);
+        *code = match peer {
+            Some(peer) => peer::encode(peer, quotient),
+            None => element.encode(quotient, options.rounding, word),
+        };
     }
     pack(codes, &block, element.bits());
     byte
@@ -97,13 +131,18 @@ pub fn dequantize<S: Float>(
     let blocks = split(scales.len(), options.threads, size_of_val(out));
     let parts: Vec<_> =
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * per_block)).zip(scales.chunks(blocks)).collect();
-    parallel::each(parts, |((out, codes), scales)| {
-        for ((out, codes), &byte) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(per_block)).zip(scales) {
-            let mut block = [0; BLOCK];
-            unpack(&mut block, codes, element.bits());
-            for (out, code) in out.iter_mut().zip(block) {
-                *out = S::from_f32(element.decode(code) * scale::value(byte));
-            }
+    let bits = element.bits();
+    parallel::each(parts, |((out, codes), scales)| match element {
+        _ if bits == 4 => {
+            FromNibbles::new(&element, scale::value, 1.0, BLOCK, options.level).run::<S>(out, codes, scales);
+        }
+        Element::Float(format) => {
+            let lane = Decoder::new(&format);
+            dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });
+        }
+        Element::Int { .. } => {
+            let lane = lane::FromInteger::new(&element);
+            dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });
         }
     });
     Ok(())

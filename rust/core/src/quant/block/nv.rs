@@ -6,7 +6,9 @@
 //! 1 / (s * (1 / G)). NVIDIA, "Pretraining Large Language Models with NVFP4" (arXiv 2509.25149).
 
 use super::four_six::{self, Measure};
-use super::{Element, Nan, Options, amax, check_sizes, finite, pack, split, unpack};
+use super::nibbles::FromNibbles;
+use super::nv_loop::ToBlocks;
+use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
 use crate::quant::format::{E2M1, FloatFormat, UE4M3, UE5M3};
 use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
@@ -67,7 +69,7 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    fn new(global: Global, range: f32, largest_element: f32) -> Self {
+    pub(crate) fn new(global: Global, range: f32, largest_element: f32) -> Self {
         let (decode, encode) = match global {
             Global::Scale(scale) => (scale, 1.0 / scale),
             Global::Amax(amax) if amax / range > 0.0 => (amax / range, (range / amax).min(f32::MAX)),
@@ -119,17 +121,36 @@ pub fn quantize<S: Float>(
         .enumerate()
         .map(|(part, ((codes, scales), x))| (codes, scales, x, part * blocks * BLOCK))
         .collect();
+    let scale = lane::ToFloat::new(&format.scale);
     parallel::each(parts, |(codes, scales, x, first)| {
-        let blocks = codes.chunks_exact_mut(BYTES).zip(scales).zip(x.chunks_exact(BLOCK));
-        for (index, ((codes, scale), x)) in blocks.enumerate() {
-            *scale = block::<S>(codes, x, format, &tensor, four_six, options, first + index * BLOCK);
+        let slow = |codes: &mut [u8], x: &[S::Bits], index: usize| {
+            block::<S>(codes, x, format, &tensor, four_six, options, first + index * BLOCK)
+        };
+        if options.rounding != Rounding::NearestEven || four_six.is_some() {
+            let blocks = codes.chunks_exact_mut(BYTES).zip(scales).zip(x.chunks_exact(BLOCK));
+            for (index, ((codes, scale), x)) in blocks.enumerate() {
+                *scale = slow(codes, x, index);
+            }
+            return;
+        }
+        let (largest, level) = ((top, largest), options.level);
+        match format.element {
+            Element::Float(element) => {
+                let lane = lane::ToFloat::new(&element);
+                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, slow);
+            }
+            Element::Int { .. } => {
+                let lane = lane::ToInteger::new(&format.element);
+                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, slow);
+            }
         }
     });
     Ok(tensor.decode)
 }
 
 /// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
-fn block<S: Float>(
+#[inline(never)]
+pub(super) fn block<S: Float>(
     codes: &mut [u8],
     x: &[S::Bits],
     format: Format,
@@ -201,15 +222,7 @@ pub fn dequantize<S: Float>(
     let blocks = split(scales.len(), options.threads, size_of_val(out));
     let parts: Vec<_> =
         out.chunks_mut(blocks * BLOCK).zip(codes.chunks(blocks * BYTES)).zip(scales.chunks(blocks)).collect();
-    parallel::each(parts, |((out, codes), scales)| {
-        for ((out, codes), &scale) in out.chunks_exact_mut(BLOCK).zip(codes.chunks_exact(BYTES)).zip(scales) {
-            let mut block = [0; BLOCK];
-            unpack(&mut block, codes, 4);
-            let scale = format.scale.decode(scale);
-            for (out, code) in out.iter_mut().zip(block) {
-                *out = S::from_f32(format.element.decode(code) * scale * global);
-            }
-        }
-    });
+    let nibbles = FromNibbles::new(&format.element, |scale| format.scale.decode(scale), global, BLOCK, options.level);
+    parallel::each(parts, |((out, codes), scales)| nibbles.run::<S>(out, codes, scales));
     Ok(())
 }

@@ -56,6 +56,13 @@ impl Shared {
         let exponent = ((normal + self.bump) >> 23) as i32 - steps - self.largest_exponent;
         exponent.clamp(0, 254) as u8
     }
+
+    /// The same for a magnitude that is 0 or normal, without a branch; others give some byte.
+    #[inline(always)]
+    pub(crate) fn byte_of_normal(&self, magnitude: u32) -> u8 {
+        let exponent = ((magnitude.wrapping_add(self.bump)) >> 23) as i32 - self.largest_exponent;
+        exponent.clamp(0, 254) as u8
+    }
 }
 
 /// The value of a scale: 2^-127 for byte 0, NaN for 255.

@@ -1,0 +1,163 @@
+//! The loops over MX blocks: pieces that stay in the first-level cache, and blocks that need more care than one
+//! multiplication sent to the slow way.
+
+use std::marker::PhantomData;
+
+use super::lane::{Decode, Encode};
+use super::mx::BLOCK;
+use super::narrow;
+use super::scale::{self, Shared};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use crate::quant::source::Float;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, with_features};
+use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, stream};
+
+/// Blocks in a piece.
+const BLOCKS: usize = 64;
+/// Elements in a piece.
+const ELEMENTS: usize = BLOCKS * BLOCK;
+/// Bits of the smallest normal float32 and of infinity.
+const NORMAL: u32 = 0x80_0000;
+const INFINITY: u32 = 0x7F80_0000;
+
+/// How blocks are encoded, nearest even.
+#[derive(Clone, Copy)]
+pub(crate) struct ToBlocks<E> {
+    pub(crate) shared: Shared,
+    pub(crate) lane: E,
+    pub(crate) bits: u32,
+    pub(crate) level: Level,
+}
+
+impl<E: Encode> ToBlocks<E> {
+    /// Encode `x`; `slow` encodes one block the slow way (bytes, elements, index of the block) and returns its scale.
+    pub(crate) fn run<S: Float>(
+        self,
+        codes: &mut [u8],
+        scales: &mut [u8],
+        x: &[S::Bits],
+        slow: impl Fn(&mut [u8], &[S::Bits], usize) -> u8,
+    ) {
+        let per_block = BLOCK * self.bits as usize / 8;
+        let large = codes.len() >= STREAM_FROM_BYTES;
+        // The last block of a piece is stored as a whole vector.
+        let mut buffer = [0_u8; ELEMENTS + 32];
+        let pieces = codes.chunks_mut(BLOCKS * per_block).zip(scales.chunks_mut(BLOCKS));
+        for (piece, ((codes, scales), x)) in pieces.zip(x.chunks(ELEMENTS)).enumerate() {
+            let simple = self.piece::<S>(&mut buffer, scales, x);
+            let packed = &mut buffer[..codes.len()];
+            if !simple {
+                let blocks = packed.chunks_exact_mut(per_block).zip(scales.iter_mut()).zip(x.chunks_exact(BLOCK));
+                for (index, ((bytes, scale), x)) in blocks.enumerate() {
+                    let magnitude = S::largest_magnitude(x);
+                    if !is_simple(magnitude, self.shared.byte(magnitude.min(INFINITY - 1))) {
+                        *scale = slow(bytes, x, piece * BLOCKS + index);
+                    }
+                }
+            }
+            if large {
+                stream(codes, packed);
+            } else {
+                codes.copy_from_slice(packed);
+            }
+        }
+    }
+
+    /// Encode a piece; false if some blocks are not simple: what is written for those means nothing.
+    fn piece<S: Float>(&self, packed: &mut [u8; ELEMENTS + 32], scales: &mut [u8], x: &[S::Bits]) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = Avx2::at(self.level) {
+            return with_features!(Avx2, proof, piece_avx2(PhantomData::<S>, self, packed, scales, x));
+        }
+        let mut simple = true;
+        let mut codes = [0_u8; BLOCK];
+        let per_block = BLOCK * self.bits as usize / 8;
+        for ((bytes, scale), x) in packed.chunks_exact_mut(per_block).zip(scales).zip(x.chunks_exact(BLOCK)) {
+            let (byte, factor, fine) = scale_of(self.shared, S::largest_magnitude(x));
+            simple &= fine;
+            *scale = byte;
+            for (code, &bits) in codes.iter_mut().zip(x) {
+                *code = self.lane.code(S::to_f32(bits) * factor) as u8;
+            }
+            narrow::pack(bytes, &codes, self.bits);
+        }
+        simple
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,f16c")]
+fn piece_avx2<S: Float, E: Encode>(
+    _: PhantomData<S>,
+    to: &ToBlocks<E>,
+    packed: &mut [u8; ELEMENTS + 32],
+    scales: &mut [u8],
+    x: &[S::Bits],
+) -> bool {
+    let per_block = BLOCK * to.bits as usize / 8;
+    let lanes = x86::Lanes::new(to.lane);
+    let mut simple = true;
+    for (index, (scale, x)) in scales.iter_mut().zip(x.chunks_exact(BLOCK)).enumerate() {
+        let numbers = x86::load::<S>(x);
+        let (byte, factor, fine) = scale_of(to.shared, x86::largest(&numbers));
+        simple &= fine;
+        *scale = byte;
+        let codes = x86::encode(numbers, x86::two(factor, factor), f32::INFINITY, to.lane, &lanes);
+        if let Some(bytes) = packed[index * per_block..].first_chunk_mut() {
+            x86::pack(bytes, codes, to.bits);
+        }
+    }
+    simple
+}
+
+/// The scale of a block with this largest magnitude, the factor that divides by it, and whether both mean something.
+#[inline(always)]
+fn scale_of(shared: Shared, magnitude: u32) -> (u8, f32, bool) {
+    let byte = shared.byte_of_normal(magnitude);
+    (byte, f32::from_bits((254 - u32::from(byte.min(253))) << 23), is_simple(magnitude, byte))
+}
+
+/// Whether one multiplication by a normal number divides a block with this largest magnitude by its scale.
+#[inline(always)]
+fn is_simple(magnitude: u32, byte: u8) -> bool {
+    (magnitude == 0 || (NORMAL..INFINITY).contains(&magnitude)) && byte <= 253
+}
+
+/// Decode blocks.
+pub(crate) struct FromBlocks<'a, S: Float, D> {
+    pub(crate) out: &'a mut [S::Bits],
+    pub(crate) codes: &'a [u8],
+    pub(crate) scales: &'a [u8],
+    pub(crate) lane: D,
+    pub(crate) bits: u32,
+}
+
+impl<S: Float, D: Decode> Kernel for FromBlocks<'_, S, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let per_block = BLOCK * self.bits as usize / 8;
+        let large = size_of_val(self.out) >= STREAM_FROM_BYTES;
+        let mut buffer = [S::Bits::default(); ELEMENTS];
+        let pieces = self.out.chunks_mut(ELEMENTS).zip(self.codes.chunks(BLOCKS * per_block));
+        for ((out, codes), scales) in pieces.zip(self.scales.chunks(BLOCKS)) {
+            let numbers = &mut buffer[..out.len()];
+            let target = if large { &mut *numbers } else { &mut *out };
+            let mut wide = [0_u8; ELEMENTS];
+            let wide = &mut wide[..target.len()];
+            narrow::unpack(wide, codes, self.bits);
+            for ((out, codes), &byte) in target.chunks_exact_mut(BLOCK).zip(wide.chunks_exact(BLOCK)).zip(scales) {
+                let scale = scale::value(byte);
+                for (out, &code) in out.iter_mut().zip(codes) {
+                    *out = S::from_f32(self.lane.value(code) * scale);
+                }
+            }
+            if large {
+                stream(out, numbers);
+            }
+        }
+    }
+}
