@@ -18,6 +18,8 @@ pub mod scaled;
 mod sink;
 pub mod table;
 pub mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 use std::num::NonZeroUsize;
 
