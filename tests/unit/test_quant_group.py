@@ -1,9 +1,12 @@
 """Integer groups: codes, scales and zero points equal an obvious version, under every option and at every edge."""
 
+import warnings
+
 import ml_dtypes
 import numpy as np
 import pytest
 
+from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.quant import dequantize, quantize
 
 F32 = np.float32
@@ -98,3 +101,157 @@ def test_decoding_is_code_less_zero_times_scale(x, fmt):
     expected = (codes - zeros).astype(F32) * np.repeat(q.scales, q.meta.block[1], -1)
     np.testing.assert_array_equal(dequantize(q), expected)
     np.testing.assert_array_equal(dequantize(q, "float16"), expected.astype(np.float16))
+
+
+@pytest.mark.parametrize("fmt", SYMMETRIC)
+@pytest.mark.parametrize("scale_dtype", SCALE_DTYPES)
+def test_symmetric_codes_never_use_the_lowest(fmt, scale_dtype):
+    # With a scale rounded to bfloat16, the largest element over its scale rounds to 128 in a sixth of all rows.
+    x = np.random.default_rng(0).standard_normal((5000, 32)).astype(ml_dtypes.bfloat16)
+    q = quantize(x, fmt, group=32, scale_dtype=scale_dtype)
+    codes, bits = unpacked(q), bits_of(fmt)
+    assert (codes != (128 if bits == 8 else 0)).all()
+    if fmt == "int8" and scale_dtype == "bfloat16":
+        rounded = (np.abs(x).max(-1) / (q.scales[:, 0])).astype(np.float32)
+        assert 0.1 < (np.rint(rounded) == 128).mean() < 0.25
+
+
+@pytest.mark.parametrize("fmt", SYMMETRIC + ASYMMETRIC)
+def test_ties_and_neighbors_of_ties_round_as_quotients_do(fmt):
+    steps = np.arange(-130, 131, dtype=F32) / 2
+    values = np.concatenate([np.nextafter(steps, F32(-np.inf)), steps, np.nextafter(steps, F32(np.inf))])
+    rng = np.random.default_rng(1)
+    x = np.stack([np.resize(rng.permutation(values), 512) * F32(s) for s in (1, 1 / 3, 7e-31, 1e-37, 3e30, 1e36)])
+    q = quantize(x, fmt, group=64, scale_dtype="float32")
+    reference = asymmetric if "asym" in fmt else symmetric
+    np.testing.assert_array_equal(unpacked(q), reference(x, bits_of(fmt), 64, "float32")[0])
+
+
+@pytest.mark.parametrize("fmt", SYMMETRIC + ASYMMETRIC)
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_sixteen_bit_sources_equal_their_float32_values(x, fmt, dtype):
+    narrow = np.clip(x, -60000, 60000).astype(dtype)
+    for group in (32, 128, -1):
+        mine, wide = quantize(narrow, fmt, group=group), quantize(narrow.astype(F32), fmt, group=group)
+        np.testing.assert_array_equal(mine.codes, wide.codes)
+        np.testing.assert_array_equal(mine.scales, wide.scales)
+
+
+@pytest.mark.parametrize("fmt", ["int8", "int6", "int4_asym"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite(fmt, value):
+    x = np.ones((3, 256), F32)
+    x[1, 130] = value
+    clean = np.where(np.isnan(x), 0, np.clip(x, -np.finfo(F32).max, np.finfo(F32).max))
+    q = quantize(x, fmt, group=128, scale_dtype="float32")
+    assert np.isnan(q.scales).tolist() == [[False, False], [False, True], [False, False]]
+    assert np.isnan(dequantize(q)).sum() == 128
+    zeroed = quantize(x, fmt, group=128, scale_dtype="float32", nan="zero")
+    expected = quantize(clean, fmt, group=128, scale_dtype="float32")
+    np.testing.assert_array_equal(zeroed.codes, expected.codes)
+    assert np.isfinite(zeroed.scales).all()
+    out = quantize(np.zeros_like(x), fmt, group=128, scale_dtype="float32")
+    before = out.codes.copy()
+    with pytest.raises(ValueError, match="row 1, column 130"):
+        quantize(x, fmt, group=128, scale_dtype="float32", nan="raise", out=out)
+    np.testing.assert_array_equal(out.codes, before)
+
+
+@pytest.mark.parametrize("fmt", SYMMETRIC + ASYMMETRIC)
+def test_zeros_and_extremes_have_finite_scales(fmt):
+    largest = np.finfo(F32).max
+    x = np.zeros((5, 64), F32)
+    x[1, :2] = largest, -largest
+    x[2, 0] = 1e-45
+    x[3, :] = 70000 * 127
+    q = quantize(x, fmt, group=64, scale_dtype="float16")
+    assert np.isfinite(q.scales).all()
+    assert np.isfinite(dequantize(q)).all()
+    assert (dequantize(q)[[0, 4]] == 0).all()
+    assert float(q.scales[1, 0]) == 65504
+    assert np.isfinite(quantize(x, fmt, group=64, scale_dtype="float32").scales).all()
+
+
+@pytest.mark.parametrize("fmt", ["int8", "int6", "int4", "int4_asym"])
+@pytest.mark.parametrize(("columns", "group"), [(15, 5), (96, 48), (40, 8), (7, 7), (1100, 550), (2, 1)])
+def test_any_group_size_at_any_width(fmt, columns, group):
+    x = np.random.default_rng(2).standard_normal((9, columns)).astype(F32)
+    q = quantize(x, fmt, group=group, scale_dtype="float32")
+    reference = asymmetric if "asym" in fmt else symmetric
+    np.testing.assert_array_equal(unpacked(q), reference(x, bits_of(fmt), group, "float32")[0])
+    assert dequantize(q).shape == x.shape
+
+
+@pytest.mark.parametrize("rounding", ["rne", "half_away", "stochastic"])
+@pytest.mark.parametrize("fmt", ["int8", "int6_asym", "int4"])
+def test_threads_axes_and_padding_change_nothing(fmt, rounding):
+    x = np.random.default_rng(5).standard_normal((64, 3, 50)).astype(F32)
+    options = {"rounding": rounding, "seed": 9, "group": 32, "pad": "zero"}
+    one = quantize(x, fmt, threads=1, **options)
+    four = quantize(x, fmt, threads=4, **options)
+    np.testing.assert_array_equal(one.codes, four.codes)
+    np.testing.assert_array_equal(dequantize(one, threads=1), dequantize(four, threads=3))
+    along = quantize(x.transpose(0, 2, 1), fmt, axis=1, **options)
+    np.testing.assert_array_equal(along.codes, one.codes)
+    np.testing.assert_array_equal(dequantize(along), dequantize(one).transpose(0, 2, 1))
+
+
+def test_stochastic_rounding_is_unbiased():
+    x = np.full((4, 4096), 0.3, F32)
+    x[:, ::2] = 1
+    error = [dequantize(quantize(x, "int4", group=64, rounding="stochastic", seed=seed)).mean() for seed in range(8)]
+    assert abs(np.mean(error) - x.mean()) < 1e-3
+
+
+def test_full_rule_is_gptq():
+    torch = pytest.importorskip("torch")
+    x = torch.randn(64, 128, generator=torch.Generator().manual_seed(0))
+    scale = 2 * x.abs().amax(1, keepdim=True) / 15
+    codes = torch.clamp(torch.round(x / scale) + 8, 0, 15)
+    q = quantize(x, "int4", scale="full", scale_dtype="float32")
+    np.testing.assert_array_equal(unpacked(q), codes.numpy().astype(int))
+    assert unpacked(q).min() == 0
+
+
+def test_rows_equal_torch_per_channel():
+    torch = pytest.importorskip("torch")
+    x = torch.randn(100, 333, generator=torch.Generator().manual_seed(1))
+    q = quantize(x, "int8")
+    zeros = torch.zeros(100, dtype=torch.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer = torch.quantize_per_channel(x, q.scales[:, 0], zeros, 0, torch.qint8).int_repr()
+    # torch multiplies by the reciprocal of the scale.
+    different = (peer != q.codes.view(torch.int8)).float().mean()
+    assert different < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("fmt", "options", "error"),
+    [
+        ("int4_asym", {"scale": "full"}, ValueError),
+        ("int4", {"scale": "rceil"}, ValueError),
+        ("int4", {"scale_dtype": "float64"}, ValueError),
+        ("int4", {"group": 0}, ValueError),
+        ("int4", {"group": 100}, ShapeError),
+        ("int4", {"four_over_six": "mse"}, ValueError),
+    ],
+)
+def test_bad_options_are_refused(fmt, options, error):
+    with pytest.raises(error):
+        quantize(np.ones((2, 256), F32), fmt, **options)
+
+
+def test_wrong_dtype_is_refused():
+    with pytest.raises(DtypeError):
+        quantize(np.ones((2, 256)), "int8")
+
+
+def test_inputs_are_not_changed_and_nothing_is_fine(x):
+    before = x.copy()
+    x.setflags(write=False)
+    quantize(x, "int8", hadamard=64)
+    np.testing.assert_array_equal(x, before)
+    for shape in ((0, 128), (3, 0), (2, 0, 128)):
+        q = quantize(np.ones(shape, F32), "int4")
+        assert dequantize(q).shape == shape

@@ -119,10 +119,10 @@ impl Avx512 {
 /// `with_features!(Avx2, proof, function(arguments))`.
 #[allow(unused_macros, reason = "used on x86 only")]
 macro_rules! with_features {
-    ($level:ident, $proof:expr, $function:ident($($argument:expr),* $(,)?)) => {{
+    ($level:ident, $proof:expr, $($function:ident)::+($($argument:expr),* $(,)?)) => {{
         let _proof: $crate::simd::$level = $proof;
         // SAFETY: the proof exists only where the CPU has all features of its level.
-        unsafe { $function($($argument),*) }
+        unsafe { $($function)::+($($argument),*) }
     }};
 }
 #[allow(unused_imports, reason = "used on x86 only")]
@@ -131,7 +131,7 @@ pub(crate) use with_features;
 /// Loads and stores of whole vectors through array references, for code with hand-written intrinsics.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector {
-    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
+    use std::arch::x86_64::{__m128i, __m256, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
     use std::mem::transmute;
 
     macro_rules! access {
@@ -189,6 +189,13 @@ pub(crate) mod vector {
     pub(crate) fn fence() {
         // SAFETY: SSE is part of x86-64.
         unsafe { _mm_sfence() }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx")]
+    pub(crate) fn load_ps(from: &[f32; 8]) -> __m256 {
+        // SAFETY: as for bytes.
+        unsafe { transmute::<[f32; 8], __m256>(*from) }
     }
 }
 
@@ -295,6 +302,19 @@ pub(crate) fn store_around<T: Plain>(out: &mut [T], source: &[T]) {
         return;
     }
     out.copy_from_slice(source);
+}
+
+/// Ask for `slice` to be in the second-level cache soon.
+#[inline(always)]
+pub(crate) fn prefetch<T: Plain>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in slice.chunks(64 / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
 }
 
 /// Make stores around the cache visible to other threads before what follows.

@@ -5,11 +5,14 @@
 //! max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with a
 //! reciprocal, so that codes equal those of a reference.
 
-use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
+use super::scaled::{Batch, Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
 use crate::quant::random;
 use crate::quant::source::{F32, Float};
+use crate::simd::{Avx2, Level};
 use crate::{Error, Result};
+#[cfg(target_arch = "x86_64")]
+use crate::{quant::block::vectors, simd::with_features};
 
 /// How a group's scale follows from its elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +31,7 @@ pub struct Integers {
     bits: u32,
     asymmetric: bool,
     rule: ScaleRule,
+    avx2: Option<Avx2>,
 }
 
 impl Integers {
@@ -39,19 +43,22 @@ impl Integers {
         if asymmetric && rule != ScaleRule::Amax {
             return Err(Error::value("scale", "amax for a format with zero points", format_args!("{rule:?}")));
         }
-        Ok(Self { bits, asymmetric, rule })
+        Ok(Self { bits, asymmetric, rule, avx2: None })
     }
 
     /// What is added to a symmetric code when it is stored.
+    #[inline(always)]
     fn offset(self) -> i32 {
         if self.bits == 8 { 0 } else { 1 << (self.bits - 1) }
     }
 
     /// The largest code: symmetric, or unsigned.
+    #[inline(always)]
     fn largest(self) -> i32 {
         (1 << if self.asymmetric { self.bits } else { self.bits - 1 }) - 1
     }
 
+    #[inline(always)]
     fn least(self) -> i32 {
         match (self.asymmetric, self.rule) {
             (true, _) => 0,
@@ -66,16 +73,29 @@ const TO_INTEGER: f32 = 12_582_912.0;
 
 /// How quotients become codes: clipped, rounded to nearest, plus an offset.
 #[derive(Debug, Clone, Copy)]
-struct Codes {
-    scale: f32,
-    least: f32,
-    most: f32,
-    offset: u8,
+pub(super) struct Codes {
+    pub(super) scale: f32,
+    pub(super) least: f32,
+    pub(super) most: f32,
+    pub(super) offset: u8,
 }
 
 impl Codes {
     #[inline(always)]
-    fn encode(self, codes: &mut [u8], x: &[f32]) {
+    fn encode(self, codes: &mut [u8], x: &[f32], avx2: Option<Avx2>) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = avx2 {
+            let (chunks, rest) = x.as_chunks::<{ vectors::LANES }>();
+            let (coded, coded_rest) = codes.as_chunks_mut::<{ vectors::LANES }>();
+            with_features!(Avx2, proof, vectors::encode(coded, chunks, self));
+            return self.divide(coded_rest, rest);
+        }
+        let _ = avx2;
+        self.divide(codes, x);
+    }
+
+    #[inline(always)]
+    fn divide(self, codes: &mut [u8], x: &[f32]) {
         for (code, &value) in codes.iter_mut().zip(x) {
             let quotient = value / self.scale;
             let low = if quotient > self.least { quotient } else { self.least };
@@ -91,22 +111,24 @@ impl Scaled for Integers {
         self.bits
     }
 
+    fn at(self, level: Level) -> Self {
+        Self { avx2: Avx2::at(level), ..self }
+    }
+
     #[inline(always)]
     fn fit(&self, x: &[f32]) -> Option<Fit> {
         if self.asymmetric {
-            return fit_range(x, self.largest() as f32);
+            return self.fit_range(x);
         }
-        let largest = largest_bits::<F32>(x);
+        let largest = largest_of(x, self.avx2);
         if largest >= INFINITY_BITS {
             return None;
         }
         let amax = f32::from_bits(largest);
-        // Halving the divisor is exact and cannot overflow as doubling the dividend can.
-        let half = ((1 << self.bits) - 1) as f32 * 0.5;
         let scale = match self.rule {
             ScaleRule::Amax => amax / self.largest() as f32,
-            ScaleRule::Full => amax / half,
-            ScaleRule::Rms(multiple) => multiple * super::quest::rms(x, amax) / half,
+            ScaleRule::Full => amax / self.half(),
+            ScaleRule::Rms(multiple) => multiple * super::quest::rms(x, amax) / self.half(),
         };
         Some(Fit { scale, least: 0.0 })
     }
@@ -122,14 +144,7 @@ impl Scaled for Integers {
     #[inline(always)]
     fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64) {
         if options.rounding == Rounding::NearestEven {
-            // Clipping before rounding is clipping after it: the ends are integers.
-            let codes_of = if self.asymmetric {
-                let least = -f32::from(zero);
-                Codes { scale, least, most: self.largest() as f32 + least, offset: zero }
-            } else {
-                Codes { scale, least: self.least() as f32, most: self.largest() as f32, offset: self.offset() as u8 }
-            };
-            return codes_of.encode(codes, x);
+            return Codes { scale, ..self.codes(zero) }.encode(codes, x, self.avx2);
         }
         for (index, (code, &value)) in codes.iter_mut().zip(x).enumerate() {
             let word = match options.rounding {
@@ -138,6 +153,29 @@ impl Scaled for Integers {
             };
             *code = self.stored(round(value / scale, options.rounding, word), zero);
         }
+    }
+
+    fn takes_several(&self, options: &Options) -> bool {
+        let simple = !self.asymmetric && !matches!(self.rule, ScaleRule::Rms(_));
+        cfg!(target_arch = "x86_64") && simple && self.avx2.is_some() && options.rounding == Rounding::NearestEven
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn several(&self, batch: Batch<'_>, stored: impl Fn(f32) -> f32) -> bool {
+        let Some(proof) = self.avx2 else { return false };
+        let divisor = if self.rule == ScaleRule::Amax { self.largest() as f32 } else { self.half() };
+        let Batch { codes, scales, x, run } = batch;
+        with_features!(Avx2, proof, vectors::largest_of_each(scales, x.as_chunks().0, run / 8));
+        for scale in &mut *scales {
+            *scale = stored(*scale / divisor);
+        }
+        if !scales.iter().all(|&scale| vectors::is_ordinary(scale)) {
+            return false;
+        }
+        let (codes, x) = (codes.as_chunks_mut().0, x.as_chunks().0);
+        with_features!(Avx2, proof, vectors::encode_each(codes, x, scales, run / vectors::LANES, self.codes(0)));
+        true
     }
 
     #[inline(always)]
@@ -163,6 +201,21 @@ fn decode<S: Float>(out: &mut [S::Bits], codes: &[u8], scale: f32, number: impl 
 }
 
 impl Integers {
+    /// Codes under scale 1. Clipping before rounding is clipping after it: the ends are integers.
+    #[inline(always)]
+    fn codes(&self, zero: u8) -> Codes {
+        let (scale, offset) = (1.0, if self.asymmetric { zero } else { self.offset() as u8 });
+        let least = if self.asymmetric { -f32::from(zero) } else { self.least() as f32 };
+        let most = if self.asymmetric { self.largest() as f32 + least } else { self.largest() as f32 };
+        Codes { scale, least, most, offset }
+    }
+
+    /// Half of the largest unsigned code. Halving a divisor is exact and cannot overflow as doubling the dividend can.
+    #[inline(always)]
+    fn half(&self) -> f32 {
+        ((1 << self.bits) - 1) as f32 * 0.5
+    }
+
     /// The code of a rounded number that may lie beyond the ends.
     #[inline(always)]
     fn stored(self, whole: f32, zero: u8) -> u8 {
@@ -195,20 +248,47 @@ fn ordered(bits: i32) -> i32 {
     bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
 
-/// (max - min) / `most` and min, where 0 counts as an element.
+/// The largest magnitude of `x` as bits.
 #[inline(always)]
-fn fit_range(x: &[f32], most: f32) -> Option<Fit> {
-    let (mut low, mut high) = (0, 0);
-    for &value in x {
-        let key = ordered(value.to_bits() as i32);
-        low = key.min(low);
-        high = key.max(high);
+pub(super) fn largest_of(x: &[f32], avx2: Option<Avx2>) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(proof) = avx2 {
+        let (eights, rest) = x.as_chunks::<8>();
+        return with_features!(Avx2, proof, vectors::largest_bits(eights)).max(largest_bits::<F32>(rest));
     }
-    let [least, greatest] = [low, high].map(|key| f32::from_bits(ordered(key) as u32));
-    if !least.is_finite() || !greatest.is_finite() {
-        return None;
+    let _ = avx2;
+    largest_bits::<F32>(x)
+}
+
+/// The least and greatest of 0 and the numbers of `x`, in their order as integers.
+#[inline(always)]
+fn range(x: &[f32]) -> (i32, i32) {
+    x.iter().map(|value| ordered(value.to_bits() as i32)).fold((0, 0), |(low, high), key| (key.min(low), key.max(high)))
+}
+
+impl Integers {
+    /// (max - min) over the largest code, and min, where 0 counts as an element.
+    #[inline(always)]
+    fn fit_range(&self, x: &[f32]) -> Option<Fit> {
+        let (low, high) = self.range(x);
+        let [least, greatest] = [low, high].map(|key| f32::from_bits(ordered(key) as u32));
+        if !least.is_finite() || !greatest.is_finite() {
+            return None;
+        }
+        let (range, most) = (greatest - least, self.largest() as f32);
+        let scale = if range.is_finite() { range / most } else { (greatest * 0.5 - least * 0.5) / (most * 0.5) };
+        Some(Fit { scale, least })
     }
-    let range = greatest - least;
-    let scale = if range.is_finite() { range / most } else { (greatest * 0.5 - least * 0.5) / (most * 0.5) };
-    Some(Fit { scale, least })
+
+    #[inline(always)]
+    fn range(&self, x: &[f32]) -> (i32, i32) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = self.avx2 {
+            let (eights, rest) = x.as_chunks::<8>();
+            let (low, high) = with_features!(Avx2, proof, vectors::range(eights));
+            let (rest_low, rest_high) = range(rest);
+            return (low.min(rest_low), high.max(rest_high));
+        }
+        range(x)
+    }
 }

@@ -7,7 +7,7 @@ use super::sink::{PIECE, Packer};
 use super::{Nan, Options, finite};
 use crate::parallel;
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, dispatch};
+use crate::simd::{Kernel, Level, dispatch, prefetch};
 use crate::{Error, Result};
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
@@ -21,6 +21,27 @@ pub struct Fit {
     /// The least element, or 0 if that is less.
     pub least: f32,
 }
+
+/// Short runs in a row, with room for their codes and scales; without zero points.
+pub struct Batch<'a> {
+    /// Codes, as many as elements.
+    pub codes: &'a mut [u8],
+    /// One for each run.
+    pub scales: &'a mut [f32],
+    /// The elements.
+    pub x: &'a [f32],
+    /// Elements of a run.
+    pub run: usize,
+}
+
+/// Runs up to this length are quantized together.
+const SHORT: usize = PIECE / 2;
+
+/// The most runs that are quantized together: [`PIECE`] elements in runs of 32.
+pub(super) const MOST_RUNS: usize = PIECE / 32;
+
+/// Runs up to this length are asked for ahead of time: more would not stay in the cache.
+const AHEAD: usize = 1 << 16;
 
 /// A format whose runs have a float scale and perhaps a zero point.
 pub trait Scaled: Copy + Send + Sync {
@@ -40,6 +61,16 @@ pub trait Scaled: Copy + Send + Sync {
     }
     /// Codes of `x`, whose random words start at that of `key`; `scale` is not 0.
     fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64);
+    /// Whether [`Scaled::several`] is there.
+    fn takes_several(&self, _options: &Options) -> bool {
+        false
+    }
+    /// Quantize short runs at once, under scales rounded by `stored`. False if one of them needs more care than that;
+    /// what was written does not count then.
+    #[inline(always)]
+    fn several(&self, _batch: Batch<'_>, _stored: impl Fn(f32) -> f32) -> bool {
+        false
+    }
     /// The code of 0 where the scale is 0 or NaN.
     fn blank(&self) -> u8;
     /// The numbers that `codes` stand for.
@@ -58,6 +89,7 @@ pub(super) struct Unit {
 }
 
 /// Bytes of a row of `columns` codes of `bits` bits.
+#[inline(always)]
 pub const fn row_bytes(columns: usize, bits: u32) -> usize {
     (columns * bits as usize).div_ceil(8)
 }
@@ -70,6 +102,7 @@ fn unit(columns: usize, run: usize, bits: u32) -> Unit {
 }
 
 /// Units per thread, at least 1.
+#[inline(always)]
 pub(crate) fn parts(units: usize, threads: usize) -> usize {
     units.div_ceil(threads.max(1)).max(1)
 }
@@ -154,28 +187,61 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
 
     #[inline(always)]
     fn run(mut self) {
-        let mut scratch = vec![0.0; if S::floats(&[]).is_some() { 0 } else { self.run.min(self.unit.elements) }];
-        let mut packer = Packer::new(self.codes, self.format.bits(), self.total, self.options.level);
-        let (mut flat, mut index) = (self.first, 0);
-        for unit in self.x.chunks_exact(self.unit.elements) {
-            for x in unit.chunks(self.run) {
-                let x = widened::<S>(&mut scratch, x);
-                let (scale, zero) = match self.format.fit(x) {
-                    Some(fit) => encode::<F, K>(&mut packer, x, self.format, fit, self.options, flat),
-                    None => not_finite::<S, F, K>(&mut packer, x, self.format, self.options, flat),
-                };
-                self.scales[index] = scale;
-                if let Some(zeros) = &mut self.zeros {
-                    zeros[index] = zero;
+        let in_place = S::floats(&[]).is_some();
+        let mut scratch = vec![0.0; if in_place { 0 } else { self.run.min(self.unit.elements).max(PIECE) }];
+        let mut packer =
+            Packer::new(std::mem::take(&mut self.codes), self.format.bits(), self.total, self.options.level);
+        let short = self.run <= SHORT && self.unit.elements == self.run && self.run.is_multiple_of(32);
+        let (mut at, mut one_by_one) =
+            (0, if short && self.format.takes_several(self.options) { 0 } else { usize::MAX });
+        while at < self.x.len() {
+            if at >= one_by_one {
+                let count = self.run * (PIECE / self.run).min((self.x.len() - at) / self.run);
+                if self.several(&mut packer, &mut scratch, at, count) {
+                    at += count;
+                    continue;
                 }
-                flat += x.len();
-                index += 1;
+                one_by_one = at + count;
             }
-            if !self.unit.dense {
+            let column = at % self.unit.elements;
+            let count = self.run.min(self.unit.elements - column);
+            let index = at / self.unit.elements * self.unit.runs + column / self.run;
+            let next = if count > SHORT && count <= AHEAD { self.x[at + count..].chunks(count).next() } else { None };
+            let x = widened::<S>(&mut scratch, &self.x[at..at + count]);
+            let flat = self.first + at;
+            let (scale, zero) = match self.format.fit(x) {
+                Some(fit) => encode::<S, F, K>(&mut packer, x, self.format, fit, self.options, flat, next),
+                None => not_finite::<S, F, K>(&mut packer, x, self.format, self.options, flat),
+            };
+            self.scales[index] = scale;
+            if let Some(zeros) = &mut self.zeros {
+                zeros[index] = zero;
+            }
+            at += count;
+            if !self.unit.dense && at.is_multiple_of(self.unit.elements) {
                 packer.end_row();
             }
         }
         packer.finish();
+    }
+}
+
+impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
+    /// Handle the short runs in `count` elements from `at` on at once; false if that cannot be, and nothing is done.
+    #[inline(always)]
+    fn several(&mut self, packer: &mut Packer<'_>, scratch: &mut [f32], at: usize, count: usize) -> bool {
+        let (runs, first) = (count / self.run, at / self.run);
+        let x = widened::<S>(scratch, &self.x[at..at + count]);
+        let mut scales = [0.0; MOST_RUNS];
+        let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run };
+        if !self.format.several(batch, |scale| F::to_f32(F::from_f32(scale.min(F::LARGEST)))) {
+            packer.take_back(count);
+            return false;
+        }
+        for (out, scale) in self.scales[first..].iter_mut().zip(&scales[..runs]) {
+            *out = F::from_f32(*scale);
+        }
+        true
     }
 }
 
@@ -193,13 +259,14 @@ pub(crate) fn widened<'a, S: Float>(scratch: &'a mut [f32], x: &'a [S::Bits]) ->
 }
 
 #[inline(always)]
-fn encode<F: Float, K: Scaled>(
+fn encode<S: Float, F: Float, K: Scaled>(
     packer: &mut Packer<'_>,
     x: &[f32],
     format: K,
     fit: Fit,
     options: &Options,
     flat: usize,
+    next: Option<&[S::Bits]>,
 ) -> (F::Bits, u8) {
     // A scale beyond the dtype would decode to infinity and NaN; the largest one saturates the codes instead.
     let stored = F::from_f32(fit.scale.min(F::LARGEST));
@@ -210,7 +277,11 @@ fn encode<F: Float, K: Scaled>(
     }
     let zero = format.zero(Fit { scale, ..fit });
     let mut key = options.key(flat);
-    for x in x.chunks(PIECE) {
+    for (index, x) in x.chunks(PIECE).enumerate() {
+        // Memory would idle while codes are computed: ask for the next run meanwhile.
+        if let Some(piece) = next.and_then(|next| next.chunks(PIECE).nth(index)) {
+            prefetch(piece);
+        }
         format.encode(packer.next(x.len()), x, scale, zero, options, key);
         key += x.len() as u64;
     }
@@ -229,7 +300,7 @@ fn not_finite<S: Float, F: Float, K: Scaled>(
 ) -> (F::Bits, u8) {
     let clean: Vec<f32> = x.iter().map(|&value| finite::<S>(value)).collect();
     match format.fit(&clean) {
-        Some(fit) if options.nan == Nan::Zero => encode::<F, K>(packer, &clean, format, fit, options, flat),
+        Some(fit) if options.nan == Nan::Zero => encode::<S, F, K>(packer, &clean, format, fit, options, flat, None),
         _ => {
             packer.fill(format.blank(), x.len());
             (F::from_f32(f32::NAN), format.blank())

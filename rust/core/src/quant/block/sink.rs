@@ -43,6 +43,12 @@ impl<'a, T: Plain> Sink<'a, T> {
         &mut self.buffer[from..self.filled]
     }
 
+    /// Forget the last `count` elements, which were the last that were asked for.
+    #[inline(always)]
+    pub(crate) fn take_back(&mut self, count: usize) {
+        self.filled -= count;
+    }
+
     /// Write whole lines; what is left, less than one, moves to the front.
     #[inline(always)]
     fn flush(&mut self) {
@@ -104,6 +110,16 @@ impl<'a> Packer<'a> {
         let from = self.filled;
         self.filled += count;
         &mut self.codes[from..self.filled]
+    }
+
+    /// Forget the last `count` codes, which were the last that were asked for.
+    #[inline(always)]
+    pub(crate) fn take_back(&mut self, count: usize) {
+        if self.bits == 8 {
+            self.sink.take_back(count);
+        } else {
+            self.filled -= count;
+        }
     }
 
     /// `count` times the same code.
