@@ -131,7 +131,7 @@ pub(crate) use with_features;
 /// Loads and stores of whole vectors through array references, for code with hand-written intrinsics.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector {
-    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
+    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm256_stream_si256, _mm512_stream_si512};
     use std::mem::transmute;
 
     macro_rules! access {
@@ -182,13 +182,6 @@ pub(crate) mod vector {
         } else {
             store64(to, value);
         }
-    }
-
-    /// What [`put32`] and [`put64`] wrote around the cache, other threads see after this.
-    #[inline]
-    pub(crate) fn fence() {
-        // SAFETY: SSE is part of x86-64.
-        unsafe { _mm_sfence() }
     }
 }
 
@@ -253,13 +246,18 @@ pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
 /// # Panics
 /// If the lengths differ.
 pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
+    stream_piece(out, source);
+    fence();
+}
+
+/// As [`stream`], for one of many pieces. A [`fence`] must follow the last; it waits for memory, so none between.
+pub(crate) fn stream_piece<T: Plain>(out: &mut [T], source: &[T]) {
     assert_eq!(out.len(), source.len());
     let head = out.as_ptr().align_offset(LINE).min(out.len());
     let lines = (out.len() - head) * size_of::<T>() / LINE * LINE / size_of::<T>();
     out[..head].copy_from_slice(&source[..head]);
     store_around(&mut out[head..head + lines], &source[head..head + lines]);
     out[head + lines..].copy_from_slice(&source[head + lines..]);
-    fence();
 }
 
 /// Copy `source`, whole lines, to `out`, the start of one, around the cache. A [`fence`] must follow.
@@ -307,8 +305,9 @@ pub fn streamed<T: Plain, const N: usize>(out: &mut [T], mut fill: impl FnMut(&m
     for (index, piece) in out.chunks_mut(N).enumerate() {
         let part = &mut buffer[..piece.len()];
         fill(part, index * N);
-        stream(piece, part);
+        stream_piece(piece, part);
     }
+    fence();
 }
 
 #[cfg(test)]
