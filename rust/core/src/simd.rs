@@ -281,6 +281,19 @@ pub(crate) fn store_around<T: Plain>(out: &mut [T], source: &[T]) {
     out.copy_from_slice(source);
 }
 
+/// Ask for the cache line of byte `at`, if there is such a byte.
+#[inline(always)]
+pub(crate) fn prefetch(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(byte) = bytes.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about an address that is valid.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
 /// Make stores around the cache visible to other threads before what follows.
 #[inline(always)]
 pub(crate) fn fence() {

@@ -29,9 +29,10 @@ pub fn swizzle(out: &mut [u8], scales: &[u8], cols: usize, threads: Option<NonZe
     let around_cache = out.len() >= simd::STREAM_FROM_BYTES;
     let share = share(out.len(), band, threads);
     let parts = out.chunks_mut(share * band).zip(scales.chunks(share * ROWS * cols)).collect();
-    parallel::each(parts, |(out, scales): (&mut [u8], &[u8])| {
-        for (out, scales) in out.chunks_mut(band).zip(scales.chunks(ROWS * cols)) {
-            simd::dispatch(level, Swizzle { out, scales, cols, around_cache });
+    parallel::each(parts, |(out, all): (&mut [u8], &[u8])| {
+        for (index, (out, scales)) in out.chunks_mut(band).zip(all.chunks(ROWS * cols)).enumerate() {
+            let from_here = &all[index * ROWS * cols..];
+            simd::dispatch(level, Swizzle { out, scales, from_here, cols, around_cache });
         }
         simd::fence();
     });
@@ -74,6 +75,8 @@ fn share(bytes: usize, band: usize, threads: Option<NonZeroUsize>) -> usize {
 struct Swizzle<'a> {
     out: &'a mut [u8],
     scales: &'a [u8],
+    /// The scales and those of the bands that follow.
+    from_here: &'a [u8],
     cols: usize,
     around_cache: bool,
 }
@@ -82,13 +85,18 @@ impl Kernel for Swizzle<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { out, scales, cols, around_cache } = self;
+        let Self { out, scales, from_here, cols, around_cache } = self;
         let mut buffer = [[[0; 4 * COLS]; 32]; RUN];
         let whole_rows = scales.len() == ROWS * cols;
         for (run, out) in out.chunks_mut(RUN * ROWS * COLS).enumerate() {
             let column = run * RUN * COLS;
             let row = |r: usize| scales.get(r * cols + column..).unwrap_or(&[]);
             let tiles = out.len() / (ROWS * COLS);
+            // The next run, while this one is in work.
+            let next = if column + RUN * COLS < cols { column + RUN * COLS } else { ROWS * cols };
+            for r in 0..ROWS {
+                simd::prefetch(from_here, r * cols + next);
+            }
             if whole_rows && column + RUN * COLS <= cols {
                 for r in 0..32 {
                     let rows = [0, 1, 2, 3].map(|quarter| row(r + 32 * quarter).first_chunk::<{ RUN * COLS }>());

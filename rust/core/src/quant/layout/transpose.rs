@@ -17,14 +17,10 @@ pub const AWQ_ORDER: [u8; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
 /// Nibble `j` belongs where it is.
 pub const PLAIN_ORDER: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
-/// Words of a piece along a row of the result.
-pub(super) const WIDTH: usize = 64;
-/// Rows of a piece.
-pub(super) const HEIGHT: usize = 64;
 /// A word, little-endian.
 pub(super) type Word = [u8; 4];
-/// A piece of the result.
-pub(super) type Piece = [[Word; WIDTH]; HEIGHT];
+/// A piece of the result: `H` rows of `W` words.
+pub(super) type Piece<const H: usize, const W: usize> = [[Word; W]; H];
 
 /// A matrix of little-endian words that is only read.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +30,15 @@ pub(super) struct Matrix<'a> {
 }
 
 impl Matrix<'_> {
+    /// Ask for words `col..col + count` of the rows from `row` on: the next piece, while this one is in work.
+    fn prefetch(&self, row: usize, rows: usize, col: usize, count: usize) {
+        for row in row..row + rows {
+            for line in (0..4 * count + 63).step_by(64) {
+                simd::prefetch(self.bytes, 4 * (row * self.cols + col) + line.min(4 * count - 1));
+            }
+        }
+    }
+
     /// `N` bytes from word `col` of row `row` on.
     #[inline(always)]
     pub(super) fn at<const N: usize>(&self, row: usize, col: usize) -> Option<&[u8; N]> {
@@ -60,7 +65,8 @@ pub fn words(out: &mut [u8], source: &[u8], cols: usize, threads: Option<NonZero
     let rows = rows_of(source, cols, "source")?;
     same_size(out, source)?;
     let source = Matrix { bytes: source, cols };
-    by_pieces(out, rows, 1, threads, |piece, place| {
+    let ahead = |place: Rectangle| source.prefetch(place.col, place.cols, place.row, place.rows);
+    by_pieces::<64, 64>(out, rows, threads, ahead, |piece, place| {
         #[cfg(target_arch = "x86_64")]
         if transpose_x86::words(piece, source, place, level) {
             return;
@@ -93,7 +99,9 @@ pub fn nibbles(
         return Err(Error::shape("source", "a multiple of 8 rows", format!("{rows} rows")));
     }
     let source = Matrix { bytes: source, cols };
-    by_pieces(out, rows / 8, 8, threads, |piece, place| {
+    let ahead = |place: Rectangle| source.prefetch(8 * place.col, 8 * place.cols, place.row / 8, place.rows / 8);
+    // Eight times as many rows are read as words are made: 64 bytes of each.
+    by_pieces::<128, 32>(out, rows / 8, threads, ahead, |piece, place| {
         #[cfg(target_arch = "x86_64")]
         if transpose_x86::nibbles(piece, source, place, orders, level) {
             return;
@@ -131,31 +139,35 @@ fn same_size(out: &[u8], source: &[u8]) -> Result<()> {
     }
 }
 
-/// Make `out`, rows of `cols` words, piece by piece; threads get whole multiples of `unit` rows.
-fn by_pieces(
+/// Make `out`, rows of `cols` words, piece by piece; threads get whole multiples of `H` rows.
+fn by_pieces<const H: usize, const W: usize>(
     out: &mut [u8],
     cols: usize,
-    unit: usize,
     threads: Option<NonZeroUsize>,
-    fill: impl Fn(&mut Piece, Rectangle) + Sync,
+    ahead: impl Fn(Rectangle) + Sync,
+    fill: impl Fn(&mut Piece<H, W>, Rectangle) + Sync,
 ) {
     if out.is_empty() {
         return;
     }
     let around_cache = out.len() >= simd::STREAM_FROM_BYTES;
     let (row_bytes, rows) = (cols * 4, out.len() / (cols * 4));
-    let share = rows.div_ceil(parallel::num_threads(threads, 2 * out.len())).next_multiple_of(HEIGHT.max(unit));
+    let share = rows.div_ceil(parallel::num_threads(threads, 2 * out.len())).next_multiple_of(H);
     let parts = out.chunks_mut(share * row_bytes).enumerate().collect();
     parallel::each(parts, |(index, out): (usize, &mut [u8])| {
-        let mut piece = [[[0; 4]; WIDTH]; HEIGHT];
+        let mut piece = [[[0; 4]; W]; H];
         // Pieces begin at cache lines of the result where all its rows do.
-        let head = if row_bytes.is_multiple_of(64) { out.as_ptr().align_offset(64) / 4 % WIDTH } else { 0 };
-        for (band, out) in out.chunks_mut(HEIGHT * row_bytes).enumerate() {
+        let head = if row_bytes.is_multiple_of(64) { out.as_ptr().align_offset(64) / 4 % W } else { 0 };
+        for (band, out) in out.chunks_mut(H * row_bytes).enumerate() {
+            let (row, rows) = (index * share + band * H, out.len() / row_bytes);
             let mut col = 0;
             while col < cols {
-                let width = if col == 0 && head > 0 { head } else { WIDTH }.min(cols - col);
-                let row = index * share + band * HEIGHT;
-                fill(&mut piece, Rectangle { row, col, rows: out.len() / row_bytes, cols: width });
+                let width = if col == 0 && head > 0 { head } else { W }.min(cols - col);
+                let next = col + width;
+                if next < cols {
+                    ahead(Rectangle { row, col: next, rows, cols: W.min(cols - next) });
+                }
+                fill(&mut piece, Rectangle { row, col, rows, cols: width });
                 for (out, made) in out.chunks_mut(row_bytes).zip(&piece) {
                     let (out, made) = (&mut out[4 * col..4 * (col + width)], made[..width].as_flattened());
                     if around_cache {
@@ -164,7 +176,7 @@ fn by_pieces(
                         out.copy_from_slice(made);
                     }
                 }
-                col += width;
+                col = next;
             }
         }
         simd::fence();

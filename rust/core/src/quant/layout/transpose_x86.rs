@@ -11,7 +11,12 @@ use crate::simd::vector::{load32, store32};
 use crate::simd::{Avx2, Level, with_features};
 
 /// Fill `piece` with the transposed words of `source` at `place`; false if that is too small or the CPU too old.
-pub(super) fn words(piece: &mut Piece, source: Matrix<'_>, place: Rectangle, level: Level) -> bool {
+pub(super) fn words<const H: usize, const W: usize>(
+    piece: &mut Piece<H, W>,
+    source: Matrix<'_>,
+    place: Rectangle,
+    level: Level,
+) -> bool {
     match Avx2::at(level) {
         Some(proof) if place.rows >= 8 && place.cols >= 8 => {
             with_features!(Avx2, proof, words_avx2(piece, source, place));
@@ -22,15 +27,15 @@ pub(super) fn words(piece: &mut Piece, source: Matrix<'_>, place: Rectangle, lev
 }
 
 /// As [`words`], of nibbles.
-pub(super) fn nibbles(
-    piece: &mut Piece,
+pub(super) fn nibbles<const H: usize, const W: usize>(
+    piece: &mut Piece<H, W>,
     source: Matrix<'_>,
     place: Rectangle,
     orders: (&[u8; 8], &[u8; 8]),
     level: Level,
 ) -> bool {
     match Avx2::at(level) {
-        Some(proof) if place.rows == 64 && place.cols >= 8 => {
+        Some(proof) if place.rows.is_multiple_of(64) && place.cols >= 8 => {
             with_features!(Avx2, proof, nibbles_avx2(piece, source, place, orders));
             true
         }
@@ -44,7 +49,7 @@ fn eights(len: usize) -> impl Iterator<Item = usize> {
 }
 
 #[target_feature(enable = "avx2")]
-fn words_avx2(piece: &mut Piece, source: Matrix<'_>, place: Rectangle) {
+fn words_avx2<const H: usize, const W: usize>(piece: &mut Piece<H, W>, source: Matrix<'_>, place: Rectangle) {
     for j in eights(place.cols) {
         for i in eights(place.rows) {
             let rows = std::array::from_fn(|k| load(source, place.col + j + k, place.row + i));
@@ -54,16 +59,23 @@ fn words_avx2(piece: &mut Piece, source: Matrix<'_>, place: Rectangle) {
 }
 
 #[target_feature(enable = "avx2")]
-fn nibbles_avx2(piece: &mut Piece, source: Matrix<'_>, place: Rectangle, orders: (&[u8; 8], &[u8; 8])) {
-    for j in eights(place.cols) {
-        let mut crossed = [[_mm256_setzero_si256(); 8]; 8];
-        for (t, crossed) in crossed.iter_mut().enumerate() {
-            let row = 8 * (place.col + j + t);
-            *crossed = cross(orders.1.map(|k| load(source, row + k as usize, place.row / 8)));
-        }
-        for (nibble, &row) in orders.0.iter().enumerate() {
-            let rows = std::array::from_fn(|t| crossed[t][nibble]);
-            store(piece, transpose(rows), |lane| 8 * lane + row as usize, j);
+fn nibbles_avx2<const H: usize, const W: usize>(
+    piece: &mut Piece<H, W>,
+    source: Matrix<'_>,
+    place: Rectangle,
+    orders: (&[u8; 8], &[u8; 8]),
+) {
+    for i in (0..place.rows).step_by(64) {
+        for j in eights(place.cols) {
+            let mut crossed = [[_mm256_setzero_si256(); 8]; 8];
+            for (t, crossed) in crossed.iter_mut().enumerate() {
+                let row = 8 * (place.col + j + t);
+                *crossed = cross(orders.1.map(|k| load(source, row + k as usize, (place.row + i) / 8)));
+            }
+            for (nibble, &row) in orders.0.iter().enumerate() {
+                let rows = std::array::from_fn(|t| crossed[t][nibble]);
+                store(piece, transpose(rows), |lane| i + 8 * lane + row as usize, j);
+            }
         }
     }
 }
@@ -76,7 +88,12 @@ fn load(source: Matrix<'_>, row: usize, col: usize) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn store(piece: &mut Piece, vectors: [__m256i; 8], row: impl Fn(usize) -> usize, col: usize) {
+fn store<const H: usize, const W: usize>(
+    piece: &mut Piece<H, W>,
+    vectors: [__m256i; 8],
+    row: impl Fn(usize) -> usize,
+    col: usize,
+) {
     for (k, vector) in vectors.into_iter().enumerate() {
         if let Some(target) = piece[row(k)].as_flattened_mut()[4 * col..].first_chunk_mut() {
             store32(target, vector);
