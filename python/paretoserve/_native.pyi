@@ -44,14 +44,13 @@ __all__ = [
     "quant_nv_dequantize",
     "quant_nv_quantize",
     "quant_pack_bits",
+    "quant_pack_planes",
     "quant_scaled_dequantize",
     "quant_scaled_quantize",
     "quant_swap_nibbles",
+    "quant_swizzle_scales",
     "quant_tiles_dequantize",
     "quant_tiles_quantize",
-    "quant_pack_planes",
-    "quant_swap_nibbles",
-    "quant_swizzle_scales",
     "quant_transpose_nibbles",
     "quant_transpose_words",
     "quant_unpack_bits",
@@ -409,6 +408,9 @@ def quant_pack_bits(
     coding: str,
     threads: int | None,
 ) -> None: ...
+def quant_pack_planes(
+    out: NDArray[np.uint8], codes: NDArray[np.uint8], rows: int, bits: int, chunk: int | None, threads: int | None
+) -> None: ...
 def quant_scaled_dequantize(
     out: NDArray[Any],
     dtype: str,
@@ -452,10 +454,7 @@ def quant_tiles_quantize(
     columns: int,
     rounding: tuple[str, int, str],
     threads: int | None,
-def quant_pack_planes(
-    out: NDArray[np.uint8], codes: NDArray[np.uint8], rows: int, bits: int, chunk: int | None, threads: int | None
 ) -> None: ...
-def quant_swap_nibbles(out: NDArray[np.uint8], codes: NDArray[np.uint8], threads: int | None) -> None: ...
 def quant_swizzle_scales(out: NDArray[np.uint8], scales: NDArray[np.uint8], cols: int, threads: int | None) -> None: ...
 def quant_transpose_nibbles(
     out: NDArray[np.uint8], source: NDArray[np.uint8], cols: int, from_awq: bool, threads: int | None

@@ -48,6 +48,7 @@ mod _native {
     use super::quant::nv::{quant_nv_dequantize, quant_nv_quantize};
     #[pymodule_export]
     use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
+    #[pymodule_export]
     use super::quant::planes::{quant_pack_planes, quant_unpack_planes};
     #[pymodule_export]
     use super::quant::scaled::{

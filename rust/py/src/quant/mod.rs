@@ -10,7 +10,6 @@ pub(crate) mod hadamard;
 pub(crate) mod mx;
 pub(crate) mod nv;
 pub(crate) mod pack;
-pub(crate) mod pack;
 pub(crate) mod planes;
 pub(crate) mod scaled;
 pub(crate) mod swizzle;
@@ -71,4 +70,3 @@ pub(crate) fn options(
     };
     Ok(Options { rounding, seed, nan, columns, logical_columns, threads, level: simd::level() })
 }
-pub(crate) mod gguf;
