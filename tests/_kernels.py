@@ -76,7 +76,9 @@ def numbers(dtype: str, count: int, seed: int = 0, *, special: bool = True) -> n
     random = np.random.default_rng(seed)
     if dtype == "f32":
         bits = random.integers(0, 2**32, count, dtype=np.uint32)
-        x = np.where(random.random(count) < 0.5, random.standard_normal(count).astype(np.float32), bits.view(np.float32))
+        x = np.where(
+            random.random(count) < 0.5, random.standard_normal(count).astype(np.float32), bits.view(np.float32)
+        )
         return x if special else np.where(np.isfinite(x), x, np.float32(1.25))
     bits = random.integers(0, 2**16, count, dtype=np.uint16)
     normal = narrow(random.standard_normal(count).astype(np.float32), dtype)

@@ -44,12 +44,18 @@ __all__ = [
     "quant_nv_dequantize",
     "quant_nv_quantize",
     "quant_pack_bits",
+    "quant_pack_planes",
     "quant_scaled_dequantize",
     "quant_scaled_quantize",
     "quant_swap_nibbles",
+    "quant_swizzle_scales",
     "quant_tiles_dequantize",
     "quant_tiles_quantize",
+    "quant_transpose_nibbles",
+    "quant_transpose_words",
     "quant_unpack_bits",
+    "quant_unpack_planes",
+    "quant_unswizzle_scales",
     "sched_replay",
     "sim_jobs",
     "simulate",
@@ -403,6 +409,9 @@ def quant_pack_bits(
     coding: str,
     threads: int | None,
 ) -> None: ...
+def quant_pack_planes(
+    out: NDArray[np.uint8], codes: NDArray[np.uint8], rows: int, bits: int, chunk: int | None, threads: int | None
+) -> None: ...
 def quant_scaled_dequantize(
     out: NDArray[Any],
     dtype: str,
@@ -425,6 +434,7 @@ def quant_scaled_quantize(
     threads: int | None,
 ) -> None: ...
 def quant_swap_nibbles(out: NDArray[np.uint8], codes: NDArray[np.uint8], threads: int | None) -> None: ...
+def quant_swizzle_scales(out: NDArray[np.uint8], scales: NDArray[np.uint8], cols: int, threads: int | None) -> None: ...
 def quant_tiles_dequantize(
     out: NDArray[Any],
     dtype: str,
@@ -447,6 +457,12 @@ def quant_tiles_quantize(
     rounding: tuple[str, int, str],
     threads: int | None,
 ) -> None: ...
+def quant_transpose_nibbles(
+    out: NDArray[np.uint8], source: NDArray[np.uint8], cols: int, from_awq: bool, threads: int | None
+) -> None: ...
+def quant_transpose_words(
+    out: NDArray[np.uint8], source: NDArray[np.uint8], cols: int, threads: int | None
+) -> None: ...
 def quant_unpack_bits(
     out: NDArray[np.uint8],
     packed: NDArray[np.uint8],
@@ -456,6 +472,12 @@ def quant_unpack_bits(
     word: int,
     coding: str,
     threads: int | None,
+) -> None: ...
+def quant_unpack_planes(
+    out: NDArray[np.uint8], planes: NDArray[np.uint8], rows: int, bits: int, chunk: int | None, threads: int | None
+) -> None: ...
+def quant_unswizzle_scales(
+    out: NDArray[np.uint8], tiled: NDArray[np.uint8], cols: int, threads: int | None
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
 def sim_jobs(

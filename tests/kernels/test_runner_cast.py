@@ -28,9 +28,7 @@ def layout(name: str) -> tuple[int, int]:
 def encode(kernels, x, dtype, name, *, saturate=True, rule="paretoserve", rounding="rne", seed=0, grid=2):
     codes, first = aligned(x.size, np.uint8), np.full(1, LARGEST, np.uint64)
     options = int(saturate), RULES[rule], ROUNDINGS.index(rounding), seed
-    kernels.launch(
-        f"paretoserve_quant_encode_{dtype}", grid, 64, codes, first, x, x.size, *layout(name), *options
-    )
+    kernels.launch(f"paretoserve_quant_encode_{dtype}", grid, 64, codes, first, x, x.size, *layout(name), *options)
     return codes, int(first[0])
 
 

@@ -21,9 +21,7 @@ def check(kernels, fmt, dtype, shape, offset=0):
     zeros = np.zeros(shape, np.float32)
     like = quant.quantize(zeros, fmt, pad="zero")
     random = np.random.default_rng(rows)
-    codes, scales = (
-        place(random.integers(0, 256, part.size, dtype=np.uint8)) for part in (like.codes, like.scales)
-    )
+    codes, scales = (place(random.integers(0, 256, part.size, dtype=np.uint8)) for part in (like.codes, like.scales))
     scale = np.float32([0.75])
     out = aligned(rows * columns + offset, np.float32 if dtype == "f32" else np.uint16)[offset:]
     sources = [codes, scales, scale] if fmt in NV else [codes, scales]

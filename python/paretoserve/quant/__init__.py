@@ -11,8 +11,10 @@ from paretoserve.quant.convert import convert, layouts
 from paretoserve.quant.hadamard import TRANSFORMER_ENGINE_SIGNS, hadamard
 from paretoserve.quant.kv import calibrate_kv_scales
 from paretoserve.quant.pack import pack_bits, unpack_bits
+from paretoserve.quant.planes import pack_planes, unpack_planes
 from paretoserve.quant.quantize import dequantize, quantize
 from paretoserve.quant.quest import quest_scale
+from paretoserve.quant.swizzle import swizzle_scales, unswizzle_scales
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 from paretoserve.quant.transcode import mxfp4_to_nvfp4, requant_global_scale, requantize
 
@@ -41,12 +43,16 @@ __all__ = [
     "layouts",
     "mxfp4_to_nvfp4",
     "pack_bits",
+    "pack_planes",
     "qsnr",
     "quantize",
     "quantize_checkpoint",
     "quest_scale",
     "requant_global_scale",
     "requantize",
+    "swizzle_scales",
     "theory_qsnr",
     "unpack_bits",
+    "unpack_planes",
+    "unswizzle_scales",
 ]

@@ -9,8 +9,9 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside
+from paretoserve._integers import BITS_63, check_integer, shown
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import one_of, thread_count
+from paretoserve.quant._arguments import flag, one_of, thread_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def pack_bits(
         raise ShapeError("`x` must have shape (..., cols), got ()")
     codes = np.ascontiguousarray(as_numpy(x)).view(np.uint8)
     shape, cols = tuple(codes.shape), codes.shape[-1]
-    if row_pad:
+    if flag("row_pad", row_pad):
         shape = (*shape[:-1], _row_words(cols, bits, width))
     else:
         cols = codes.size
@@ -194,13 +195,13 @@ def unpack_bits(
     if packed.ndim == 0:
         raise ShapeError("`packed` must have shape (..., words), got ()")
     values = np.ascontiguousarray(as_numpy(packed))
-    cols = _count("cols", cols)
-    if row_pad:
+    cols = check_integer("cols", cols, 0, BITS_63)
+    if flag("row_pad", row_pad):
         if rows is not None:
             raise ValueError("`rows` must be None unless row_pad=False: the shape of `packed` tells")
         shape = (*values.shape[:-1], cols)
     else:
-        shape = (cols,) if rows is None else (_count("rows", rows), cols)
+        shape = (cols,) if rows is None else (check_integer("rows", rows, 0, BITS_63), cols)
         cols = math.prod(shape)
     needed = _row_words(cols, bits, width)
     if values.shape[-1] != needed or (not row_pad and values.ndim != 1):
@@ -221,22 +222,11 @@ def unpack_bits(
 
 def _layout(bits: int, order: str, word: int) -> tuple[int, int]:
     """Return width of codes and words after a look at all three."""
-    bits = _count("bits", bits)
-    if not 1 <= bits <= 8:
-        raise ValueError(f"`bits` must be from 1 to 8, got {bits}")
+    bits = check_integer("bits", bits, 1, 8)
     one_of("order", order, ("lsb", "msb"))
     if isinstance(word, bool) or word not in _WORDS:
-        raise ValueError(f"`word` must be 8 or 32, got {word!r}")
+        raise ValueError(f"`word` must be 8 or 32, got {shown(word)}")
     return bits, int(word)
-
-
-def _count(argument: str, value: int) -> int:
-    """Return a whole number that is not negative, else raise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{argument}` must be a whole number, got {value!r:.40}")
-    if value < 0:
-        raise ValueError(f"`{argument}` must not be negative, got {value}")
-    return int(value)
 
 
 def _row_words(cols: int, bits: int, word: int) -> int:

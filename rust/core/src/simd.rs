@@ -132,6 +132,9 @@ pub(crate) use with_features;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector {
     use std::arch::x86_64::{__m128i, __m256, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
+}
+
+    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm256_stream_si256, _mm512_stream_si512};
     use std::mem::transmute;
 
     macro_rules! access {
@@ -197,6 +200,8 @@ pub(crate) mod vector {
         // SAFETY: as for bytes.
         unsafe { transmute::<[f32; 8], __m256>(*from) }
     }
+}
+
 }
 
 /// Numbers that are nothing but their bytes.
@@ -274,13 +279,18 @@ pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
 /// # Panics
 /// If the lengths differ.
 pub fn stream<T: Plain>(out: &mut [T], source: &[T]) {
+    stream_piece(out, source);
+    fence();
+}
+
+/// As [`stream`], for one of many pieces. A [`fence`] must follow the last; it waits for memory, so none between.
+pub(crate) fn stream_piece<T: Plain>(out: &mut [T], source: &[T]) {
     assert_eq!(out.len(), source.len());
     let head = out.as_ptr().align_offset(LINE).min(out.len());
     let lines = (out.len() - head) * size_of::<T>() / LINE * LINE / size_of::<T>();
     out[..head].copy_from_slice(&source[..head]);
     store_around(&mut out[head..head + lines], &source[head..head + lines]);
     out[head + lines..].copy_from_slice(&source[head + lines..]);
-    fence();
 }
 
 /// Copy `source`, whole lines, to `out`, the start of one, around the cache. A [`fence`] must follow.
@@ -317,6 +327,19 @@ pub(crate) fn prefetch<T: Plain>(slice: &[T]) {
     let _ = slice;
 }
 
+/// Ask for the cache line of byte `at`, if there is such a byte.
+#[inline(always)]
+pub(crate) fn prefetch_line(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(byte) = bytes.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about an address that is valid.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
 /// Make stores around the cache visible to other threads before what follows.
 #[inline(always)]
 pub(crate) fn fence() {
@@ -341,8 +364,9 @@ pub fn streamed<T: Plain, const N: usize>(out: &mut [T], mut fill: impl FnMut(&m
     for (index, piece) in out.chunks_mut(N).enumerate() {
         let part = &mut buffer[..piece.len()];
         fill(part, index * N);
-        stream(piece, part);
+        stream_piece(piece, part);
     }
+    fence();
 }
 
 #[cfg(test)]

@@ -49,9 +49,15 @@ mod _native {
     #[pymodule_export]
     use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
     #[pymodule_export]
+    use super::quant::planes::{quant_pack_planes, quant_unpack_planes};
+    #[pymodule_export]
     use super::quant::scaled::{
         quant_scaled_dequantize, quant_scaled_quantize, quant_tiles_dequantize, quant_tiles_quantize,
     };
+    #[pymodule_export]
+    use super::quant::swizzle::{quant_swizzle_scales, quant_unswizzle_scales};
+    #[pymodule_export]
+    use super::quant::transpose::{quant_transpose_nibbles, quant_transpose_words};
     #[pymodule_export]
     use super::sched::{Scheduler, sched_replay};
     #[pymodule_export]

@@ -12,7 +12,19 @@ from paretoserve.quant.layout._layout import Direct, Layout, Log, Setting, Tenso
 
 __all__ = ["Direct", "Layout", "Log", "Setting", "Tensor", "direct", "registry"]
 
-_FILES = ("gpt_oss", "compressed_tensors", "modelopt", "gguf", "bnb", "dense")
+_FILES = (
+    "gpt_oss",
+    "compressed_tensors",
+    "ct_int",
+    "gptq",
+    "awq",
+    "marlin",
+    "flexq",
+    "modelopt",
+    "gguf",
+    "bnb",
+    "dense",
+)
 
 
 @cache

@@ -10,6 +10,7 @@ pub mod error;
 pub mod format;
 pub mod layout;
 pub mod pack;
+pub mod planes;
 pub mod random;
 pub mod source;
 

@@ -10,7 +10,10 @@ pub(crate) mod hadamard;
 pub(crate) mod mx;
 pub(crate) mod nv;
 pub(crate) mod pack;
+pub(crate) mod planes;
 pub(crate) mod scaled;
+pub(crate) mod swizzle;
+pub(crate) mod transpose;
 
 use std::num::NonZeroUsize;
 

@@ -28,6 +28,7 @@ pub mod scaled;
 mod sink;
 pub mod table;
 pub mod tiles;
+#[cfg(target_arch = "x86_64")]
 mod vectors;
 #[cfg(target_arch = "x86_64")]
 mod x86;

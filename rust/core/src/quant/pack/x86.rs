@@ -3,8 +3,7 @@
 use super::avx2::{pack as pack_avx2, unpack as unpack_avx2};
 use super::avx512::{pack as pack_avx512, unpack as unpack_avx512};
 use super::{Order, Stream};
-use crate::simd::vector::fence;
-use crate::simd::{Avx2, Avx512, Level, with_features};
+use crate::simd::{Avx2, Avx512, Level, fence, with_features};
 
 /// Pack whole blocks of codes into the start of `out`; returns how many codes, and these or-ed.
 pub(super) fn pack(out: &mut [u8], codes: &[u8], stream: Stream, level: Level, around_cache: bool) -> (usize, u8) {
