@@ -21,6 +21,11 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
         None
     }
+    /// As [`Self::floats`], to be written.
+    #[inline(always)]
+    fn floats_mut(_bits: &mut [Self::Bits]) -> Option<&mut [f32]> {
+        None
+    }
 }
 
 /// IEEE binary32.
@@ -47,6 +52,10 @@ impl Float for F32 {
     }
     #[inline(always)]
     fn floats(bits: &[f32]) -> Option<&[f32]> {
+        Some(bits)
+    }
+    #[inline(always)]
+    fn floats_mut(bits: &mut [f32]) -> Option<&mut [f32]> {
         Some(bits)
     }
 }
