@@ -3,9 +3,12 @@
 //! ggml rounds ties toward zero, never writes -0, takes the MXFP4 scale by FLOOR, and rounds NVFP4 scales half up with
 //! everything from 256 on as 448. Scales that are NaN decode to NaN here; ggml reads them as numbers.
 
-use super::{Decode, Encode, legacy::{finite, magnitude}};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{mxfp4, nvfp4};
+use super::{
+    Decode, Encode,
+    legacy::{finite, magnitude},
+};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
 

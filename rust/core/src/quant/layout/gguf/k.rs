@@ -1,8 +1,8 @@
 //! Super-blocks of 256 elements with 6-bit or 8-bit scales of their parts: Q4_K, Q5_K, Q6_K. Decoded only.
 
-use super::{Decode, half};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{q4_k, q5_k, q6_k};
+use super::{Decode, half};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
 

@@ -3,9 +3,9 @@
 //! A byte of 4-bit codes holds element `j` below and element `j + 16` above. Codes are computed with the scale before
 //! it is rounded to float16, as ggml does.
 
-use super::{Decode, Encode, half, put_half};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{q4_0, q4_1, q5_0, q5_1, q8_0};
+use super::{Decode, Encode, half, put_half};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
 

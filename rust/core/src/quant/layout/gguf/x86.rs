@@ -3,10 +3,10 @@
 //! Multiplications and additions stay apart, so that the numbers are those of the portable loops.
 
 use std::arch::x86_64::{
-    __m128i, __m256, _mm_and_si128, _mm_andnot_si128, _mm_cmpeq_epi8, _mm_or_si128, _mm_set1_epi8,
-    _mm_set1_epi16, _mm_set1_epi64x, _mm_shuffle_epi8, _mm_sub_epi8, _mm_srli_epi16, _mm_unpackhi_epi64,
-    _mm_unpacklo_epi64, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_mul_ps, _mm256_set1_ps,
-    _mm256_add_ps, _mm_cvtsi32_si128, _mm_set_epi64x, _mm_slli_epi16,
+    __m128i, __m256, _mm_and_si128, _mm_andnot_si128, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_or_si128, _mm_set_epi64x,
+    _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi64x, _mm_shuffle_epi8, _mm_slli_epi16, _mm_srli_epi16, _mm_sub_epi8,
+    _mm_unpackhi_epi64, _mm_unpacklo_epi64, _mm256_add_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
+    _mm256_mul_ps, _mm256_set1_ps,
 };
 
 use super::fp4::{DOUBLED, half_e8m0, half_ue4m3};
@@ -190,7 +190,13 @@ pub(super) fn q5_k<const AROUND: bool>(blocks: &[[u8; 176]], out: &mut [[f32; 25
                 let second = _mm_and_si128(_mm_slli_epi16(*upper, 3), fifth);
                 *upper = _mm_srli_epi16(*upper, 2);
                 put_sum::<AROUND>(out, at, _mm_or_si128(low(codes), first), _mm256_set1_ps(s0), _mm256_set1_ps(m0));
-                put_sum::<AROUND>(out, at + 32, _mm_or_si128(high(codes), second), _mm256_set1_ps(s1), _mm256_set1_ps(m1));
+                put_sum::<AROUND>(
+                    out,
+                    at + 32,
+                    _mm_or_si128(high(codes), second),
+                    _mm256_set1_ps(s1),
+                    _mm256_set1_ps(m1),
+                );
             }
         }
     }
