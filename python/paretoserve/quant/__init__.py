@@ -1,5 +1,6 @@
 """Numbers in few bits: codes and scales of a tensor, and the bytes in which engines read them."""
 
+from paretoserve.quant import gguf
 from paretoserve.quant._formats import BlockFormat, ScalarFormat
 from paretoserve.quant._qtensor import QMeta, QTensor
 from paretoserve.quant._report import ConvertReport
@@ -39,6 +40,7 @@ __all__ = [
     "dequantize",
     "format_info",
     "formats",
+    "gguf",
     "hadamard",
     "layouts",
     "mxfp4_to_nvfp4",

@@ -124,6 +124,11 @@ macro_rules! with_features {
         // SAFETY: the proof exists only where the CPU has all features of its level.
         unsafe { $($function)::+($($argument),*) }
     }};
+    ($level:ident, $proof:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {{
+        let _proof: $crate::simd::$level = $proof;
+        // SAFETY: as above.
+        unsafe { $function::<$($generic),*>($($argument),*) }
+    }};
 }
 #[allow(unused_imports, reason = "used on x86 only")]
 pub(crate) use with_features;
@@ -131,10 +136,10 @@ pub(crate) use with_features;
 /// Loads and stores of whole vectors through array references, for code with hand-written intrinsics.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector {
-    use std::arch::x86_64::{__m128i, __m256, __m256i, __m512i, _mm_sfence, _mm256_stream_si256, _mm512_stream_si512};
-}
-
-    use std::arch::x86_64::{__m128i, __m256i, __m512i, _mm256_stream_si256, _mm512_stream_si512};
+    use std::arch::x86_64::{
+        __m128i, __m256, __m256i, __m512i, _mm_stream_ps, _mm256_castps256_ps128, _mm256_extractf128_ps,
+        _mm256_stream_si256, _mm512_stream_si512,
+    };
     use std::mem::transmute;
 
     macro_rules! access {
@@ -187,11 +192,20 @@ pub(crate) mod vector {
         }
     }
 
-    /// What [`put32`] and [`put64`] wrote around the cache, other threads see after this.
+    /// Store eight numbers; around the cache if asked to and if they start at a multiple of 16 bytes.
     #[inline]
-    pub(crate) fn fence() {
-        // SAFETY: SSE is part of x86-64.
-        unsafe { _mm_sfence() }
+    #[target_feature(enable = "avx")]
+    pub(crate) fn put_f32(to: &mut [f32; 8], value: __m256, around_cache: bool) {
+        if around_cache && to.as_ptr().addr().is_multiple_of(16) {
+            // SAFETY: two vectors of 16 bytes fill the array, and both are aligned.
+            unsafe {
+                _mm_stream_ps(to.as_mut_ptr(), _mm256_castps256_ps128(value));
+                _mm_stream_ps(to.as_mut_ptr().add(4), _mm256_extractf128_ps(value, 1));
+            }
+        } else {
+            // SAFETY: vector and array have the same size, and every pattern of bits is a value of both.
+            *to = unsafe { transmute::<__m256, [f32; 8]>(value) };
+        }
     }
 
     #[inline]
@@ -200,8 +214,6 @@ pub(crate) mod vector {
         // SAFETY: as for bytes.
         unsafe { transmute::<[f32; 8], __m256>(*from) }
     }
-}
-
 }
 
 /// Numbers that are nothing but their bytes.

@@ -21,6 +21,11 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
         None
     }
+    /// As [`Self::floats`], to be written.
+    #[inline(always)]
+    fn floats_mut(_bits: &mut [Self::Bits]) -> Option<&mut [f32]> {
+        None
+    }
     /// A number of at most 8 significant bits in 16 bits: itself, or as bfloat16 if this format is wider.
     fn to_short(value: f32) -> u16;
     /// The number that [`Self::to_short`] made.
@@ -59,6 +64,10 @@ impl Float for F32 {
     }
     #[inline(always)]
     fn floats(bits: &[f32]) -> Option<&[f32]> {
+        Some(bits)
+    }
+    #[inline(always)]
+    fn floats_mut(bits: &mut [f32]) -> Option<&mut [f32]> {
         Some(bits)
     }
     #[inline(always)]

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::simd::{self, Kernel, Level};
+use crate::simd::{self, Fill, Kernel, Level};
 
 /// How the blocks of a GGUF type are made of scale bytes and codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,16 +77,21 @@ pub fn join(
 
 /// Exchange the nibbles of every byte.
 pub fn swap(out: &mut [u8], codes: &[u8], threads: Option<NonZeroUsize>, level: Level) -> Result<()> {
+    struct Swap<'a>(&'a [u8]);
+    impl Fill<u8> for Swap<'_> {
+        #[inline(always)]
+        fn fill(&self, piece: &mut [u8], offset: usize) {
+            for (out, code) in piece.iter_mut().zip(&self.0[offset..]) {
+                *out = code.rotate_left(4);
+            }
+        }
+    }
     struct Loop<'a>(&'a mut [u8], &'a [u8]);
     impl Kernel for Loop<'_> {
         type Output = ();
         #[inline(always)]
         fn run(self) {
-            simd::streamed::<_, 4096>(self.0, |piece, offset| {
-                for (out, code) in piece.iter_mut().zip(&self.1[offset..]) {
-                    *out = code.rotate_left(4);
-                }
-            });
+            simd::fill_streamed(self.0, &Swap(self.1));
         }
     }
     if out.len() != codes.len() {

@@ -3,51 +3,65 @@
 //! ggml rounds ties toward zero, never writes -0, takes the MXFP4 scale by FLOOR, and rounds NVFP4 scales half up with
 //! everything from 256 on as 448. Scales that are NaN decode to NaN here; ggml reads them as numbers.
 
-use super::{Decode, Encode, legacy::finite};
-use crate::quant::Float;
-use crate::quant::format::UE4M3;
+#[cfg(target_arch = "x86_64")]
+use super::x86::{mxfp4, nvfp4};
+use super::{
+    Decode, Encode,
+    legacy::{finite, magnitude},
+};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, with_features};
 
 pub(super) struct Mxfp4;
 pub(super) struct Nvfp4;
 
 /// Twice the value of every E2M1 code.
-const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+pub(super) const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 /// Midpoints of neighbors; a magnitude on one goes to the smaller.
 const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
 
 impl Decode<17, 32> for Mxfp4 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 17], out: &mut [S::Bits; 32]) {
-        // 2^(byte - 128): the values are doubled.
-        let byte = u32::from(block[0]);
-        let bits = if byte < 2 { 0x0020_0000 << byte } else { (byte - 1) << 23 };
-        let scale = f32::from_bits(if byte == 255 { 0x7FC0_0000 } else { bits });
+    fn decode(block: &[u8; 17], out: &mut [f32; 32]) {
+        let scale = half_e8m0(block[0]);
         let (low, high) = out.split_at_mut(16);
         for ((low, high), &byte) in low.iter_mut().zip(high).zip(&block[1..]) {
-            *low = S::from_f32(value(byte & 15) * scale);
-            *high = S::from_f32(value(byte >> 4) * scale);
+            *low = value(byte & 15) * scale;
+            *high = value(byte >> 4) * scale;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 17]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, mxfp4::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<36, 64> for Nvfp4 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 36], out: &mut [S::Bits; 64]) {
+    fn decode(block: &[u8; 36], out: &mut [f32; 64]) {
         for (part, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-            let scale = 0.5 * UE4M3.decode(block[part] & 127);
+            let scale = half_ue4m3(block[part]);
             let (low, high) = out.split_at_mut(8);
             for ((low, high), &byte) in low.iter_mut().zip(high).zip(&block[4 + 8 * part..12 + 8 * part]) {
-                *low = S::from_f32(value(byte & 15) * scale);
-                *high = S::from_f32(value(byte >> 4) * scale);
+                *low = value(byte & 15) * scale;
+                *high = value(byte >> 4) * scale;
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 36]], out: &mut [[f32; 64]], proof: Avx2) {
+        with_features!(Avx2, proof, nvfp4::<AROUND>(blocks, out));
     }
 }
 
 impl Encode<17, 32> for Mxfp4 {
     #[inline(always)]
     fn encode(x: &[f32; 32], block: &mut [u8; 17]) -> bool {
-        let most = x.iter().fold(0, |most, each| most.max(each.to_bits() & 0x7FFF_FFFF));
+        let most = magnitude(x).to_bits();
         // floor(log2) from the bits; what float32 has only as subnormal ends at byte 0 anyway.
         block[0] = ((most >> 23) as u8).saturating_sub(2);
         let byte = i32::from(block[0]);
@@ -65,9 +79,8 @@ impl Encode<36, 64> for Nvfp4 {
     #[inline(always)]
     fn encode(x: &[f32; 64], block: &mut [u8; 36]) -> bool {
         for (part, x) in x.as_chunks::<16>().0.iter().enumerate() {
-            let most = x.iter().fold(0.0_f32, |most, each| most.max(each.abs()));
-            block[part] = scale_code(most / 6.0);
-            let scale = UE4M3.decode(block[part]);
+            block[part] = scale_code(magnitude(x) / 6.0);
+            let scale = 2.0 * half_ue4m3(block[part]);
             let codes = x.map(|x| if scale == 0.0 { 0 } else { nearest(x, scale) });
             for j in 0..8 {
                 block[4 + 8 * part + j] = codes[j] | codes[j + 8] << 4;
@@ -75,6 +88,22 @@ impl Encode<36, 64> for Nvfp4 {
         }
         finite(x)
     }
+}
+
+/// Half of an e8m0 scale, because the values are doubled.
+#[inline(always)]
+pub(super) fn half_e8m0(byte: u8) -> f32 {
+    let byte = u32::from(byte);
+    let bits = if byte < 2 { 0x0020_0000 << byte } else { (byte - 1) << 23 };
+    f32::from_bits(if byte == 255 { 0x7FC0_0000 } else { bits })
+}
+
+/// Half of a ue4m3 scale.
+#[inline(always)]
+pub(super) fn half_ue4m3(byte: u8) -> f32 {
+    // As a float32 its exponent is 120 too small; a product with 2^119 also makes subnormal codes normal.
+    let value = f32::from_bits(u32::from(byte & 127) << 20) * f32::from_bits(246 << 23);
+    if byte & 127 == 127 { f32::NAN } else { value }
 }
 
 #[inline(always)]

@@ -1,7 +1,10 @@
 //! Super-blocks of 256 elements with 6-bit or 8-bit scales of their parts: Q4_K, Q5_K, Q6_K. Decoded only.
 
+#[cfg(target_arch = "x86_64")]
+use super::x86::{q4_k, q5_k, q6_k};
 use super::{Decode, half};
-use crate::quant::Float;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, with_features};
 
 pub(super) struct Q4K;
 pub(super) struct Q5K;
@@ -9,7 +12,7 @@ pub(super) struct Q6K;
 
 impl Decode<144, 256> for Q4K {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 144], out: &mut [S::Bits; 256]) {
+    fn decode(block: &[u8; 144], out: &mut [f32; 256]) {
         let (d, dmin) = (half(block, 0), half(block, 2));
         let parts = six_bit_scales(&block[4..16]);
         // Two parts of 32 share 32 bytes: one in the low nibbles, one in the high.
@@ -19,16 +22,22 @@ impl Decode<144, 256> for Q4K {
             let ((s0, m0), (s1, m1)) = (parts[2 * pair], parts[2 * pair + 1]);
             let (s0, m0, s1, m1) = (d * s0, dmin * m0, d * s1, dmin * m1);
             for ((low, high), &byte) in low.iter_mut().zip(high).zip(bytes) {
-                *low = S::from_f32(s0 * f32::from(byte & 15) - m0);
-                *high = S::from_f32(s1 * f32::from(byte >> 4) - m1);
+                *low = s0 * f32::from(byte & 15) - m0;
+                *high = s1 * f32::from(byte >> 4) - m1;
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 144]], out: &mut [[f32; 256]], proof: Avx2) {
+        with_features!(Avx2, proof, q4_k::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<176, 256> for Q5K {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 176], out: &mut [S::Bits; 256]) {
+    fn decode(block: &[u8; 176], out: &mut [f32; 256]) {
         let (d, dmin) = (half(block, 0), half(block, 2));
         let parts = six_bit_scales(&block[4..16]);
         let fifth = &block[16..48];
@@ -39,16 +48,22 @@ impl Decode<176, 256> for Q5K {
             let (s0, m0, s1, m1) = (d * s0, dmin * m0, d * s1, dmin * m1);
             for (((low, high), &byte), &bits) in low.iter_mut().zip(high).zip(bytes).zip(fifth) {
                 let bits = bits >> (2 * pair);
-                *low = S::from_f32(s0 * f32::from(byte & 15 | (bits & 1) << 4) - m0);
-                *high = S::from_f32(s1 * f32::from(byte >> 4 | (bits & 2) << 3) - m1);
+                *low = s0 * f32::from(byte & 15 | (bits & 1) << 4) - m0;
+                *high = s1 * f32::from(byte >> 4 | (bits & 2) << 3) - m1;
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 176]], out: &mut [[f32; 256]], proof: Avx2) {
+        with_features!(Avx2, proof, q5_k::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<210, 256> for Q6K {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 210], out: &mut [S::Bits; 256]) {
+    fn decode(block: &[u8; 210], out: &mut [f32; 256]) {
         let d = half(block, 208);
         let scales = &block[192..208];
         // Half h has 64 bytes of low nibbles and 32 bytes of upper pairs; quarter g of it takes bits 2g of the pairs.
@@ -62,15 +77,21 @@ impl Decode<210, 256> for Q6K {
             for (l, out) in out.iter_mut().enumerate() {
                 let code = low[l] >> shift & 15 | (high[l] >> (2 * g) & 3) << 4;
                 let scale = if l < 16 { first } else { second };
-                *out = S::from_f32(scale * (f32::from(code) - 32.0));
+                *out = scale * (f32::from(code) - 32.0);
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 210]], out: &mut [[f32; 256]], proof: Avx2) {
+        with_features!(Avx2, proof, q6_k::<AROUND>(blocks, out));
     }
 }
 
 /// The eight pairs of 6-bit scale and 6-bit minimum in 12 bytes.
 #[inline(always)]
-fn six_bit_scales(q: &[u8]) -> [(f32, f32); 8] {
+pub(super) fn six_bit_scales(q: &[u8]) -> [(f32, f32); 8] {
     let mut parts = [(0.0, 0.0); 8];
     for j in 0..4 {
         parts[j] = (f32::from(q[j] & 63), f32::from(q[j + 4] & 63));

@@ -3,8 +3,11 @@
 //! A byte of 4-bit codes holds element `j` below and element `j + 16` above. Codes are computed with the scale before
 //! it is rounded to float16, as ggml does.
 
+#[cfg(target_arch = "x86_64")]
+use super::x86::{q4_0, q4_1, q5_0, q5_1, q8_0};
 use super::{Decode, Encode, half, put_half};
-use crate::quant::Float;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, with_features};
 
 pub(super) struct Q4_0;
 pub(super) struct Q4_1;
@@ -14,55 +17,85 @@ pub(super) struct Q8_0;
 
 impl Decode<18, 32> for Q4_0 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 18], out: &mut [S::Bits; 32]) {
+    fn decode(block: &[u8; 18], out: &mut [f32; 32]) {
         let d = half(block, 0);
         let codes = nibbles(block, 2);
         for (out, code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32((f32::from(code) - 8.0) * d);
+            *out = (f32::from(code) - 8.0) * d;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 18]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, q4_0::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<20, 32> for Q4_1 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 20], out: &mut [S::Bits; 32]) {
+    fn decode(block: &[u8; 20], out: &mut [f32; 32]) {
         let (d, m) = (half(block, 0), half(block, 2));
         let codes = nibbles(block, 4);
         for (out, code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32(f32::from(code) * d + m);
+            *out = f32::from(code) * d + m;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 20]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, q4_1::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<22, 32> for Q5_0 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 22], out: &mut [S::Bits; 32]) {
+    fn decode(block: &[u8; 22], out: &mut [f32; 32]) {
         let d = half(block, 0);
         let codes = five_bits(block, 2);
         for (out, code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32((f32::from(code) - 16.0) * d);
+            *out = (f32::from(code) - 16.0) * d;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 22]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, q5_0::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<24, 32> for Q5_1 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 24], out: &mut [S::Bits; 32]) {
+    fn decode(block: &[u8; 24], out: &mut [f32; 32]) {
         let (d, m) = (half(block, 0), half(block, 2));
         let codes = five_bits(block, 4);
         for (out, code) in out.iter_mut().zip(codes) {
-            *out = S::from_f32(f32::from(code) * d + m);
+            *out = f32::from(code) * d + m;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 24]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, q5_1::<AROUND>(blocks, out));
     }
 }
 
 impl Decode<34, 32> for Q8_0 {
     #[inline(always)]
-    fn decode<S: Float>(block: &[u8; 34], out: &mut [S::Bits; 32]) {
+    fn decode(block: &[u8; 34], out: &mut [f32; 32]) {
         let d = half(block, 0);
         for (out, &code) in out.iter_mut().zip(&block[2..]) {
-            *out = S::from_f32(f32::from(code as i8) * d);
+            *out = f32::from(code as i8) * d;
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; 34]], out: &mut [[f32; 32]], proof: Avx2) {
+        with_features!(Avx2, proof, q8_0::<AROUND>(blocks, out));
     }
 }
 
@@ -107,7 +140,7 @@ impl Encode<24, 32> for Q5_1 {
 impl Encode<34, 32> for Q8_0 {
     #[inline(always)]
     fn encode(x: &[f32; 32], block: &mut [u8; 34]) -> bool {
-        let d = x.iter().fold(0.0_f32, |most, each| most.max(each.abs())) / 127.0;
+        let d = magnitude(x) / 127.0;
         let inverse = reciprocal(d);
         for (out, &x) in block[2..].iter_mut().zip(x) {
             // Half away from zero: with |y| at most 127, adding 1/2 and cutting could only be wrong just below 1/2.
@@ -159,8 +192,30 @@ fn put_five_bits(block: &mut [u8], at: usize, codes: &[u8; 32]) {
 /// The first element of largest magnitude, with its sign; +0 for a block of zeros.
 #[inline(always)]
 fn largest(x: &[f32; 32]) -> f32 {
-    let most = x.iter().fold(0.0_f32, |most, each| most.max(each.abs()));
-    if most == 0.0 { 0.0 } else { x.iter().copied().find(|each| each.abs() == most).unwrap_or(0.0) }
+    let (low, high) = range(x);
+    if low == -high {
+        // Of both signs the one that comes first.
+        return if high == 0.0 { 0.0 } else { x.iter().copied().find(|each| each.abs() == high).unwrap_or(high) };
+    }
+    if high > -low { high } else { low }
+}
+
+/// The smallest and the largest element. As integers, which a compiler may compare in any order.
+#[inline(always)]
+fn range(x: &[f32; 32]) -> (f32, f32) {
+    let order = |bits: i32| bits ^ (bits >> 31 & i32::MAX);
+    let (mut low, mut high) = (i32::MAX, i32::MIN);
+    for each in x {
+        let key = order(each.to_bits() as i32);
+        (low, high) = (low.min(key), high.max(key));
+    }
+    (f32::from_bits(order(low) as u32), f32::from_bits(order(high) as u32))
+}
+
+/// The largest magnitude.
+#[inline(always)]
+pub(super) fn magnitude(x: &[f32]) -> f32 {
+    f32::from_bits(x.iter().fold(0, |most, each| most.max(each.to_bits() & 0x7FFF_FFFF)))
 }
 
 /// 1/d, or 0 where `d` is so small that float16 has no scale for the block anyway.
@@ -179,10 +234,9 @@ fn symmetric(x: &[f32; 32], d: f32, offset: f32, most: u8) -> [u8; 32] {
 /// Scale, minimum and codes that count steps from the minimum.
 #[inline(always)]
 fn affine(x: &[f32; 32], most: u8) -> (f32, f32, [u8; 32]) {
-    let low = x.iter().fold(f32::INFINITY, |low, &each| low.min(each));
+    let (low, high) = range(x);
     // Of zeros with different signs the first.
     let low = if low == 0.0 { x.iter().copied().find(|&each| each == 0.0).unwrap_or(low) } else { low };
-    let high = x.iter().fold(f32::NEG_INFINITY, |high, &each| high.max(each));
     let d = (high - low) / f32::from(most);
     let inverse = reciprocal(d);
     (d, low, x.map(|x| (((x - low) * inverse + 0.5) as i32).clamp(0, i32::from(most)) as u8))
@@ -190,5 +244,5 @@ fn affine(x: &[f32; 32], most: u8) -> (f32, f32, [u8; 32]) {
 
 #[inline(always)]
 pub(super) fn finite(x: &[f32]) -> bool {
-    x.iter().fold(0, |most, each| most.max(each.to_bits() & 0x7FFF_FFFF)) < 0x7F80_0000
+    magnitude(x).is_finite()
 }

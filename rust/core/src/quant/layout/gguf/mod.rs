@@ -7,17 +7,27 @@
 mod fp4;
 mod k;
 mod legacy;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::quant::{F16, Float};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Avx2;
 use crate::simd::{self, Kernel, Level};
+
+/// Elements that are decoded together before they are narrowed, whole blocks of every type.
+const PIECE: usize = 256;
 
 /// A block of `B` bytes that holds `E` elements.
 trait Decode<const B: usize, const E: usize> {
-    fn decode<S: Float>(block: &[u8; B], out: &mut [S::Bits; E]);
+    fn decode(block: &[u8; B], out: &mut [f32; E]);
+    /// The same by hand, stored around the cache or not.
+    #[cfg(target_arch = "x86_64")]
+    fn decode_avx2<const AROUND: bool>(blocks: &[[u8; B]], out: &mut [[f32; E]], proof: Avx2);
 }
 
 /// The way back; false if an element is not finite or a scale does not fit, and the block is then unspecified.
@@ -119,6 +129,7 @@ fn decode_part<K: Decode<B, E>, const B: usize, const E: usize, S: Float>(
     struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
         out: &'a mut [S::Bits],
         data: &'a [u8],
+        level: Level,
         kind: std::marker::PhantomData<K>,
     }
     impl<K: Decode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
@@ -126,16 +137,41 @@ fn decode_part<K: Decode<B, E>, const B: usize, const E: usize, S: Float>(
         #[inline(always)]
         fn run(self) {
             let blocks = self.data.as_chunks::<B>().0;
-            // Pieces of 2048 elements are whole blocks of every type.
-            simd::streamed::<_, 2048>(self.out, |piece, offset| {
-                let blocks = &blocks[offset / E..];
-                for (out, block) in piece.as_chunks_mut::<E>().0.iter_mut().zip(blocks) {
-                    K::decode::<S>(block, out);
+            let large = size_of_val(self.out) >= simd::STREAM_FROM_BYTES;
+            if let Some(out) = S::floats_mut(self.out) {
+                decode_blocks::<K, B, E>(out.as_chunks_mut::<E>().0, blocks, large, self.level);
+                return simd::fence();
+            }
+            let mut wide = [0.0; PIECE];
+            for (out, blocks) in self.out.chunks_mut(PIECE).zip(blocks.chunks(PIECE / E)) {
+                let wide = &mut wide[..out.len()];
+                decode_blocks::<K, B, E>(wide.as_chunks_mut::<E>().0, blocks, false, self.level);
+                for (out, &wide) in out.iter_mut().zip(&*wide) {
+                    *out = S::from_f32(wide);
                 }
-            });
+            }
         }
     }
-    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, data, kind: std::marker::PhantomData });
+    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, data, level, kind: std::marker::PhantomData });
+}
+
+#[inline(always)]
+fn decode_blocks<K: Decode<B, E>, const B: usize, const E: usize>(
+    out: &mut [[f32; E]],
+    blocks: &[[u8; B]],
+    around_cache: bool,
+    level: Level,
+) {
+    #[cfg(target_arch = "x86_64")]
+    match Avx2::at(level) {
+        Some(proof) if around_cache => return K::decode_avx2::<true>(blocks, out, proof),
+        Some(proof) => return K::decode_avx2::<false>(blocks, out, proof),
+        None => {}
+    }
+    let _ = (around_cache, level);
+    for (out, block) in out.iter_mut().zip(blocks) {
+        K::decode(block, out);
+    }
 }
 
 /// Encode rows of `columns` elements into blocks; K-quants are refused, because their bytes depend on a search that
