@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 
-import _checkpoints as checkpoints
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import _checkpoints as checkpoints
 from paretoserve.cli._app import app
 
 pytest.importorskip("safetensors")

@@ -110,29 +110,45 @@ fn energy_at<X: Number, Y: Number>(
     Ok(total)
 }
 
-struct Crest<'a, X: Number>(&'a [X::Bits]);
+struct Crests<'a, X: Number> {
+    out: &'a mut [f64],
+    x: &'a [X::Bits],
+    columns: usize,
+    block: usize,
+}
 
-impl<X: Number> Kernel for Crest<'_, X> {
-    type Output = f64;
+impl<X: Number> Kernel for Crests<'_, X> {
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> f64 {
-        let (mut most, mut squares) = ([0.0_f64; LANES], [0.0; LANES]);
-        let mut not_a_number = false;
-        for piece in self.0.chunks(LANES) {
-            for (lane, &bits) in piece.iter().enumerate() {
-                let x = X::to_f64(bits).abs();
-                not_a_number |= x.is_nan();
-                most[lane] = most[lane].max(x);
-                squares[lane] += x * x;
-            }
-        }
-        let rms = (squares.iter().sum::<f64>() / self.0.len() as f64).sqrt();
-        if not_a_number || rms == 0.0 || !rms.is_finite() {
-            f64::NAN
-        } else {
-            most.into_iter().fold(0.0, f64::max) / rms
+    fn run(self) {
+        let runs = self.x.chunks(self.columns).flat_map(|row| row.chunks(self.block));
+        for (out, run) in self.out.iter_mut().zip(runs) {
+            *out = crest_of::<X>(run);
         }
     }
+}
+
+#[inline(always)]
+fn crest_of<X: Number>(run: &[X::Bits]) -> f64 {
+    let (mut most, mut squares) = ([0.0_f64; LANES], [0.0; LANES]);
+    let mut add = |lane: usize, bits: X::Bits| {
+        let x = X::to_f64(bits).abs();
+        // NaN is greater than nothing; the sum of squares keeps it.
+        most[lane] = if x > most[lane] { x } else { most[lane] };
+        squares[lane] += x * x;
+    };
+    let pieces = run.chunks_exact(LANES);
+    let rest = pieces.remainder();
+    for piece in pieces {
+        for lane in 0..LANES {
+            add(lane, piece[lane]);
+        }
+    }
+    for (lane, &bits) in rest.iter().enumerate() {
+        add(lane, bits);
+    }
+    let rms = (squares.iter().sum::<f64>() / run.len() as f64).sqrt();
+    if rms > 0.0 && rms.is_finite() { most.into_iter().fold(0.0, f64::max) / rms } else { f64::NAN }
 }
 
 /// Fill `out` with max|x| / rms(x) of each run of `block` elements of each row; the last run of a row may be shorter.
@@ -159,10 +175,7 @@ pub fn crest<X: Number>(
     let level = level();
     let parts: Vec<_> = out.chunks_mut(rows * blocks).zip(x.chunks(rows * columns)).collect();
     parallel::each(parts, |(out, x)| {
-        let runs = x.chunks(columns).flat_map(|row| row.chunks(block));
-        for (out, run) in out.iter_mut().zip(runs) {
-            *out = dispatch(level, Crest::<X>(run));
-        }
+        dispatch(level, Crests::<X> { out, x, columns, block });
     });
     Ok(())
 }
