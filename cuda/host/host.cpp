@@ -32,16 +32,6 @@ void eights(u64* codes, float* decoded, const float* x, u64 count) {
     }
 }
 
-template <u32 BITS>
-void pack_all(u64* packed, u64* unpacked, const u64* codes, u64 count, bool msb_first) {
-    for (u64 i = 0; i < count; ++i) {
-        packed[i] = pack_eight<BITS>(static_cast<u32>(codes[i]), static_cast<u32>(codes[i] >> 32), msb_first);
-        u32 low, high;
-        unpack_eight<BITS>(packed[i], msb_first, low, high);
-        unpacked[i] = low | static_cast<u64>(high) << 32;
-    }
-}
-
 }  // namespace
 
 extern "C" {
@@ -71,7 +61,8 @@ void host_random(u32* words, u64 seed, u64 first, u64 count) {
 void host_scale(u8* bytes, const u32* amax, u64 count, u32 rule, u32 element) {
     constexpr ScaleElement elements[] = {E4m3fn::SCALE, E5m2::SCALE, E2m3::SCALE, E3m2::SCALE,
                                          E2m1::SCALE,   Int8::SCALE, Int6::SCALE, Int4::SCALE};
-    each(bytes, amax, count, [&](u32 bits) { return scale_byte(bits, static_cast<ScaleRule>(rule), elements[element]); });
+    const ScaleRule which = static_cast<ScaleRule>(rule);
+    each(bytes, amax, count, [&](u32 bits) { return scale_byte(bits, which, elements[element]); });
 }
 
 void host_eights(u64* codes, float* decoded, const float* x, u64 count, u32 element) {
@@ -104,16 +95,12 @@ void host_swizzled_place(u64* out, u64 rows, u32 columns) {
 }
 
 void host_pack(u64* packed, u64* unpacked, const u64* codes, u64 count, u32 bits, u32 msb_first) {
-    const bool msb = msb_first != 0;
-    switch (bits) {
-        case 1: return pack_all<1>(packed, unpacked, codes, count, msb);
-        case 2: return pack_all<2>(packed, unpacked, codes, count, msb);
-        case 3: return pack_all<3>(packed, unpacked, codes, count, msb);
-        case 4: return pack_all<4>(packed, unpacked, codes, count, msb);
-        case 5: return pack_all<5>(packed, unpacked, codes, count, msb);
-        case 6: return pack_all<6>(packed, unpacked, codes, count, msb);
-        case 7: return pack_all<7>(packed, unpacked, codes, count, msb);
-        default: return pack_all<8>(packed, unpacked, codes, count, msb);
+    for (u64 i = 0; i < count; ++i) {
+        const u32 low = static_cast<u32>(codes[i]), high = static_cast<u32>(codes[i] >> 32);
+        packed[i] = pack_eight(low, high, bits, msb_first != 0);
+        u32 first, second;
+        unpack_eight(packed[i], bits, msb_first != 0, first, second);
+        unpacked[i] = first | static_cast<u64>(second) << 32;
     }
 }
 }

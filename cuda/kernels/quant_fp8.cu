@@ -103,22 +103,22 @@ PARETOSERVE_DEVICE void dequantize_tiles(typename T::Storage* out, const u8* cod
 
 }  // namespace paretoserve
 
-#define TILES(NAME, TYPE)                                                                                              \
-    /* codes, scales | x | batch, rows, columns, tile_rows, tile_columns | powers, rounding, seed, nan */              \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_tiles_##NAME(                              \
-        paretoserve::u8* codes, float* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 batch,            \
-        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 tile_rows, paretoserve::u64 tile_columns,    \
-        paretoserve::u32 powers, paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan) {             \
-        using namespace paretoserve;                                                                                   \
-        quantize_tiles<TYPE>(codes, scales, x, Tiling{batch, rows, columns, tile_rows, tile_columns},                  \
-                             Fp8Runs{powers != 0}, RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});       \
-    }                                                                                                                  \
-    /* out | codes, scales | batch, rows, columns, tile_rows, tile_columns */                                          \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_tiles_dequantize_##NAME(                   \
-        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const float* scales, paretoserve::u64 batch,    \
-        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 tile_rows, paretoserve::u64 tile_columns) {  \
-        using namespace paretoserve;                                                                                   \
-        dequantize_tiles<TYPE>(out, codes, scales, Tiling{batch, rows, columns, tile_rows, tile_columns});             \
+#define TILES(NAME, TYPE)                                                                                             \
+    /* codes, scales | x | batch, rows, columns, tile_rows, tile_columns | powers, rounding, seed, nan */             \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_tiles_##NAME(                             \
+        paretoserve::u8* codes, float* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 batch,           \
+        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 tile_rows, paretoserve::u64 tile_columns,   \
+        paretoserve::u32 powers, paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan) {            \
+        using namespace paretoserve;                                                                                  \
+        quantize_tiles<TYPE>(codes, scales, x, Tiling{batch, rows, columns, tile_rows, tile_columns},                 \
+                             Fp8Runs{powers != 0}, RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});      \
+    }                                                                                                                 \
+    /* out | codes, scales | batch, rows, columns, tile_rows, tile_columns */                                         \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_tiles_dequantize_##NAME(                  \
+        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const float* scales, paretoserve::u64 batch,   \
+        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 tile_rows, paretoserve::u64 tile_columns) { \
+        using namespace paretoserve;                                                                                  \
+        dequantize_tiles<TYPE>(out, codes, scales, Tiling{batch, rows, columns, tile_rows, tile_columns});            \
     }
 
 TILES(f32, F32)

@@ -68,43 +68,44 @@ PARETOSERVE_DEVICE void rotated_amax(u32* amax, const typename T::Storage* x, u6
 
 }  // namespace paretoserve
 
-#define HADAMARD(NAME, TYPE)                                                                                           \
-    /* out | x, signs | count | n, inverse */                                                                          \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_##NAME(                               \
-        paretoserve::TYPE::Storage* out, const paretoserve::TYPE::Storage* x, const float* signs,                      \
-        paretoserve::u64 count, paretoserve::u32 n, paretoserve::u32 inverse) {                                        \
-        using namespace paretoserve;                                                                                   \
-        rotate<TYPE>(out, x, count, Rotation(signs, n, inverse != 0));                                                 \
-    }                                                                                                                  \
-    /* amax | x, signs | count | n, nan */                                                                             \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_amax_##NAME(                          \
-        float* amax, const paretoserve::TYPE::Storage* x, const float* signs, paretoserve::u64 count,                  \
-        paretoserve::u32 n, paretoserve::u32 nan) {                                                                    \
-        using namespace paretoserve;                                                                                   \
-        rotated_amax<TYPE>(reinterpret_cast<u32*>(amax), x, count, Rotation(signs, n, false), nan != 0);               \
-    }                                                                                                                  \
-    /* codes, scales | x, signs | rows, columns | n, rule, rounding, seed, nan, swizzled */                            \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_mxfp4_##NAME(                         \
-        paretoserve::u8* codes, paretoserve::u8* scales, const paretoserve::TYPE::Storage* x, const float* signs,      \
-        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 n, paretoserve::u32 rule,                    \
-        paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan, paretoserve::u32 swizzled) {           \
-        using namespace paretoserve;                                                                                   \
-        const MxQuantizer<E2m1> inner{static_cast<ScaleRule>(rule), static_cast<Rounding>(rounding), seed, nan != 0};  \
-        const RotatingQuantizer<MxQuantizer<E2m1>> quantizer{Rotation(signs, n, false), inner};                        \
-        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                      \
-    }                                                                                                                  \
-    /* codes, scales, global_scale | x, signs, given | rows, columns | n, is_scale, rounding, seed, nan, swizzled,     \
-       choice */                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_nvfp4_##NAME(                         \
-        paretoserve::u8* codes, paretoserve::u8* scales, float* global_scale, const paretoserve::TYPE::Storage* x,     \
-        const float* signs, const float* given, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 n,   \
-        paretoserve::u32 is_scale, paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan,             \
-        paretoserve::u32 swizzled, paretoserve::u32 choice) {                                                          \
-        using namespace paretoserve;                                                                                   \
-        using Inner = NvQuantizer<E2m1, Ue4m3>;                                                                        \
-        const Inner inner = make_nv_quantizer<E2m1, Ue4m3>(global_scale, given, is_scale, rounding, seed, nan, choice); \
-        const RotatingQuantizer<Inner> quantizer{Rotation(signs, n, false), inner};                                    \
-        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                      \
+#define HADAMARD(NAME, TYPE)                                                                                          \
+    /* out | x, signs | count | n, inverse */                                                                         \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_##NAME(                              \
+        paretoserve::TYPE::Storage* out, const paretoserve::TYPE::Storage* x, const float* signs,                     \
+        paretoserve::u64 count, paretoserve::u32 n, paretoserve::u32 inverse) {                                       \
+        using namespace paretoserve;                                                                                  \
+        rotate<TYPE>(out, x, count, Rotation(signs, n, inverse != 0));                                                \
+    }                                                                                                                 \
+    /* amax | x, signs | count | n, nan */                                                                            \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_amax_##NAME(                         \
+        float* amax, const paretoserve::TYPE::Storage* x, const float* signs, paretoserve::u64 count,                 \
+        paretoserve::u32 n, paretoserve::u32 nan) {                                                                   \
+        using namespace paretoserve;                                                                                  \
+        rotated_amax<TYPE>(reinterpret_cast<u32*>(amax), x, count, Rotation(signs, n, false), nan != 0);              \
+    }                                                                                                                 \
+    /* codes, scales | x, signs | rows, columns | n, rule, rounding, seed, nan, swizzled */                           \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_mxfp4_##NAME(                        \
+        paretoserve::u8* codes, paretoserve::u8* scales, const paretoserve::TYPE::Storage* x, const float* signs,     \
+        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 n, paretoserve::u32 rule,                   \
+        paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan, paretoserve::u32 swizzled) {          \
+        using namespace paretoserve;                                                                                  \
+        const MxQuantizer<E2m1> inner{static_cast<ScaleRule>(rule), static_cast<Rounding>(rounding), seed, nan != 0}; \
+        const RotatingQuantizer<MxQuantizer<E2m1>> quantizer{Rotation(signs, n, false), inner};                       \
+        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                     \
+    }                                                                                                                 \
+    /* codes, scales, global_scale | x, signs, given | rows, columns | n, is_scale, rounding, seed, nan, swizzled,    \
+       choice */                                                                                                      \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_hadamard_nvfp4_##NAME(                        \
+        paretoserve::u8* codes, paretoserve::u8* scales, float* global_scale, const paretoserve::TYPE::Storage* x,    \
+        const float* signs, const float* given, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 n,  \
+        paretoserve::u32 is_scale, paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan,            \
+        paretoserve::u32 swizzled, paretoserve::u32 choice) {                                                         \
+        using namespace paretoserve;                                                                                  \
+        using Inner = NvQuantizer<E2m1, Ue4m3>;                                                                       \
+        const Inner inner =                                                                                           \
+            make_nv_quantizer<E2m1, Ue4m3>(global_scale, given, is_scale, rounding, seed, nan, choice);               \
+        const RotatingQuantizer<Inner> quantizer{Rotation(signs, n, false), inner};                                   \
+        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                     \
     }
 
 HADAMARD(f32, F32)

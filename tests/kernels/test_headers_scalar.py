@@ -4,8 +4,8 @@ import ctypes
 
 import numpy as np
 import pytest
-from _kernels import CAST_RULES, CUDA, ROUNDINGS, build, layout, numbers, public, same_numbers
 
+from _kernels import CAST_RULES, CUDA, ROUNDINGS, build, layout, numbers, public, same_numbers
 from paretoserve import quant
 from paretoserve.quant import formats
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from _kernels import (
     CAST_RULES,
     DTYPES,
@@ -15,7 +16,6 @@ from _kernels import (
     public,
     same_numbers,
 )
-
 from paretoserve import quant
 from paretoserve.quant import formats
 
@@ -30,9 +30,7 @@ def kernels(tmp_path_factory):
 def encode(kernels, x, dtype, name, *, saturate=True, rule="paretoserve", rounding="rne", seed=0, grid=2):
     codes, first = aligned(x.size, np.uint8), np.full(1, LARGEST, np.uint64)
     options = int(saturate), CAST_RULES.index(rule), ROUNDINGS.index(rounding), seed
-    kernels.launch(
-        f"paretoserve_quant_encode_{dtype}", grid, 64, codes, first, x, x.size, *layout(name), *options
-    )
+    kernels.launch(f"paretoserve_quant_encode_{dtype}", grid, 64, codes, first, x, x.size, *layout(name), *options)
     return codes, int(first[0])
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public, same_numbers
 
+from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public, same_numbers
 from paretoserve import quant
 
 SIZES = (16, 32, 64, 128)
@@ -42,7 +42,9 @@ def test_fused_mxfp4(kernels, rounding, dtype, n):
     )
     codes, scales = aligned(q.codes.size, np.uint8), aligned(q.scales.size, np.uint8)
     options = n, 1, ROUNDINGS.index(rounding), 6, 0, 0
-    kernels.launch(f"paretoserve_quant_hadamard_mxfp4_{dtype}", 2, 256, codes, scales, x, signs, rows, columns, *options)
+    kernels.launch(
+        f"paretoserve_quant_hadamard_mxfp4_{dtype}", 2, 256, codes, scales, x, signs, rows, columns, *options
+    )
     np.testing.assert_array_equal(scales, q.scales.reshape(-1))
     np.testing.assert_array_equal(codes, q.codes.reshape(-1))
 

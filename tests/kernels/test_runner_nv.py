@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public, widen
 
+from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public, widen
 from paretoserve import quant
 
 CHOICES = (None, "mse", "mae", "absmax")
@@ -77,9 +77,7 @@ def test_codes_and_scales_equal_quantize(kernels, reduction, dtype, fmt):
 @pytest.mark.parametrize("rounding", ["rne", "stochastic"])
 def test_blocks_choose_four_or_six(kernels, reduction, rounding, dtype, measure):
     x = place(calm(dtype, 50 * 96, seed=32))
-    check(
-        kernels, largest(reduction, x, dtype), x, dtype, "nvfp4", (50, 96), four_over_six=measure, rounding=rounding
-    )
+    check(kernels, largest(reduction, x, dtype), x, dtype, "nvfp4", (50, 96), four_over_six=measure, rounding=rounding)
 
 
 @pytest.mark.parametrize("rounding", ["half_away", "stochastic"])

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public
 
+from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public
 from paretoserve import quant
 
 MX = ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8", "mxint6", "mxint4")
@@ -24,9 +24,7 @@ def check(kernels, fmt, dtype, shape, *, rounding="rne", offset=0, grid=(2, 2), 
     x = place(numbers(dtype, rows * columns, seed=41, special=special), offset)
     given = np.float32([0.5])
     options = {"global_scale": given[0]} if fmt.startswith("nv") else {"scale": "even"}
-    q = quant.quantize(
-        public(x, dtype).reshape(shape), fmt, axis=0, pad="zero", rounding=rounding, seed=4, **options
-    )
+    q = quant.quantize(public(x, dtype).reshape(shape), fmt, axis=0, pad="zero", rounding=rounding, seed=4, **options)
     codes, scales = aligned(q.codes.size, np.uint8), aligned(q.scales.size, np.uint8)
     entry, how = f"paretoserve_quant_{fmt}_transposed_{dtype}", ROUNDINGS.index(rounding)
     if fmt.startswith("nv"):

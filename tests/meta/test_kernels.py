@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from _kernels import CUDA, ROOT, entries
 
 CATALOG = ROOT / "rust/cuda/src/catalog.rs"
