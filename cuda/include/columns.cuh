@@ -1,8 +1,8 @@
 // Quantize a matrix along its columns and write the result transposed: blocks lie along the first axis.
 //
 // A block of threads takes tiles of 128 rows through shared memory. Rows of a tile are 128 bytes of `x`, read 16 bytes
-// per thread; a thread then takes eight neighbors of one column. Words of a tile are laid out with one word between rows
-// and two more every 32 rows, by which neither direction meets a bank twice.
+// per thread; a thread then takes eight neighbors of one column. Words of a tile are laid out with one word between
+// rows and two more every 32 rows, by which neither direction meets a bank twice.
 #pragma once
 
 #include "lanes.cuh"
@@ -21,26 +21,28 @@ PARETOSERVE_DEVICE u32 tile_place(u32 row, u32 word) { return row * (TILE_WORDS 
 template <class T>
 PARETOSERVE_DEVICE void load_tile(u32* tile, const typename T::Storage* x, u64 rows, u64 columns, u64 row0,
                                   u64 column0) {
-    constexpr u32 PER_WORD = 4 / sizeof(typename T::Storage);
-    const bool whole = is_aligned(x) && columns % (4 * PER_WORD) == 0;
+    constexpr u32 PER_WORD = 4 / sizeof(typename T::Storage), PER_LOAD = 4 * PER_WORD;
+    if (!is_aligned(x) || columns % PER_LOAD != 0) {
+        PARETOSERVE_LOOP
+        for (u32 place = threadIdx.x; place < TILE_ROWS * TILE_WORDS; place += COLUMN_THREADS) {
+            const u64 row = row0 + place / TILE_WORDS, column = column0 + place % TILE_WORDS * PER_WORD;
+            u32 word = 0;
+            if (row < rows && column < columns) word = x[row * columns + column];
+            if (PER_WORD == 2 && row < rows && column + 1 < columns) {
+                word |= static_cast<u32>(x[row * columns + column + 1]) << 16;
+            }
+            tile[tile_place(place / TILE_WORDS, place % TILE_WORDS)] = word;
+        }
+        return;
+    }
     u32 words[4][4];
     PARETOSERVE_UNROLL
     for (u32 i = 0; i < 4; ++i) {
         const u32 place = i * COLUMN_THREADS + threadIdx.x;
-        const u64 row = row0 + place / 8, column = column0 + place % 8 * (4 * PER_WORD);
+        const u64 row = row0 + place / 8, column = column0 + place % 8 * PER_LOAD;
         PARETOSERVE_UNROLL
         for (u32 j = 0; j < 4; ++j) words[i][j] = 0;
-        if (row >= rows || column >= columns) continue;
-        const typename T::Storage* from = x + row * columns + column;
-        if (whole) {
-            load_words4(words[i], from);
-            continue;
-        }
-        const u32 length = static_cast<u32>(least<u64>(columns - column, 4 * PER_WORD));
-        PARETOSERVE_UNROLL
-        for (u32 j = 0; j < 4 * PER_WORD; ++j) {
-            if (j < length) words[i][j / PER_WORD] |= static_cast<u32>(from[j]) << (PER_WORD == 2 ? j % 2 * 16 : 0);
-        }
+        if (row < rows && column < columns) load_words4(words[i], x + row * columns + column);
     }
     PARETOSERVE_UNROLL
     for (u32 i = 0; i < 4; ++i) {
@@ -66,8 +68,8 @@ PARETOSERVE_DEVICE Eight<T> take_column(const u32* tile, u32 row, u32 column) {
     return numbers;
 }
 
-// Outputs as of `quantize_rows` for the transposed matrix. Blocks of COLUMN_THREADS threads, any grid of two dimensions;
-// x strides over tiles of columns, y over tiles of rows.
+// Outputs as of `quantize_rows` for the transposed matrix. Blocks of COLUMN_THREADS threads, any grid of two
+// dimensions; x strides over tiles of columns, y over tiles of rows.
 template <class T, class Quantizer>
 PARETOSERVE_DEVICE void quantize_columns(u8* codes, u8* scales, const typename T::Storage* x, u64 rows, u64 columns,
                                          bool swizzled, const Quantizer& quantizer) {

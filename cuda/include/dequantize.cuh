@@ -30,7 +30,7 @@ PARETOSERVE_DEVICE void decode_eight(float* values, EightCodes<Element::BITS> co
 template <class T, class Element, int LANES, bool GLOBAL, class ScaleOf>
 PARETOSERVE_DEVICE void dequantize_rows(typename T::Storage* out, const u8* codes, RowShape shape, float global,
                                         ScaleOf scale_of) {
-    constexpr u32 TILES = 4;
+    constexpr u32 TILES = 2;
     const RowMap<LANES> map(shape);
     if (map.whole && is_aligned(out)) {
         const u64 step = static_cast<u64>(gridDim.x) * (ROW_THREADS * TILES);

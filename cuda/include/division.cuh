@@ -1,8 +1,8 @@
 // Quotients by one divisor, correctly rounded, at the price of five fused multiply-adds each.
 //
-// With y = 1 / s rounded once, q = x * y is within two units of the quotient; each step q + (x - q s) y, whose remainder
-// is exact, makes it better, and the second gives the rounded quotient (Markstein 1990, "Computation of elementary
-// functions on the IBM RISC System/6000").
+// With y = 1 / s rounded once, q = x * y is within two units of the quotient; each step q + (x - q s) y, whose
+// remainder is exact, makes it better, and the second gives the rounded quotient (Markstein 1990, "Computation of
+// elementary functions on the IBM RISC System/6000").
 #pragma once
 
 #include "platform.cuh"

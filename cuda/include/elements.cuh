@@ -1,7 +1,7 @@
 // The numbers inside a block: eight at once to the nearest code, or one by any rounding, and back.
 //
-// Inputs are numbers, never NaN; everything saturates. Integers clip symmetrically. `MX_UNIT` is the factor from a value
-// to an integer's steps, which the MX formats fix as 2^(bits - 2).
+// Inputs are numbers, never NaN; everything saturates. Integers clip symmetrically. `MX_UNIT` is the factor from a
+// value to an integer's steps, which the MX formats fix as 2^(bits - 2).
 #pragma once
 
 #include "integers.cuh"
@@ -25,7 +25,8 @@ struct E4m3fn {
     static constexpr float MX_UNIT = 1.0f;
     static constexpr ScaleElement SCALE{8, 0x600000, 3};
     PARETOSERVE_DEVICE static u64 encode_eight(const float* values) {
-        return join_pairs(values, BITS, [](float low, float high) PARETOSERVE_LAMBDA { return pair_e4m3fn(low, high); });
+        return join_pairs(values, BITS,
+                          [](float low, float high) PARETOSERVE_LAMBDA { return pair_e4m3fn(low, high); });
     }
     PARETOSERVE_DEVICE static u32 encode_one(float value, Rounding rounding, u32 random) {
         return encode_saturating(E4M3FN, value, rounding, random);

@@ -121,7 +121,8 @@ PARETOSERVE_DEVICE float decode_narrow(const Format& format, u32 code) {
     return multiply(bits_float(sign | magnitude), bits_float(static_cast<u32>(254 - format.bias) << 23));
 }
 
-// The code of a magnitude to the nearest, saturating, for the narrow formats of blocks: fewer steps than the general way.
+// The code of a magnitude to the nearest, saturating, for the narrow formats of blocks: fewer steps than the general
+// way.
 PARETOSERVE_DEVICE u32 encode_narrow(const Format& format, float magnitude) {
     const float value = smaller(magnitude, decode(format, format.largest()));
     const u32 shift = 23u - format.mantissa_bits;

@@ -87,8 +87,8 @@ struct Eight {
         }
     }
 
-    // Take the first number out; the others move up. Keeps a loop over eight numbers short without an index at run time,
-    // which would move the words out of registers.
+    // Take the first number out; the others move up. Keeps a loop over eight numbers short without an index at run
+    // time, which would move the words out of registers.
     PARETOSERVE_DEVICE float next() {
         const float first = value(0);
         PARETOSERVE_UNROLL

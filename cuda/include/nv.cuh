@@ -129,8 +129,10 @@ struct NvQuantizer {
         for (int i = 0; i < 8; i += 2) {
             float low, high;
             Element::decode_pair(static_cast<u32>(codes >> (Element::BITS * static_cast<u32>(i))), low, high);
-            difference[i] = absolute(subtract(multiply(multiply(low, value), tensor.decode), numbers.value(i)));
-            difference[i + 1] = absolute(subtract(multiply(multiply(high, value), tensor.decode), numbers.value(i + 1)));
+            low = multiply(multiply(low, value), tensor.decode);
+            high = multiply(multiply(high, value), tensor.decode);
+            difference[i] = absolute(subtract(low, numbers.value(i)));
+            difference[i + 1] = absolute(subtract(high, numbers.value(i + 1)));
         }
         // The second lane goes on from the sum of the first.
         float sum = accumulate(0.0f, difference);

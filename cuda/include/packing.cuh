@@ -1,15 +1,15 @@
 // Codes of 1 to 8 bits as a dense stream: eight codes are exactly `bits` bytes.
 //
-// With the least significant bit first, code i occupies bits [i b, (i + 1) b) of the little-endian integer that the bytes
-// are; with the most significant bit first, of the big-endian one. Same bytes as rust/core/src/quant/pack.
+// With the least significant bit first, code i occupies bits [i b, (i + 1) b) of the little-endian integer that the
+// bytes are; with the most significant bit first, of the big-endian one. Same bytes as rust/core/src/quant/pack.
 #pragma once
 
 #include "platform.cuh"
 
 namespace paretoserve {
 
-// What a byte outside the stream stands for: the code, q with code q + 2^(bits-1), or q with its lower bits as code. The
-// numbers cross the boundary to the host.
+// What a byte outside the stream stands for: the code, q with code q + 2^(bits-1), or q with its lower bits as code.
+// The numbers cross the boundary to the host.
 enum Coding : u32 { UNSIGNED_CODE = 0, OFFSET_CODE = 1, TWOS_CODE = 2 };
 
 struct Packing {
@@ -41,35 +41,36 @@ PARETOSERVE_DEVICE u32 codes_to_bytes(const Packing& packing, u32 codes) {
     return add_bytes(add_bytes(codes ^ packing.flip, ~packing.add), 0x01010101u);
 }
 
-// Eight codes, one per byte of two words, as the `bits` bytes of the stream, the first byte lowest.
-template <u32 BITS>
-PARETOSERVE_DEVICE u64 pack_eight(u32 low, u32 high, bool msb_first) {
-    u64 stream = 0;
+// The lowest `bits` bytes in the other order.
+PARETOSERVE_DEVICE u64 turn_bytes(u64 bytes, u32 bits) {
+    u64 turned = 0;
     PARETOSERVE_UNROLL
     for (u32 i = 0; i < 8; ++i) {
-        const u64 code = (i < 4 ? low >> (8 * i) : high >> (8 * i - 32)) & ((1u << BITS) - 1u);
-        stream |= code << (BITS * (msb_first ? 7 - i : i));
+        if (i < bits) turned = turned << 8 | (bytes >> (8 * i) & 0xFFu);
     }
-    if (!msb_first) return stream;
-    u64 bytes = 0;
+    return turned;
+}
+
+// Eight codes, one per byte of two words, as the `bits` bytes of the stream, the first byte lowest.
+PARETOSERVE_DEVICE u64 pack_eight(u32 low, u32 high, u32 bits, bool msb_first) {
+    u64 stream = 0;
+    const u32 mask = (1u << bits) - 1u;
     PARETOSERVE_UNROLL
-    for (u32 i = 0; i < BITS; ++i) bytes |= (stream >> (8 * (BITS - 1 - i)) & 0xFFu) << (8 * i);
-    return bytes;
+    for (u32 i = 0; i < 8; ++i) {
+        const u64 code = (i < 4 ? low >> (8 * i) : high >> (8 * i - 32)) & mask;
+        stream |= code << (bits * (msb_first ? 7 - i : i));
+    }
+    return msb_first ? turn_bytes(stream, bits) : stream;
 }
 
 // The inverse.
-template <u32 BITS>
-PARETOSERVE_DEVICE void unpack_eight(u64 bytes, bool msb_first, u32& low, u32& high) {
-    u64 stream = bytes;
-    if (msb_first) {
-        stream = 0;
-        PARETOSERVE_UNROLL
-        for (u32 i = 0; i < BITS; ++i) stream |= (bytes >> (8 * i) & 0xFFu) << (8 * (BITS - 1 - i));
-    }
+PARETOSERVE_DEVICE void unpack_eight(u64 bytes, u32 bits, bool msb_first, u32& low, u32& high) {
+    const u64 stream = msb_first ? turn_bytes(bytes, bits) : bytes;
+    const u32 mask = (1u << bits) - 1u;
     low = high = 0;
     PARETOSERVE_UNROLL
     for (u32 i = 0; i < 8; ++i) {
-        const u32 code = static_cast<u32>(stream >> (BITS * (msb_first ? 7 - i : i))) & ((1u << BITS) - 1u);
+        const u32 code = static_cast<u32>(stream >> (bits * (msb_first ? 7 - i : i))) & mask;
         (i < 4 ? low : high) |= code << (8 * (i % 4));
     }
 }

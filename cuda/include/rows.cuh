@@ -1,7 +1,8 @@
 // Quantize a matrix along its rows: the loop over the matrix, for every kind of block.
 //
-// A thread owns eight neighboring elements, LANES threads a block. Four tiles of loads are in flight per thread before
-// the first is used (two of float32, which takes two loads each). A row is padded to whole blocks with zeros.
+// A thread owns eight neighboring elements, LANES threads a block. Loads of two tiles are in flight per thread before the
+// first is used: with all threads of a multiprocessor more than its memory's latency needs. A row is padded to whole
+// blocks with zeros.
 #pragma once
 
 #include "divider.cuh"
@@ -39,7 +40,7 @@ template <class T, class Quantizer>
 PARETOSERVE_DEVICE void quantize_rows(u8* codes, u8* scales, const typename T::Storage* x, RowShape shape,
                                       bool swizzled, const Quantizer& quantizer) {
     constexpr u32 BITS = Quantizer::Element::BITS;
-    constexpr u32 TILES = sizeof(typename T::Storage) == 4 ? 2 : 4;
+    constexpr u32 TILES = 2;
     const RowMap<Quantizer::LANES> map(shape);
     const RowOutput output{codes, scales, swizzled, Divider(greatest(map.blocks_per_row, 1u))};
     if (map.whole && is_aligned(x) && quantizer.plain()) {

@@ -167,14 +167,16 @@ PARETOSERVE_DEVICE u64 encode_piece(const Format& format, const typename Format:
     if (options.rounding == NEAREST_EVEN) {
         PARETOSERVE_UNROLL
         for (u32 i = 0; i < 8; ++i) {
-            packed |= static_cast<u64>(format.encode_one(codes, numbers.value(i), NEAREST_EVEN, 0)) << (i * format.bits);
+            const u64 code = format.encode_one(codes, numbers.value(i), NEAREST_EVEN, 0);
+            packed |= code << (i * format.bits);
         }
         return packed;
     }
     PARETOSERVE_LOOP
     for (u32 i = 0; i < 8; ++i) {
         const u32 word = options.rounding == STOCHASTIC ? random_word(options.seed, first + i) : 0u;
-        packed |= static_cast<u64>(format.encode_one(codes, numbers.next(), options.rounding, word)) << (i * format.bits);
+        const u64 code = format.encode_one(codes, numbers.next(), options.rounding, word);
+        packed |= code << (i * format.bits);
     }
     return packed;
 }

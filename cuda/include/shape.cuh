@@ -1,4 +1,5 @@
-// A matrix in C order whose rows are cut into blocks, the last one padded; eight elements of it as the work of a thread.
+// A matrix in C order whose rows are cut into blocks, the last one padded; eight elements of it as the work of a
+// thread.
 #pragma once
 
 #include "platform.cuh"

@@ -60,11 +60,11 @@ PARETOSERVE_DEVICE void find_amax(u32* amax, const typename T::Storage* x, u64 c
 
 }  // namespace paretoserve
 
-#define AMAX(NAME, TYPE)                                                                               \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_amax_##NAME(                   \
+#define AMAX(NAME, TYPE)                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_amax_##NAME(                      \
         float* amax, const paretoserve::TYPE::Storage* x, paretoserve::u64 count, paretoserve::u32 nan) { \
-        using namespace paretoserve;                                                                   \
-        find_amax<TYPE>(reinterpret_cast<u32*>(amax), x, count, nan != 0);                             \
+        using namespace paretoserve;                                                                      \
+        find_amax<TYPE>(reinterpret_cast<u32*>(amax), x, count, nan != 0);                                \
     }
 
 AMAX(f32, F32)

@@ -136,24 +136,24 @@ PARETOSERVE_DEVICE void cast_decode(typename T::Storage* out, const u8* codes, u
 }  // namespace paretoserve
 
 // codes: one byte per element, out. first_nan: u64, out, or null; must hold the largest u64 before. x: `count` numbers.
-#define ENCODE(NAME, TYPE)                                                                                            \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_encode_##NAME(                                \
-        paretoserve::u8* codes, paretoserve::u64* first_nan, const paretoserve::TYPE::Storage* x,                     \
-        paretoserve::u64 count, paretoserve::u32 layout, paretoserve::i32 bias, paretoserve::u32 saturate,            \
-        paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed) {                                    \
-        using namespace paretoserve;                                                                                  \
-        const Cast cast = make_cast(layout, bias, saturate != 0, static_cast<CastRule>(rule),                         \
-                                    static_cast<Rounding>(rounding));                                                 \
-        cast_encode<TYPE>(codes, first_nan, x, count, cast, seed);                                                    \
+#define ENCODE(NAME, TYPE)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_encode_##NAME(                     \
+        paretoserve::u8* codes, paretoserve::u64* first_nan, const paretoserve::TYPE::Storage* x,          \
+        paretoserve::u64 count, paretoserve::u32 layout, paretoserve::i32 bias, paretoserve::u32 saturate, \
+        paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed) {                         \
+        using namespace paretoserve;                                                                       \
+        const Cast cast = make_cast(layout, bias, saturate != 0, static_cast<CastRule>(rule),              \
+                                    static_cast<Rounding>(rounding));                                      \
+        cast_encode<TYPE>(codes, first_nan, x, count, cast, seed);                                         \
     }
 
 // out: `count` numbers. codes: one byte per element.
-#define DECODE(NAME, TYPE)                                                                                            \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_decode_##NAME(                                \
-        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, paretoserve::u64 count,                        \
-        paretoserve::u32 layout, paretoserve::i32 bias) {                                                             \
-        using namespace paretoserve;                                                                                  \
-        cast_decode<TYPE>(out, codes, count, make_cast(layout, bias, true, OURS, NEAREST_EVEN));                      \
+#define DECODE(NAME, TYPE)                                                                       \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_decode_##NAME(           \
+        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, paretoserve::u64 count,   \
+        paretoserve::u32 layout, paretoserve::i32 bias) {                                        \
+        using namespace paretoserve;                                                             \
+        cast_decode<TYPE>(out, codes, count, make_cast(layout, bias, true, OURS, NEAREST_EVEN)); \
     }
 
 ENCODE(f32, F32)

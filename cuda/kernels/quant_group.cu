@@ -1,14 +1,16 @@
 // Integers of 2 to 8 bits in groups or whole rows, FP8 in runs or whole rows: quantize and dequantize.
 //
 // Grid: any number of blocks of 256 threads. Every kernel:
-//   codes        u8[rows][ceil(runs per row * group * bits / 8)], with runs per row = ceil(columns / group): integers in
-//                two's complement for 8 bits and with 2^(bits - 1) added below, or with their zero point;
-//                FP8 u8[rows][columns]
+//   codes        u8[rows][ceil(runs per row * group * bits / 8)], with runs per row = ceil(columns / group): integers
+//                in two's complement for 8 bits and with 2^(bits - 1) added below, or with their zero point; FP8
+//                u8[rows][columns]
 //   scales       [rows][runs per row] of `scale_type`: 0 float32, 1 float16, 2 bfloat16 (FP8: float32)
 //   zeros        u8[rows][runs per row]; null for symmetric formats
 //   x, out       rows * columns numbers in C order; fast when addresses are multiples of 16
-//   rows, columns, group, with columns and rows * ceil(columns / 8) less than 2^32; the last run of a row is padded with zeros. group is a multiple of 8, or the row, or bits is 8
-//   bits; rule: 0 symmetric, 1 symmetric with the lowest code (GPTQ), 2 asymmetric. powers: 1 for scales of powers of two
+//   rows, columns, group, with columns and rows * ceil(columns / 8) less than 2^32; the last run of a row is padded
+//     with zeros. group is a multiple of 8, or the row, or bits is 8
+//   bits; rule: 0 symmetric, 1 symmetric with the lowest code (GPTQ), 2 asymmetric. powers: 1 for scales of powers of
+//     two
 //   rounding, seed, nan: as in quant_mx.cu; a run that is not finite has the scale NaN
 #include "divider.cuh"
 #include "integers.cuh"
@@ -132,51 +134,52 @@ PARETOSERVE_DEVICE void dequantize_runs(typename T::Storage* out, const u8* code
 }  // namespace paretoserve
 
 // codes, scales, zeros | x | rows, columns, group | scale_type, bits, rule, rounding, seed, nan
-#define QUANTIZE(NAME, TYPE)                                                                                           \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_group_##NAME(                                  \
-        paretoserve::u8* codes, void* scales, paretoserve::u8* zeros, const paretoserve::TYPE::Storage* x,             \
-        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 group, paretoserve::u32 scale_type,          \
-        paretoserve::u32 bits, paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed,                \
-        paretoserve::u32 nan) {                                                                                        \
-        using namespace paretoserve;                                                                                   \
-        quantize_runs<TYPE>(codes, scales, zeros, x, RunShape{rows, columns, group},                                   \
-                            static_cast<ScaleType>(scale_type), IntegerRuns{bits, rule == 2, rule == 1},               \
-                            RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});                              \
-    }                                                                                                                  \
-    /* codes, scales | x | rows, columns, group | powers, rounding, seed, nan */                                       \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_runs_##NAME(                               \
-        paretoserve::u8* codes, float* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 rows,             \
-        paretoserve::u64 columns, paretoserve::u64 group, paretoserve::u32 powers, paretoserve::u32 rounding,          \
-        paretoserve::u64 seed, paretoserve::u32 nan) {                                                                 \
-        using namespace paretoserve;                                                                                   \
-        quantize_runs<TYPE>(codes, scales, nullptr, x, RunShape{rows, columns, group}, SCALE_F32, Fp8Runs{powers != 0}, \
-                            RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});                              \
+#define QUANTIZE(NAME, TYPE)                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_group_##NAME(                         \
+        paretoserve::u8* codes, void* scales, paretoserve::u8* zeros, const paretoserve::TYPE::Storage* x,    \
+        paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 group, paretoserve::u32 scale_type, \
+        paretoserve::u32 bits, paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed,       \
+        paretoserve::u32 nan) {                                                                               \
+        using namespace paretoserve;                                                                          \
+        quantize_runs<TYPE>(codes, scales, zeros, x, RunShape{rows, columns, group},                          \
+                            static_cast<ScaleType>(scale_type), IntegerRuns{bits, rule == 2, rule == 1},      \
+                            RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});                     \
+    }                                                                                                         \
+    /* codes, scales | x | rows, columns, group | powers, rounding, seed, nan */                              \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_runs_##NAME(                      \
+        paretoserve::u8* codes, float* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 rows,    \
+        paretoserve::u64 columns, paretoserve::u64 group, paretoserve::u32 powers, paretoserve::u32 rounding, \
+        paretoserve::u64 seed, paretoserve::u32 nan) {                                                        \
+        using namespace paretoserve;                                                                          \
+        quantize_runs<TYPE>(codes, scales, nullptr, x, RunShape{rows, columns, group}, SCALE_F32,             \
+                            Fp8Runs{powers != 0},                                                             \
+                            RunOptions{static_cast<Rounding>(rounding), seed, nan != 0});                     \
     }
 
 // out | codes, scales, zeros | rows, columns, group | scale_type, bits
-#define DEQUANTIZE(NAME, TYPE)                                                                                         \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_group_dequantize_##NAME(                       \
-        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const void* scales,                             \
-        const paretoserve::u8* zeros, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 group,         \
-        paretoserve::u32 scale_type, paretoserve::u32 bits) {                                                          \
-        using namespace paretoserve;                                                                                   \
-        const i32 offset = bits == 8 ? 0 : 1 << (bits - 1);                                                            \
-        const bool twos = bits == 8 && zeros == nullptr;                                                               \
-        const auto value_of = [=](u32 code, i32 zero) PARETOSERVE_LAMBDA {                                             \
-            const i32 number = twos ? static_cast<i32>(code << 24) >> 24 : static_cast<i32>(code);                     \
-            return static_cast<float>(number - (zeros == nullptr ? offset : zero));                                    \
-        };                                                                                                             \
-        dequantize_runs<TYPE>(out, codes, scales, zeros, RunShape{rows, columns, group},                               \
-                              static_cast<ScaleType>(scale_type), bits, false, value_of);                              \
-    }                                                                                                                  \
-    /* out | codes, scales | rows, columns, group */                                                                   \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_runs_dequantize_##NAME(                    \
-        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const float* scales, paretoserve::u64 rows,     \
-        paretoserve::u64 columns, paretoserve::u64 group) {                                                            \
-        using namespace paretoserve;                                                                                   \
-        const auto value_of = [](u32 code, i32) PARETOSERVE_LAMBDA { return decode(E4M3FN, code); };                   \
-        dequantize_runs<TYPE>(out, codes, scales, nullptr, RunShape{rows, columns, group}, SCALE_F32, 8, true,         \
-                              value_of);                                                                               \
+#define DEQUANTIZE(NAME, TYPE)                                                                                     \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_group_dequantize_##NAME(                   \
+        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const void* scales,                         \
+        const paretoserve::u8* zeros, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u64 group,     \
+        paretoserve::u32 scale_type, paretoserve::u32 bits) {                                                      \
+        using namespace paretoserve;                                                                               \
+        const i32 offset = bits == 8 ? 0 : 1 << (bits - 1);                                                        \
+        const bool twos = bits == 8 && zeros == nullptr;                                                           \
+        const auto value_of = [=](u32 code, i32 zero) PARETOSERVE_LAMBDA {                                         \
+            const i32 number = twos ? static_cast<i32>(code << 24) >> 24 : static_cast<i32>(code);                 \
+            return static_cast<float>(number - (zeros == nullptr ? offset : zero));                                \
+        };                                                                                                         \
+        dequantize_runs<TYPE>(out, codes, scales, zeros, RunShape{rows, columns, group},                           \
+                              static_cast<ScaleType>(scale_type), bits, false, value_of);                          \
+    }                                                                                                              \
+    /* out | codes, scales | rows, columns, group */                                                               \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_fp8_runs_dequantize_##NAME(                \
+        paretoserve::TYPE::Storage* out, const paretoserve::u8* codes, const float* scales, paretoserve::u64 rows, \
+        paretoserve::u64 columns, paretoserve::u64 group) {                                                        \
+        using namespace paretoserve;                                                                               \
+        const auto value_of = [](u32 code, i32) PARETOSERVE_LAMBDA { return decode(E4M3FN, code); };               \
+        dequantize_runs<TYPE>(out, codes, scales, nullptr, RunShape{rows, columns, group}, SCALE_F32, 8, true,     \
+                              value_of);                                                                           \
     }
 
 QUANTIZE(f32, F32)

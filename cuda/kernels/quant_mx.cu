@@ -12,20 +12,20 @@
 #include "mx.cuh"
 #include "rows.cuh"
 
-#define QUANTIZE(FORMAT, ELEMENT, NAME, TYPE)                                                                          \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_##FORMAT##_##NAME(                             \
-        paretoserve::u8* codes, paretoserve::u8* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 rows,   \
-        paretoserve::u64 columns, paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed,             \
-        paretoserve::u32 nan, paretoserve::u32 swizzled) {                                                             \
-        using namespace paretoserve;                                                                                   \
-        const MxQuantizer<ELEMENT> quantizer{static_cast<ScaleRule>(rule), static_cast<Rounding>(rounding), seed,      \
-                                             nan != 0};                                                                \
-        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                      \
+#define QUANTIZE(FORMAT, ELEMENT, NAME, TYPE)                                                                        \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_##FORMAT##_##NAME(                           \
+        paretoserve::u8* codes, paretoserve::u8* scales, const paretoserve::TYPE::Storage* x, paretoserve::u64 rows, \
+        paretoserve::u64 columns, paretoserve::u32 rule, paretoserve::u32 rounding, paretoserve::u64 seed,           \
+        paretoserve::u32 nan, paretoserve::u32 swizzled) {                                                           \
+        using namespace paretoserve;                                                                                 \
+        const MxQuantizer<ELEMENT> quantizer{static_cast<ScaleRule>(rule), static_cast<Rounding>(rounding), seed,    \
+                                             nan != 0};                                                              \
+        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                    \
     }
 
-#define EVERY_TYPE(FORMAT, ELEMENT)      \
-    QUANTIZE(FORMAT, ELEMENT, f32, F32)  \
-    QUANTIZE(FORMAT, ELEMENT, f16, F16)  \
+#define EVERY_TYPE(FORMAT, ELEMENT)     \
+    QUANTIZE(FORMAT, ELEMENT, f32, F32) \
+    QUANTIZE(FORMAT, ELEMENT, f16, F16) \
     QUANTIZE(FORMAT, ELEMENT, bf16, Bf16)
 
 EVERY_TYPE(mxfp8_e4m3, E4m3fn)

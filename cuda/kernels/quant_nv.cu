@@ -13,21 +13,21 @@
 #include "nv.cuh"
 #include "rows.cuh"
 
-#define QUANTIZE(FORMAT, ELEMENT, SCALE, NAME, TYPE)                                                                  \
-    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_##FORMAT##_##NAME(                            \
-        paretoserve::u8* codes, paretoserve::u8* scales, float* global_scale, const paretoserve::TYPE::Storage* x,    \
-        const float* given, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 is_scale,               \
-        paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan, paretoserve::u32 swizzled,            \
-        paretoserve::u32 choice) {                                                                                    \
-        using namespace paretoserve;                                                                                  \
-        const auto quantizer =                                                                                        \
-            make_nv_quantizer<ELEMENT, SCALE>(global_scale, given, is_scale, rounding, seed, nan, choice);            \
-        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                     \
+#define QUANTIZE(FORMAT, ELEMENT, SCALE, NAME, TYPE)                                                               \
+    extern "C" __global__ void __launch_bounds__(256) paretoserve_quant_##FORMAT##_##NAME(                         \
+        paretoserve::u8* codes, paretoserve::u8* scales, float* global_scale, const paretoserve::TYPE::Storage* x, \
+        const float* given, paretoserve::u64 rows, paretoserve::u64 columns, paretoserve::u32 is_scale,            \
+        paretoserve::u32 rounding, paretoserve::u64 seed, paretoserve::u32 nan, paretoserve::u32 swizzled,         \
+        paretoserve::u32 choice) {                                                                                 \
+        using namespace paretoserve;                                                                               \
+        const auto quantizer =                                                                                     \
+            make_nv_quantizer<ELEMENT, SCALE>(global_scale, given, is_scale, rounding, seed, nan, choice);         \
+        quantize_rows<TYPE>(codes, scales, x, RowShape{rows, columns}, swizzled != 0, quantizer);                  \
     }
 
-#define EVERY_TYPE(FORMAT, ELEMENT, SCALE)      \
-    QUANTIZE(FORMAT, ELEMENT, SCALE, f32, F32)  \
-    QUANTIZE(FORMAT, ELEMENT, SCALE, f16, F16)  \
+#define EVERY_TYPE(FORMAT, ELEMENT, SCALE)     \
+    QUANTIZE(FORMAT, ELEMENT, SCALE, f32, F32) \
+    QUANTIZE(FORMAT, ELEMENT, SCALE, f16, F16) \
     QUANTIZE(FORMAT, ELEMENT, SCALE, bf16, Bf16)
 
 EVERY_TYPE(nvfp4, E2m1, Ue4m3)

@@ -3,7 +3,8 @@
 // Grid: any number of blocks of any size. A thread moves four neighboring scales of a row, which stay neighbors.
 //   out, scales   one byte per scale; `tiles` is u8[ceil(rows / 128) * ceil(columns / 4) * 512]
 //   rows, columns of the scales without padding; rows * ceil(columns / 4) must be less than 2^32
-// swizzle fills the padding of tiles with zeros, because what it multiplies must not become NaN; unswizzle leaves it out.
+// swizzle fills the padding of tiles with zeros, because what it multiplies must not become NaN; unswizzle leaves it
+// out.
 #include "divider.cuh"
 #include "memory.cuh"
 #include "swizzle.cuh"

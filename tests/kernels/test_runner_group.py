@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, NAMES, ROUNDINGS, Kernels, aligned, numbers, place, public, same_numbers
 
+from _kernels import DTYPES, NAMES, ROUNDINGS, Kernels, aligned, numbers, place, public, same_numbers
 from paretoserve import quant
 
 SCALE_TYPES = ("float32", "float16", "bfloat16")

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public
 
+from _kernels import DTYPES, ROUNDINGS, Kernels, aligned, numbers, place, public
 from paretoserve import quant
 
 FORMATS = ("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8", "mxint6", "mxint4")

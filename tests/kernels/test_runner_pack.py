@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from _kernels import Kernels, aligned, place
 
+from _kernels import Kernels, aligned, place
 from paretoserve import quant
 
 LARGEST = 2**64 - 1

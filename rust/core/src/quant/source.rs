@@ -95,7 +95,7 @@ impl Float for Bf16 {
     #[inline(always)]
     fn from_f32(value: f32) -> u16 {
         let bits = value.to_bits();
-        let rounded = (bits + (0x7FFF + (bits >> 16 & 1))) >> 16;
+        let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
         // A NaN must not round to infinity: keep its sign, make it quiet.
         let nan = bits >> 16 | 0x40;
         (if bits & 0x7FFF_FFFF > 0x7F80_0000 { nan } else { rounded }) as u16
@@ -131,7 +131,7 @@ impl Float for F16 {
     fn from_f32(value: f32) -> u16 {
         let bits = value.to_bits();
         let (sign, magnitude) = (bits >> 16 & 0x8000, bits & 0x7FFF_FFFF);
-        let normal = (magnitude.wrapping_sub(0x3800_0000) + 0xFFF + (magnitude >> 13 & 1)) >> 13;
+        let normal = magnitude.wrapping_sub(0x3800_0000).wrapping_add(0xFFF + (magnitude >> 13 & 1)) >> 13;
         // Adding 2^-1 places the unit in the last place of a subnormal half at that of the sum.
         let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3F00_0000);
         let finite = if magnitude < 0x3880_0000 { subnormal } else { normal };
@@ -165,6 +165,16 @@ mod tests {
                 Bf16::from_f32(brain) | 0x40 * u16::from(brain.is_nan()),
                 bits | 0x40 * u16::from(brain.is_nan())
             );
+        }
+    }
+
+    #[test]
+    fn every_kind_of_float32_has_a_half_and_a_bfloat16() {
+        // NaN of every payload and tiny numbers pass sums that wrap around before they are set aside.
+        for bits in [0, 1, 0x7FFF, 0x37FF_FFFF, 0x7F80_0001, 0x7FFF_FFFF, 0x8000_0001, 0xFFFF_FFFF] {
+            let value = f32::from_bits(bits);
+            assert_eq!(F16::to_f32(F16::from_f32(value)).is_nan(), value.is_nan());
+            assert_eq!(Bf16::to_f32(Bf16::from_f32(value)).is_nan(), value.is_nan());
         }
     }
 
