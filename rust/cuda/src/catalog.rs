@@ -39,12 +39,18 @@ macro_rules! embed {
 }
 
 /// The kernels' files.
-pub const SOURCES: &[Source] = embed!("kernels": "quant_cast.cu");
+pub const SOURCES: &[Source] = embed!("kernels":
+    "quant_amax.cu", "quant_cast.cu", "quant_dequantize.cu", "quant_fp8.cu", "quant_group.cu", "quant_hadamard.cu",
+    "quant_mx.cu", "quant_mx_transposed.cu", "quant_nv.cu", "quant_nv_transposed.cu", "quant_pack.cu",
+    "quant_swizzle.cu",
+);
 
 /// The headers that they include.
 pub const HEADERS: &[Source] = embed!("include":
-    "cast.cuh", "formats.cuh", "integers.cuh", "memory.cuh", "mx_scale.cuh", "native.cuh", "platform.cuh", "random.cuh",
-    "wide.cuh",
+    "cast.cuh", "columns.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh", "formats.cuh",
+    "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh",
+    "packing.cuh", "platform.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh",
+    "team.cuh", "wide.cuh",
 );
 
 /// The kernel with this entry.
@@ -59,23 +65,96 @@ pub fn source(file: &str) -> Option<&'static str> {
 
 use Parameter::{I32, Pointer, U32, U64};
 
-// Groups of entries that differ in the number formats of their names only.
+// codes, scales, x | rows, columns | rule, rounding, seed, nan, swizzled
+const MX: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32, U64, U32, U32];
+// codes, scales, global_scale, x, given | rows, columns | is_scale, rounding, seed, nan, swizzled, choice
+const NV: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, U64, U64, U32, U32, U64, U32, U32, U32];
+// out, codes, scales | rows, columns
+const MX_DEQUANTIZE: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64];
+// out, codes, scales, global_scale | rows, columns
+const NV_DEQUANTIZE: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, U64, U64];
+// codes, first_nan or null, x | count | layout, bias, saturate, rule, rounding, seed
+const ENCODE: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U32, I32, U32, U32, U32, U64];
+// out, codes | count | layout, bias
+const DECODE: &[Parameter] = &[Pointer, Pointer, U64, U32, I32];
+// amax, x | count | nan
+const AMAX: &[Parameter] = &[Pointer, Pointer, U64, U32];
+// codes, scales, zeros or null, x | rows, columns, group | scale_type, bits, rule, rounding, seed, nan
+const GROUP: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, U64, U64, U64, U32, U32, U32, U32, U64, U32];
+// out, codes, scales, zeros or null | rows, columns, group | scale_type, bits
+const GROUP_DEQUANTIZE: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, U64, U64, U64, U32, U32];
+// codes, scales, x | rows, columns, group | powers, rounding, seed, nan
+const RUNS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U32, U32, U64, U32];
+// out, codes, scales | rows, columns, group
+const RUNS_DEQUANTIZE: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64];
+// codes, scales, x | batch, rows, columns, tile_rows, tile_columns | powers, rounding, seed, nan
+const TILES: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U64, U64, U32, U32, U64, U32];
+// out, codes, scales | batch, rows, columns, tile_rows, tile_columns
+const TILES_DEQUANTIZE: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U64, U64];
+// out, x, signs or null | count | n, inverse
+const HADAMARD: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U32, U32];
+// amax, x, signs or null | count | n, nan
+const HADAMARD_AMAX: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U32, U32];
+// codes, scales, x, signs or null | rows, columns | n, rule, rounding, seed, nan, swizzled
+const HADAMARD_MX: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, U64, U64, U32, U32, U32, U64, U32, U32];
+// codes, scales, global_scale, x, signs or null, given | rows, columns | n, is_scale, rounding, seed, nan, swizzled,
+// choice
+const HADAMARD_NV: &[Parameter] =
+    &[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U64, U64, U32, U32, U32, U64, U32, U32, U32];
+// packed, first_bad or null, codes | rows, columns | bits, msb_first, word, coding
+const PACK: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32, U32, U32];
+// codes, packed | rows, columns | bits, msb_first, word, coding
+const UNPACK: &[Parameter] = &[Pointer, Pointer, U64, U64, U32, U32, U32, U32];
+// out, scales | rows, columns
+const SWIZZLE: &[Parameter] = &[Pointer, Pointer, U64, U64];
+
+const fn kernel(file: &'static str, entry: &'static str, parameters: &'static [Parameter]) -> Kernel {
+    Kernel { file, entry, parameters }
+}
+
+// `wide` stands for three entries: of float32, float16 and bfloat16.
 macro_rules! kernels {
-    ($($file:literal $action:literal [$($suffix:literal),* $(,)?] $parameters:expr;)*) => {
-        &[$($(Kernel {
-            file: $file,
-            entry: concat!("paretoserve_quant_", $action, "_", $suffix),
-            parameters: $parameters,
-        }),*),*]
+    (@ [$($done:tt)*]) => { &[$($done)*] };
+    (@ [$($done:tt)*] $file:literal wide [$($name:literal)*] $tail:literal $parameters:ident; $($rest:tt)*) => {
+        kernels!(@ [$($done)* $(
+            kernel($file, concat!("paretoserve_quant_", $name, $tail, "_f32"), $parameters),
+            kernel($file, concat!("paretoserve_quant_", $name, $tail, "_f16"), $parameters),
+            kernel($file, concat!("paretoserve_quant_", $name, $tail, "_bf16"), $parameters),
+        )*] $($rest)*)
+    };
+    (@ [$($done:tt)*] $file:literal one [$name:literal] $parameters:ident; $($rest:tt)*) => {
+        kernels!(@ [$($done)* kernel($file, concat!("paretoserve_quant_", $name), $parameters),] $($rest)*)
     };
 }
 
 /// Every kernel.
-pub const KERNELS: &[Kernel] = kernels! {
-    // codes, first_nan or null, x | count | layout, bias, saturate, rule, rounding, seed
-    "quant_cast.cu" "encode" ["f32", "f16", "bf16"] &[Pointer, Pointer, Pointer, U64, U32, I32, U32, U32, U32, U64];
-    // out, codes | count | layout, bias
-    "quant_cast.cu" "decode" ["f32", "f16", "bf16"] &[Pointer, Pointer, U64, U32, I32];
+pub const KERNELS: &[Kernel] = kernels! { @ []
+    "quant_cast.cu" wide ["encode"] "" ENCODE;
+    "quant_cast.cu" wide ["decode"] "" DECODE;
+    "quant_mx.cu" wide ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "" MX;
+    "quant_mx_transposed.cu" wide
+        ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "_transposed" MX;
+    "quant_nv.cu" wide ["nvfp4" "nvfp4_ue5m3" "nvint4"] "" NV;
+    "quant_nv_transposed.cu" wide ["nvfp4" "nvfp4_ue5m3" "nvint4"] "_transposed" NV;
+    "quant_amax.cu" wide ["amax"] "" AMAX;
+    "quant_dequantize.cu" wide
+        ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "_dequantize"
+        MX_DEQUANTIZE;
+    "quant_dequantize.cu" wide ["nvfp4" "nvfp4_ue5m3" "nvint4"] "_dequantize" NV_DEQUANTIZE;
+    "quant_group.cu" wide ["group"] "" GROUP;
+    "quant_group.cu" wide ["group"] "_dequantize" GROUP_DEQUANTIZE;
+    "quant_group.cu" wide ["fp8_runs"] "" RUNS;
+    "quant_group.cu" wide ["fp8_runs"] "_dequantize" RUNS_DEQUANTIZE;
+    "quant_fp8.cu" wide ["fp8_tiles"] "" TILES;
+    "quant_fp8.cu" wide ["fp8_tiles"] "_dequantize" TILES_DEQUANTIZE;
+    "quant_hadamard.cu" wide ["hadamard"] "" HADAMARD;
+    "quant_hadamard.cu" wide ["hadamard"] "_amax" HADAMARD_AMAX;
+    "quant_hadamard.cu" wide ["hadamard"] "_mxfp4" HADAMARD_MX;
+    "quant_hadamard.cu" wide ["hadamard"] "_nvfp4" HADAMARD_NV;
+    "quant_pack.cu" one ["pack_bits"] PACK;
+    "quant_pack.cu" one ["unpack_bits"] UNPACK;
+    "quant_swizzle.cu" one ["swizzle_scales"] SWIZZLE;
+    "quant_swizzle.cu" one ["unswizzle_scales"] SWIZZLE;
 };
 
 #[cfg(test)]
