@@ -139,3 +139,16 @@ def same_numbers(got: np.ndarray, expected: np.ndarray, dtype: str) -> None:
 DTYPES = ("f32", "f16", "bf16")
 NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 ROUNDINGS = ("rne", "half_away", "stochastic")
+
+CAST_RULES = ("paretoserve", "ml_dtypes", "torch")
+KINDS = ("float", "exponent", "int", "uint")
+SPECIALS = ("ieee", "nan", "nan_at_negative_zero", "none")
+
+
+def layout(name: str) -> tuple[int, int]:
+    """Return a scalar format as the two parameters that kernels take: its fields in one word, and its bias."""
+    from paretoserve.quant import format_info
+
+    f = format_info(name, kind="scalar")
+    word = f.exponent_bits | f.mantissa_bits << 4 | f.signed << 8
+    return word | SPECIALS.index(f.special) << 9 | KINDS.index(f.kind) << 11 | f.bits << 13, f.bias

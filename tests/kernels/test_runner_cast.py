@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
-from _kernels import DTYPES, NAMES, ROUNDINGS, Kernels, aligned, numbers, place, public, same_numbers
+from _kernels import (
+    CAST_RULES,
+    DTYPES,
+    NAMES,
+    ROUNDINGS,
+    Kernels,
+    aligned,
+    layout,
+    numbers,
+    place,
+    public,
+    same_numbers,
+)
 
 from paretoserve import quant
-from paretoserve.quant import format_info, formats
+from paretoserve.quant import formats
 
-KINDS = {"float": 0, "exponent": 1, "int": 2, "uint": 3}
-SPECIALS = {"ieee": 0, "nan": 1, "nan_at_negative_zero": 2, "none": 3}
-RULES = {"paretoserve": 0, "ml_dtypes": 1, "torch": 2}
 LARGEST = 2**64 - 1
 
 
@@ -18,16 +27,9 @@ def kernels(tmp_path_factory):
     return Kernels("quant_cast.cu", tmp_path_factory.mktemp("cast"))
 
 
-def layout(name: str) -> tuple[int, int]:
-    """Return a format as the two parameters of the kernels."""
-    f = format_info(name, kind="scalar")
-    fields = f.exponent_bits, f.mantissa_bits << 4, f.signed << 8, SPECIALS[f.special] << 9, KINDS[f.kind] << 11
-    return sum(fields) | f.bits << 13, f.bias
-
-
 def encode(kernels, x, dtype, name, *, saturate=True, rule="paretoserve", rounding="rne", seed=0, grid=2):
     codes, first = aligned(x.size, np.uint8), np.full(1, LARGEST, np.uint64)
-    options = int(saturate), RULES[rule], ROUNDINGS.index(rounding), seed
+    options = int(saturate), CAST_RULES.index(rule), ROUNDINGS.index(rounding), seed
     kernels.launch(
         f"paretoserve_quant_encode_{dtype}", grid, 64, codes, first, x, x.size, *layout(name), *options
     )
