@@ -12,7 +12,7 @@ import pytest
 from _kernels import COMPILER, CUDA, ROOT
 from paretoserve import _native
 
-FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-fPIC", "-w"]
+FLAGS = ["-std=c++17", "-O0", "-ffp-contract=off", "-fPIC", "-w"]
 
 
 def build(folder: Path) -> Path:
@@ -72,6 +72,7 @@ class Programs:
             "LD_LIBRARY_PATH": search,
             "PYTHONPATH": path,
             "PARETOSERVE_CACHE_DIR": str(driver.parent / "cache"),
+            "PARETOSERVE_NVRTC": str(driver),
         }
         self.server = subprocess.Popen(
             [sys.executable, "-c", SERVER],

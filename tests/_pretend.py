@@ -64,7 +64,9 @@ def launches(lines: list[str]) -> list[Launch]:
 
 _arrays.is_cuda = _arrays.is_torch  # modules import it by name, so this comes before theirs
 _cuda = importlib.import_module("paretoserve.quant._cuda")
-_cuda._at = lambda tensor: (0, STREAM)
+for _module in vars(_cuda).values():
+    if hasattr(_module, "at"):
+        _module.at = lambda tensor: (0, STREAM)
 # What would wait for the device or copy from it fails.
 for _name in ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__"):
     setattr(torch.Tensor, _name, _waits)

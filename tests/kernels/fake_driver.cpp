@@ -181,3 +181,65 @@ FORBIDDEN(cuStreamCreate)
 FORBIDDEN(cuCtxSetCurrent)
 
 }  // extern "C"
+
+// NVRTC, too: the driver above runs no machine code, so that there is none to wait for. FAKE_NVRTC_LOG makes it refuse
+// every program and say that.
+extern "C" {
+
+int nvrtcVersion(int* major, int* minor) {
+    *major = 13;
+    *minor = 9;
+    return 0;
+}
+
+int nvrtcGetNumSupportedArchs(int* count) {
+    *count = 2;
+    return 0;
+}
+
+int nvrtcGetSupportedArchs(int* archs) {
+    archs[0] = 90;
+    archs[1] = 100;
+    return 0;
+}
+
+int nvrtcCreateProgram(void** program, const char*, const char* name, int, const char* const*, const char* const*) {
+    *program = &module;
+    return note(std::string("nvrtcCreateProgram ") + name, "nvrtcCreateProgram");
+}
+
+int nvrtcCompileProgram(void*, int count, const char* const* options) {
+    std::string line = "nvrtcCompileProgram";
+    for (int i = 0; i < count; ++i) line += std::string(" ") + options[i];
+    note(line, "");
+    return std::getenv("FAKE_NVRTC_LOG") == nullptr ? 0 : 6;
+}
+
+int nvrtcDestroyProgram(void** program) {
+    *program = nullptr;
+    return 0;
+}
+
+int nvrtcGetProgramLogSize(void*, std::size_t* size) {
+    const char* log = std::getenv("FAKE_NVRTC_LOG");
+    *size = log == nullptr ? 1 : std::strlen(log) + 1;
+    return 0;
+}
+
+int nvrtcGetProgramLog(void*, char* log) {
+    const char* said = std::getenv("FAKE_NVRTC_LOG");
+    std::strcpy(log, said == nullptr ? "" : said);
+    return 0;
+}
+
+int nvrtcGetCUBINSize(void*, std::size_t* size) {
+    *size = 8;
+    return 0;
+}
+
+int nvrtcGetCUBIN(void*, char* cubin) {
+    std::memcpy(cubin, "\x7f" "ELF\0\0\0\0", 8);
+    return 0;
+}
+
+}  // extern "C"

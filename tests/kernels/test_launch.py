@@ -1,6 +1,6 @@
 """From Python to the driver without a GPU: what is launched, where, and what is left alone.
 
-The driver is `fake_driver.cpp`: it records calls and runs the shipped kernels on the CPU.
+Driver and compiler are `fake_driver.cpp`: it records calls and runs the shipped kernels on the CPU.
 """
 
 import textwrap
@@ -24,10 +24,6 @@ t = torch.from_numpy(x)
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
-    from paretoserve._toolchain import find_nvrtc
-
-    if find_nvrtc() is None:
-        pytest.skip("no NVRTC on this machine")
     programs = _fake_driver.Programs(_fake_driver.build(tmp_path_factory.mktemp("driver")))
     yield programs
     programs.close()
@@ -144,6 +140,36 @@ def test_an_old_driver_is_named_when_it_refuses_the_machine_code(run):
     )
 
 
+def test_a_kernel_that_does_not_compile_shows_its_log(run):
+    run(
+        """
+    from pathlib import Path
+    cuda.clear_cache()
+    try:
+        quant.cast(t, "e4m3fn")
+    except errors.CompileError as error:
+        first, *log, hint = str(error).splitlines()
+        assert first == "kernel `quant_cast.cu` did not compile for sm_90 (NVRTC 13.9)", first
+        assert log == [f"  line {i}" for i in range(12)], log
+        path = Path(hint.removeprefix("hint: the full log is in "))
+        assert path.name == "quant_cast-sm_90.log" and path.read_text().endswith("line 29"), path
+    else:
+        raise AssertionError("no error")
+    """,
+        FAKE_NVRTC_LOG="\n".join(f"line {i}" for i in range(30)),
+    )
+
+
+def test_kernels_are_compiled_for_rounding_as_the_standard_says(run):
+    run("""
+    cuda.clear_cache()
+    quant.cast(t, "e4m3fn")
+    (options,) = [line.split()[1:] for line in record() if line.startswith("nvrtcCompileProgram")]
+    assert options[0] == "-arch=sm_90"
+    assert {"--std=c++17", "--fmad=false", "--ftz=false"} <= set(options), options
+    """)
+
+
 def test_a_device_that_is_not_there_is_refused(run):
     run("""
     try:
@@ -185,6 +211,57 @@ def test_cast_gives_the_bytes_of_the_cpu(run):
         assert (array(got) == quant.cast(x, name, rounding=rounding, seed=5, nan="zero")).all(), (name, rounding)
         back = quant.cast(got, "float16", fmt=name)
         assert (array(back) == quant.cast(array(got), "float16", fmt=name)).all(), name
+    """)
+
+
+def test_blocks_give_the_bytes_of_the_cpu(run):
+    run("""
+    import itertools
+    x = x[:4800].reshape(50, 96)
+    def same(got, expected, what):
+        for name in ("codes", "scales", "global_scale"):
+            a, b = getattr(got, name), getattr(expected, name)
+            assert (a is None) == (b is None) and (a is None or (array(a) == b).all()), (what, name)
+    for fmt, scale, rounding in itertools.product(
+        ("mxfp8", "mxfp6", "mxfp4", "mxint8", "nvfp4", "nvint4"), (None, "floor"), ("rne", "stochastic")
+    ):
+        if fmt.startswith("nv") and scale is not None:
+            continue
+        for axis in (-1, 0):
+            options = dict(scale=scale, rounding=rounding, seed=3, axis=axis, pad="zero")
+            got = quant.quantize(torch.from_numpy(x), fmt, **options)
+            same(got, quant.quantize(x, fmt, **options), (fmt, options))
+            assert got.codes.device == torch.from_numpy(x).device
+            back = quant.dequantize(got, "bfloat16")
+            expected = quant.dequantize(quant.quantize(x, fmt, **options), "bfloat16")
+            assert (array(back) == expected.view(np.uint16)).all(), (fmt, options)
+    entries = {launch.entry for launch in launches(record())}
+    assert {"paretoserve_quant_mxfp4_f32", "paretoserve_quant_mxfp4_transposed_f32"} <= entries
+    """)
+
+
+def test_largest_magnitudes_and_scales_may_lie_on_the_device(run):
+    run("""
+    x = x[:1600].reshape(50, 32)
+    for name in ("amax", "global_scale"):
+        expected = quant.quantize(x, "nvfp4", **{name: 3.5}, four_over_six="mse")
+        for value in (3.5, torch.tensor(3.5), torch.tensor([3.5], dtype=torch.bfloat16)):
+            got = quant.quantize(torch.from_numpy(x), "nvfp4", **{name: value}, four_over_six="mse")
+            assert (array(got.codes) == expected.codes).all() and (array(got.scales) == expected.scales).all()
+            assert array(got.global_scale) == expected.global_scale
+    """)
+
+
+def test_nothing_of_a_quantized_tensor_is_waited_for(run):
+    run("""
+    m = torch.from_numpy(x[:4096].reshape(64, 64))
+    q = quant.quantize(m, "nvfp4")
+    out = torch.empty(64, 64)
+    quant.quantize(m, "nvfp4", out=q)
+    assert quant.dequantize(q, out=out) is out
+    calls = record()
+    assert not [call for call in calls if call.startswith("forbidden")], calls
+    assert {launch.stream for launch in launches(calls)} == {STREAM}
     """)
 
 
