@@ -287,7 +287,11 @@ def _flat(out: Array) -> NDArray[Any]:
 
 
 def _array(x: Any) -> Array:
-    return x if is_torch(x) else np.asarray(x)
+    if is_torch(x):
+        return x  # type: ignore[no-any-return]
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise DtypeError("`x` must not hide values behind a mask\nhint: fill them first")
+    return np.asarray(x)
 
 
 def _scalar(fmt: Any, argument: str) -> ScalarFormat:

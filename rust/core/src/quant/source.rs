@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(F16::from_f32(1.5 * 2_f32.powi(-24)), 2);
         assert_eq!(F16::from_f32(1.0 + 2_f32.powi(-11)), 0x3C00);
         assert_eq!(Bf16::from_f32(f32::MAX), 0x7F80);
+        assert_eq!(Bf16::from_f32(f32::from_bits(u32::MAX)), 0xFFFF);
         assert_eq!(Bf16::from_f32(1.0 + 3.0 * 2_f32.powi(-8)), 0x3F82);
     }
 }
