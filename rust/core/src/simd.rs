@@ -192,6 +192,14 @@ pub(crate) mod vector {
         }
     }
 
+    /// Load eight numbers.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    pub(crate) fn load_f32(from: &[f32; 8]) -> __m256 {
+        // SAFETY: vector and array have the same size, and every pattern of bits is a value of both.
+        unsafe { transmute::<[f32; 8], __m256>(*from) }
+    }
+
     /// Store eight numbers; around the cache if asked to and if they start at a multiple of 16 bytes.
     #[inline]
     #[target_feature(enable = "avx")]

@@ -9,15 +9,15 @@ mod k;
 mod legacy;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_encode;
 
 use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::quant::{F16, Float};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::Avx2;
-use crate::simd::{self, Kernel, Level};
+use crate::simd::{self, Avx2, Kernel, Level};
 
 /// Elements that are decoded together before they are narrowed, whole blocks of every type.
 const PIECE: usize = 256;
@@ -32,8 +32,21 @@ trait Decode<const B: usize, const E: usize> {
 
 /// The way back; false if an element is not finite or a scale does not fit, and the block is then unspecified.
 trait Encode<const B: usize, const E: usize> {
-    fn encode(x: &[f32; E], block: &mut [u8; B]) -> bool;
+    fn encode(x: &[f32; E], block: &mut [u8; B], fast: Option<Avx2>) -> bool;
 }
+
+/// Return what the hand-written `$function` returns, where there is one.
+macro_rules! by_hand {
+    ($fast:expr, $function:ident($($argument:expr),*)) => {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = $fast {
+            use super::x86_encode::$function;
+            return with_features!(Avx2, proof, $function($($argument),*));
+        }
+        let _ = $fast;
+    };
+}
+use by_hand;
 
 /// The types that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +205,7 @@ pub fn encode<S: Float>(
     if out.len() != blocks * bytes {
         return Err(Error::shape("out", format_args!("({},)", blocks * bytes), format_args!("({},)", out.len())));
     }
-    let part: fn(&mut [u8], &[S::Bits], Level) -> Option<usize> = match kind {
+    let part: EncodePart<S> = match kind {
         Type::Q4_0 => encode_part::<legacy::Q4_0, 18, 32, S>,
         Type::Q4_1 => encode_part::<legacy::Q4_1, 20, 32, S>,
         Type::Q5_0 => encode_part::<legacy::Q5_0, 22, 32, S>,
@@ -217,6 +230,8 @@ pub fn encode<S: Float>(
     }
 }
 
+type EncodePart<S> = fn(&mut [u8], &[<S as Float>::Bits], Level) -> Option<usize>;
+
 /// Encode every block; the index of the first that cannot be encoded, if any.
 fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
     out: &mut [u8],
@@ -226,6 +241,7 @@ fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
     struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
         out: &'a mut [u8],
         x: &'a [S::Bits],
+        fast: Option<Avx2>,
         kind: std::marker::PhantomData<K>,
     }
     impl<K: Encode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
@@ -238,14 +254,14 @@ fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
                 for (wide, &x) in wide.iter_mut().zip(x) {
                     *wide = S::to_f32(x);
                 }
-                if !K::encode(&wide, block) {
+                if !K::encode(&wide, block, self.fast) {
                     return Some(index);
                 }
             }
             None
         }
     }
-    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, x, kind: std::marker::PhantomData })
+    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, x, fast: Avx2::at(level), kind: std::marker::PhantomData })
 }
 
 /// The float16 number at byte `at` of `block`.
