@@ -3,6 +3,8 @@
 //!
 //! A loop that the compiler vectorizes implements [`Kernel`] and runs through [`dispatch`]: one body, compiled for each
 //! level. Hand-written intrinsics live in `#[target_feature]` functions that [`with_features!`] calls.
+//!
+//! The file is long because no other of this crate may have `unsafe`.
 
 use std::sync::OnceLock;
 
