@@ -1,7 +1,6 @@
-"""GGUF blocks of 16 M numbers against a streaming copy, ggml's C library and gguf-py; targets are fractions of the copy.
+"""GGUF blocks of 16 M numbers against a streaming copy, ggml's C library and gguf-py; targets are parts of the copy.
 
-ggml decodes with what its C code was compiled for and encodes with its reference, whose bytes are ours; its own AVX2
-encoder of q8_0 is stood for by the same call.
+ggml encodes with its reference, whose bytes are ours.
 """
 
 import sys
@@ -9,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from _copy import compare
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import _ggml
-
 from paretoserve import quant
 from paretoserve.quant import gguf
 
@@ -56,7 +55,7 @@ def test_encode(show, kind):
         x.nbytes + out.nbytes,
         lambda: gguf.quantize(x, kind, out=out, threads=1),
         {"ggml reference": lambda: _ggml.quantize(x, kind, theirs)},
-        target=0.05,
+        target=0.1,
     )
     assert (out == theirs).all()
 

@@ -73,8 +73,8 @@ class QTensor:
         What the codes mean.
     extras : mapping of str to ndarray or torch.Tensor, or None
         What a checkpoint stores beside: ``encode_scale`` (the global scale in the encoding direction, with the bits of
-        the file), ``input_scale`` and ``input_encode_scale`` of the activations, ``k_scale``, ``v_scale``, ``g_idx``,
-        ``bias``. `convert` carries them over; nothing else looks at them.
+        the file), ``input_scale`` and ``input_encode_scale`` of the activations, ``bias``. `convert` carries them over;
+        nothing else looks at them.
     """
 
     codes: Array

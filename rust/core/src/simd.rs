@@ -3,6 +3,8 @@
 //!
 //! A loop that the compiler vectorizes implements [`Kernel`] and runs through [`dispatch`]: one body, compiled for each
 //! level. Hand-written intrinsics live in `#[target_feature]` functions that [`with_features!`] calls.
+//!
+//! The file is long because no other of this crate may have `unsafe`.
 
 use std::sync::OnceLock;
 
@@ -190,6 +192,14 @@ pub(crate) mod vector {
         } else {
             store64(to, value);
         }
+    }
+
+    /// Load eight numbers.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    pub(crate) fn load_f32(from: &[f32; 8]) -> __m256 {
+        // SAFETY: vector and array have the same size, and every pattern of bits is a value of both.
+        unsafe { transmute::<[f32; 8], __m256>(*from) }
     }
 
     /// Store eight numbers; around the cache if asked to and if they start at a multiple of 16 bytes.

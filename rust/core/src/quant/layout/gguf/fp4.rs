@@ -6,11 +6,12 @@
 #[cfg(target_arch = "x86_64")]
 use super::x86::{mxfp4, nvfp4};
 use super::{
-    Decode, Encode,
+    Decode, Encode, by_hand,
     legacy::{finite, magnitude},
 };
+use crate::simd::Avx2;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, with_features};
+use crate::simd::with_features;
 
 pub(super) struct Mxfp4;
 pub(super) struct Nvfp4;
@@ -18,7 +19,7 @@ pub(super) struct Nvfp4;
 /// Twice the value of every E2M1 code.
 pub(super) const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 /// Midpoints of neighbors; a magnitude on one goes to the smaller.
-const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
+pub(super) const MIDPOINTS: [f32; 7] = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0];
 
 impl Decode<17, 32> for Mxfp4 {
     #[inline(always)]
@@ -60,14 +61,14 @@ impl Decode<36, 64> for Nvfp4 {
 
 impl Encode<17, 32> for Mxfp4 {
     #[inline(always)]
-    fn encode(x: &[f32; 32], block: &mut [u8; 17]) -> bool {
+    fn encode(x: &[f32; 32], block: &mut [u8; 17], fast: Option<Avx2>) -> bool {
         let most = magnitude(x).to_bits();
         // floor(log2) from the bits; what float32 has only as subnormal ends at byte 0 anyway.
         block[0] = ((most >> 23) as u8).saturating_sub(2);
         let byte = i32::from(block[0]);
         // 2^(127 - byte) in two factors, because it may exceed float32.
         let (first, second) = (power(127 - byte - (127 - byte) / 2), power((127 - byte) / 2));
-        let codes = x.map(|x| nearest(x * first * second, 1.0));
+        let codes = codes(&x.map(|x| x * first * second), 1.0, fast);
         for j in 0..16 {
             block[1 + j] = codes[j] | codes[j + 16] << 4;
         }
@@ -77,11 +78,12 @@ impl Encode<17, 32> for Mxfp4 {
 
 impl Encode<36, 64> for Nvfp4 {
     #[inline(always)]
-    fn encode(x: &[f32; 64], block: &mut [u8; 36]) -> bool {
+    fn encode(x: &[f32; 64], block: &mut [u8; 36], fast: Option<Avx2>) -> bool {
         for (part, x) in x.as_chunks::<16>().0.iter().enumerate() {
             block[part] = scale_code(magnitude(x) / 6.0);
             let scale = 2.0 * half_ue4m3(block[part]);
-            let codes = x.map(|x| if scale == 0.0 { 0 } else { nearest(x, scale) });
+            // Without a scale nothing lies above a midpoint.
+            let codes = codes(x, if scale == 0.0 { f32::INFINITY } else { scale }, fast);
             for j in 0..8 {
                 block[4 + 8 * part + j] = codes[j] | codes[j + 8] << 4;
             }
@@ -115,6 +117,13 @@ fn value(code: u8) -> f32 {
 #[inline(always)]
 fn power(exponent: i32) -> f32 {
     f32::from_bits(((exponent + 127) as u32) << 23)
+}
+
+/// The codes whose values times `scale` are nearest.
+#[inline(always)]
+fn codes<const N: usize>(x: &[f32; N], scale: f32, fast: Option<Avx2>) -> [u8; N] {
+    by_hand!(fast, e2m1(x, scale));
+    x.map(|x| nearest(x, scale))
 }
 
 /// The code whose value times `scale` is nearest; the midpoints times a scale of few bits are exact.

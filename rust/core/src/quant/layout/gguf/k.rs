@@ -1,4 +1,4 @@
-//! Super-blocks of 256 elements with 6-bit or 8-bit scales of their parts: Q4_K, Q5_K, Q6_K. Decoded only.
+//! Super-blocks of 256 elements with 6-bit or 8-bit scales of their parts: `Q4_K`, `Q5_K`, `Q6_K`. Decoded only.
 
 #[cfg(target_arch = "x86_64")]
 use super::x86::{q4_k, q5_k, q6_k};

@@ -9,15 +9,15 @@ mod k;
 mod legacy;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_encode;
 
 use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::quant::{F16, Float};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::Avx2;
-use crate::simd::{self, Kernel, Level};
+use crate::simd::{self, Avx2, Kernel, Level};
 
 /// Elements that are decoded together before they are narrowed, whole blocks of every type.
 const PIECE: usize = 256;
@@ -32,8 +32,21 @@ trait Decode<const B: usize, const E: usize> {
 
 /// The way back; false if an element is not finite or a scale does not fit, and the block is then unspecified.
 trait Encode<const B: usize, const E: usize> {
-    fn encode(x: &[f32; E], block: &mut [u8; B]) -> bool;
+    fn encode(x: &[f32; E], block: &mut [u8; B], fast: Option<Avx2>) -> bool;
 }
+
+/// Return what the hand-written `$function` returns, where there is one.
+macro_rules! by_hand {
+    ($fast:expr, $function:ident($($argument:expr),*)) => {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = $fast {
+            use super::x86_encode::$function;
+            return with_features!(Avx2, proof, $function($($argument),*));
+        }
+        let _ = $fast;
+    };
+}
+use by_hand;
 
 /// The types that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +205,7 @@ pub fn encode<S: Float>(
     if out.len() != blocks * bytes {
         return Err(Error::shape("out", format_args!("({},)", blocks * bytes), format_args!("({},)", out.len())));
     }
-    let part: fn(&mut [u8], &[S::Bits], Level) -> Option<usize> = match kind {
+    let part: EncodePart<S> = match kind {
         Type::Q4_0 => encode_part::<legacy::Q4_0, 18, 32, S>,
         Type::Q4_1 => encode_part::<legacy::Q4_1, 20, 32, S>,
         Type::Q5_0 => encode_part::<legacy::Q5_0, 22, 32, S>,
@@ -217,6 +230,8 @@ pub fn encode<S: Float>(
     }
 }
 
+type EncodePart<S> = fn(&mut [u8], &[<S as Float>::Bits], Level) -> Option<usize>;
+
 /// Encode every block; the index of the first that cannot be encoded, if any.
 fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
     out: &mut [u8],
@@ -226,6 +241,7 @@ fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
     struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
         out: &'a mut [u8],
         x: &'a [S::Bits],
+        fast: Option<Avx2>,
         kind: std::marker::PhantomData<K>,
     }
     impl<K: Encode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
@@ -238,14 +254,14 @@ fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
                 for (wide, &x) in wide.iter_mut().zip(x) {
                     *wide = S::to_f32(x);
                 }
-                if !K::encode(&wide, block) {
+                if !K::encode(&wide, block, self.fast) {
                     return Some(index);
                 }
             }
             None
         }
     }
-    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, x, kind: std::marker::PhantomData })
+    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, x, fast: Avx2::at(level), kind: std::marker::PhantomData })
 }
 
 /// The float16 number at byte `at` of `block`.
@@ -260,4 +276,85 @@ fn put_half(block: &mut [u8], at: usize, value: f32) -> bool {
     let bits = F16::from_f32(value);
     block[at..at + 2].copy_from_slice(&bits.to_le_bytes());
     bits & 0x7C00 != 0x7C00
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::{Bf16, F32};
+
+    const NAMES: [&str; 10] = ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_k", "q5_k", "q6_k", "mxfp4", "nvfp4"];
+
+    /// Bytes whose float16 scales are finite.
+    fn data(bytes: usize) -> Vec<u8> {
+        (0..bytes as u32).map(|each| (each.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x7B).collect()
+    }
+
+    #[test]
+    fn every_level_and_number_of_threads_decodes_to_the_same_numbers() {
+        for name in NAMES {
+            let kind = Type::parse(name).unwrap();
+            let (bytes, elements) = kind.block();
+            let data = data(7 * bytes);
+            let mut first = vec![0.0; 7 * elements];
+            decode::<F32>(&mut first, &data, kind, None, Level::Baseline).unwrap();
+            for level in simd::levels() {
+                let mut again = vec![0.0; 7 * elements];
+                decode::<F32>(&mut again, &data, kind, NonZeroUsize::new(3), level).unwrap();
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+                assert!(first.iter().zip(&again).all(same), "{name} {level:?}");
+                let mut narrow = vec![0; 7 * elements];
+                decode::<Bf16>(&mut narrow, &data, kind, None, level).unwrap();
+                assert!(narrow.iter().zip(&first).all(|(&a, &b)| a == Bf16::from_f32(b) || b.is_nan()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_level_and_number_of_threads_encodes_to_the_same_bytes() {
+        let mut x: Vec<f32> = data(5 * 128).iter().map(|&byte| (f32::from(byte) - 50.0) / 8.0).collect();
+        x[128..192].fill(-0.0);
+        x[192..224].fill(0.0);
+        for name in NAMES.into_iter().filter(|name| !name.ends_with('k')) {
+            let kind = Type::parse(name).unwrap();
+            let (bytes, elements) = kind.block();
+            let mut first = vec![0; x.len() / elements * bytes];
+            encode::<F32>(&mut first, &x, 128, kind, None, Level::Baseline).unwrap();
+            for level in simd::levels() {
+                let mut again = vec![0; first.len()];
+                encode::<F32>(&mut again, &x, 128, kind, NonZeroUsize::new(2), level).unwrap();
+                assert_eq!(first, again, "{name} {level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_block_that_is_not_finite_is_named_at_every_level() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = vec![1.0; 640];
+            (x[300], x[600]) = (bad, bad);
+            for (name, level) in
+                NAMES.into_iter().filter(|name| !name.ends_with('k')).zip(simd::levels().into_iter().cycle())
+            {
+                let kind = Type::parse(name).unwrap();
+                let (bytes, elements) = kind.block();
+                let mut out = vec![0; 640 / elements * bytes];
+                let error = encode::<F32>(&mut out, &x, 128, kind, NonZeroUsize::new(3), level).unwrap_err();
+                assert!(error.to_string().contains("row 2, columns from "), "{name}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_are_no_blocks_and_types_that_are_only_decoded_are_refused() {
+        let (mut out, mut bytes) = ([0.0; 32], [0; 18]);
+        assert!(decode::<F32>(&mut out, &[0; 17], Type::Q4_0, None, Level::Baseline).is_err());
+        assert!(decode::<F32>(&mut out[1..], &[0; 18], Type::Q4_0, None, Level::Baseline).is_err());
+        assert!(encode::<F32>(&mut bytes, &[0.0; 31], 31, Type::Q4_0, None, Level::Baseline).is_err());
+        assert!(encode::<F32>(&mut bytes[1..], &[0.0; 32], 32, Type::Q4_0, None, Level::Baseline).is_err());
+        assert!(encode::<F32>(&mut bytes, &[], 0, Type::Q4_0, None, Level::Baseline).is_err());
+        let mut bytes = [0; 144];
+        assert!(encode::<F32>(&mut bytes, &[0.0; 256], 256, Type::Q4K, None, Level::Baseline).is_err());
+        assert_eq!(Type::parse("q3_k"), None);
+    }
 }

@@ -202,7 +202,7 @@ pub(super) fn q5_k<const AROUND: bool>(blocks: &[[u8; 176]], out: &mut [[f32; 25
     }
 }
 
-/// Scales and negated minimums of the eight parts of a Q4_K or Q5_K block.
+/// Scales and negated minimums of the eight parts of a `Q4_K` or `Q5_K` block.
 #[inline(always)]
 fn factors(block: &[u8]) -> [(f32, f32); 8] {
     let (d, dmin) = (half(block, 0), half(block, 2));
