@@ -83,6 +83,40 @@ def test_groups_share_a_format_and_sum_up():
     assert allocate_bits(costs, scores, 16, groups=[7, 7, 1], method="dp").choice.tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize("method", ["lagrangian", "greedy"])
+def test_a_second_cost_is_kept_too(method):
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        costs, latencies = random.uniform(1, 5, (2, 5, 3))
+        scores = random.exponential(size=(5, 3))
+        choices = list(itertools.product(range(3), repeat=5))
+        rows = np.arange(5)
+        limit = float(np.median([latencies[rows, c].sum() for c in choices]))
+        allowed = [c for c in choices if costs[rows, c].sum() <= 15 and latencies[rows, c].sum() <= limit]
+        best = min(scores[rows, c].sum() for c in allowed)
+        found = allocate_bits(costs, scores, 15, method=method, latencies=latencies, latency_budget=limit)
+        assert found.cost <= 15
+        assert latencies[rows, found.choice].sum() <= limit
+        assert found.bound - 1e-9 <= best <= found.score + 1e-12
+        free = allocate_bits(costs, scores, 15, method=method, latencies=latencies, latency_budget=100)
+        assert np.array_equal(free.choice, allocate_bits(costs, scores, 15, method=method).choice)
+
+
+def test_a_second_cost_that_cannot_be_kept_is_refused():
+    arguments = {"costs": [[1, 2]], "scores": [[1, 0]], "budget": 5}
+    with pytest.raises(ValueError, match="the fastest choice found takes 3, got 2"):
+        allocate_bits(**arguments, latencies=[[4, 3]], latency_budget=2)
+    with pytest.raises(ValueError, match="must be given together"):
+        allocate_bits(**arguments, latency_budget=2)
+    with pytest.raises(ValueError, match='with `latencies`, got "dp"'):
+        allocate_bits(**arguments, latencies=[[4, 3]], latency_budget=2, method="dp")
+    with pytest.raises(ShapeError, match="shape of `costs`"):
+        allocate_bits(**arguments, latencies=[[4]], latency_budget=2)
+    for latencies, limit in (([[-1, 1]], 2), ([[1, np.nan]], 2), ([[1, 1]], np.nan)):
+        with pytest.raises(ValueError, match="must be finite and not negative"):
+            allocate_bits(**arguments, latencies=latencies, latency_budget=limit)
+
+
 def test_ties_go_to_the_earlier_group_and_less_cost():
     costs, scores = [[4, 8], [4, 8]], [[1, 0], [1, 0]]
     assert allocate_bits(costs, scores, 12).choice.tolist() == [1, 0]

@@ -80,6 +80,45 @@ def test_budget_is_not_measured_again_after_an_interruption(model, tmp_path):
     assert checkpoints.files(tmp_path / "out") == checkpoints.files(tmp_path / "whole")
 
 
+def test_a_run_that_fails_while_files_move_goes_on(model, tmp_path, monkeypatch):
+    quant.quantize_checkpoint(model, tmp_path / "whole", "mxfp4")
+    replace, moved = os.replace, []
+
+    def failing(source, target):
+        if str(target).endswith(".safetensors"):
+            moved.append(target)
+            if len(moved) == 2:
+                raise OSError(28, "No space left on device", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="No space left on device"):
+        quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    monkeypatch.undo()
+    steps = []
+    quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4", progress=lambda *step: steps.append(step))
+    assert len(steps) == 2
+    assert checkpoints.files(tmp_path / "out") == checkpoints.files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_full_disk_leaves_no_half_file(step, model, tmp_path, monkeypatch):
+    pwrite, calls = os.pwrite, []
+
+    def full(*arguments):
+        calls.append(arguments)
+        if len(calls) > 7 * step:
+            raise OSError(28, "No space left on device")
+        return pwrite(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
+    assert raised.value.filename.endswith(".safetensors")
+    assert not list((tmp_path / "out").rglob("*.safetensors")) or step > 1
+    assert not checkpoints.files(tmp_path / "out")
+
+
 def test_a_second_process_is_refused(model, tmp_path):
     def inside(done, total):
         with pytest.raises(ValueError, match="`out` is being written by another process"):

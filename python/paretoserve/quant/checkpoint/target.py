@@ -14,7 +14,6 @@ import numpy as np
 
 from paretoserve.quant._formats import block_format
 from paretoserve.quant._qtensor import QMeta, QTensor
-from paretoserve.quant.checkpoint import integers
 from paretoserve.quant.checkpoint.files import Stored
 from paretoserve.quant.checkpoint.select import module_of
 from paretoserve.quant.convert import convert
@@ -33,8 +32,8 @@ class Target:
     ----------
     name : str
     formats : mapping of str to str
-        Block formats that it can hold, with the layout of `convert` for each; ``ct_int`` is made here, and empty stands
-        for the bytes of the `QTensor`.
+        Block formats that it can hold, with the layout of `convert` for each; empty where the bytes of the `QTensor`
+        are those of the file.
     experts : bool
         Whether it holds fused experts rather than linear layers.
     """
@@ -128,8 +127,6 @@ def written(target: Target, q: QTensor, tensors: tuple[Stored, ...]) -> dict[str
     layout = target.formats[q.meta.fmt]
     if not layout:
         parts: dict[str, Any] = {"weight": q.codes, "weight_scale": q.scales}
-    elif layout == "ct_int":
-        parts = dict(integers.packed(q))
     else:
         parts = dict(convert(q, "qtensor", layout)[0])  # type: ignore[arg-type]
     arrays = {}
@@ -159,10 +156,10 @@ def read_back(target: Target, arrays: Mapping[str, NDArray[Any]], meta: QMeta) -
     layout = target.formats[meta.fmt]
     if not layout:
         return QTensor(parts["weight"].view(np.uint8), parts["weight_scale"], None, None, meta)
-    if layout == "ct_int":
-        return integers.unpacked(parts, meta)
     # The direction of a global scale that was written here needs no guess.
-    options = {"trust_scale": True} if block_format(meta.fmt).has_global_scale else {}
+    options: dict[str, Any] = {"trust_scale": True} if block_format(meta.fmt).has_global_scale else {}
+    if layout == "ct_int":
+        options = {"bits": 4}
     q = convert(parts, layout, "qtensor", **options)[0]
     assert isinstance(q, QTensor)
     if target.experts:

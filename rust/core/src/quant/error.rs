@@ -137,11 +137,10 @@ fn crest_of<X: Number>(run: &[X::Bits]) -> f64 {
         most[lane] = if x > most[lane] { x } else { most[lane] };
         squares[lane] += x * x;
     };
-    let pieces = run.chunks_exact(LANES);
-    let rest = pieces.remainder();
+    let (pieces, rest) = run.as_chunks::<LANES>();
     for piece in pieces {
-        for lane in 0..LANES {
-            add(lane, piece[lane]);
+        for (lane, &bits) in piece.iter().enumerate() {
+            add(lane, bits);
         }
     }
     for (lane, &bits) in rest.iter().enumerate() {
