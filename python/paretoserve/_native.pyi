@@ -41,6 +41,7 @@ __all__ = [
     "quant_hadamard",
     "quant_mx_dequantize",
     "quant_mx_quantize",
+    "quant_mx_quest",
     "quant_nv_dequantize",
     "quant_nv_quantize",
     "quant_pack_bits",
@@ -493,3 +494,14 @@ def simulate(
 ) -> tuple[
     list[tuple[int, int, int, int, float, float, int, int, int, int, int]], list[tuple[int, int, int, bytes]]
 ]: ...
+def quant_mx_quest(
+    codes: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    x: NDArray[Any],
+    dtype: str,
+    element: str,
+    rule: tuple[str, float],
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
+    threads: int | None,
+) -> None: ...
