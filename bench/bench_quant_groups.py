@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
-from _copy import compare
 
+from _copy import compare
 from paretoserve.quant import dequantize, hadamard, quantize
 
 SHAPE = (4096, 4096)

@@ -33,7 +33,7 @@ def test_rounding_to_nearest_has_the_errors_of_quartet(scale, error):
     assert relative_error(x, quantize(x, "mxfp4", scale=scale)) == pytest.approx(error, rel=0.02)
 
 
-@pytest.mark.parametrize(("scale", "error"), [("quest", 1.338e-2), ("quest_floor", 2.24e-2), ("quest_ceil", 1.55e-2)])
+@pytest.mark.parametrize(("scale", "error"), [("quest", 1.338e-2), ("quest_floor", 2.14e-2), ("quest_ceil", 1.55e-2)])
 def test_quest_has_the_errors_of_quartet(scale, error):
     x = normal()
     assert relative_error(x, quantize(x, "mxfp4", scale=scale)) == pytest.approx(error, rel=0.02)

@@ -56,18 +56,18 @@ impl Scaled for Fp8 {
         match options.rounding {
             Rounding::NearestEven => {
                 for (code, &value) in both {
-                    *code = ENCODER.nearest_even((value / scale).to_bits()) as u8;
+                    *code = ENCODER.nearest_even((value / scale).to_bits());
                 }
             }
             Rounding::HalfAway => {
                 for (code, &value) in both {
-                    *code = ENCODER.half_away((value / scale).to_bits()) as u8;
+                    *code = ENCODER.half_away((value / scale).to_bits());
                 }
             }
             Rounding::Stochastic => {
                 for (index, (code, &value)) in both.enumerate() {
                     let word = random::word(options.seed, key + index as u64);
-                    *code = ENCODER.stochastic((value / scale).to_bits(), word) as u8;
+                    *code = ENCODER.stochastic((value / scale).to_bits(), word);
                 }
             }
         }

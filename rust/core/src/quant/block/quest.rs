@@ -111,8 +111,8 @@ pub fn quantize<S: Float>(
     }
     let each = split(scales.len(), options.threads, size_of_val(x));
     let x = x.chunks(each * BLOCK).enumerate();
-    let parts = x.zip(codes.chunks_mut(each * per_block)).zip(scales.chunks_mut(each)).collect();
-    parallel::each(parts, |(((part, x), codes), scales): (((usize, &[S::Bits]), &mut [u8]), &mut [u8])| {
+    let parts: Vec<_> = x.zip(codes.chunks_mut(each * per_block)).zip(scales.chunks_mut(each)).collect();
+    parallel::each(parts, |(((part, x), codes), scales)| {
         let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.chunks_exact_mut(per_block)).zip(scales);
         for (index, ((x, codes), scale)) in blocks.enumerate() {
             *scale = block::<S>(codes, x, element, quest, options, (part * each + index) * BLOCK);
