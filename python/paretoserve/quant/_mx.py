@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paretoserve import _native
 from paretoserve.quant._call import Call, check_choice
+from paretoserve.quant.quest import quest_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,11 +20,12 @@ OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "rule"})
 SCALES = ("rceil", "floor", "ceil", "even")
 # Peers whose elements differ from ours, with the rule of their scales.
 PEERS = {"modelopt": "rceil", "ggml": "floor"}
+QUEST = ("quest", "quest_floor", "quest_ceil")
 
 
 def parts(call: Call, shape: tuple[int, ...]) -> Parts:
     """Return shape and dtype of codes and scales."""
-    check_choice("scale", call.scale or "rceil", SCALES)
+    check_choice("scale", call.scale or "rceil", SCALES + (QUEST if quest_ratio(call.fmt) else ()))
     check_choice("rule", call.rule, ("paretoserve", *PEERS))
     if call.rule in PEERS and (call.fmt.name, call.rounding) != ("mxfp4", "rne"):
         raise ValueError(f"`rule` {call.rule!r} is one of mxfp4 rounded to nearest, got {call.fmt.name}, {call.rounding}")
@@ -38,6 +40,20 @@ def parts(call: Call, shape: tuple[int, ...]) -> Parts:
 
 def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: Call) -> None:
     """Fill codes and scales from `x`."""
+    ratio = quest_ratio(call.fmt)
+    if call.scale in QUEST and ratio is not None:
+        _native.quant_mx_quest(
+            parts["codes"],
+            parts["scales"],
+            x,
+            dtype,
+            call.fmt.element,
+            (call.scale, ratio),
+            (call.columns, call.logical_columns),
+            (call.rounding, call.seed, call.nan),
+            call.threads,
+        )
+        return
     _native.quant_mx_quantize(
         parts["codes"],
         parts["scales"],

@@ -75,7 +75,9 @@ def quantize(
         How the largest magnitude of a block becomes its scale. MX formats: ``rceil``, ``floor``, ``ceil`` or ``even``;
         default ``rceil``, the least power of two under which nothing saturates. FP8 blocks take ``rceil``, else their
         scale is a float. Integer groups: ``amax`` over 2^(bits-1) - 1, the default; without zero points also ``full``,
-        twice that over 2^bits - 1 with the lowest code in use, as GPTQ; and ``quest``, from the root mean square.
+        twice that over 2^bits - 1 with the lowest code in use, as GPTQ. ``quest`` takes the scale from the root mean
+        square and clips what is rare: integer groups, MX integers and mxfp4, whose power of two is the nearest, or the
+        one below under ``quest_floor`` and above under ``quest_ceil``.
     rounding : {"rne", "half_away", "stochastic"}, default "rne"
         To the nearest with ties to the even code or away from zero, or up with the probability of the distance.
     seed : int, default 0

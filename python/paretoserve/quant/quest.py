@@ -12,8 +12,9 @@ from paretoserve.errors import ShapeError
 
 if TYPE_CHECKING:
     from paretoserve._arrays import Array
+    from paretoserve.quant._formats import BlockFormat
 
-__all__ = ["CLIPS", "CLIP_E2M1", "quest_scale"]
+__all__ = ["CLIPS", "CLIP_E2M1", "quest_ratio", "quest_scale"]
 
 CLIPS: dict[float, float] = {
     1: 0.79788,
@@ -30,6 +31,16 @@ CLIPS: dict[float, float] = {
 
 CLIP_E2M1 = 2.92247856
 """The same for e2m1, as a multiple of the root mean square that becomes its largest number, 6."""
+
+
+def quest_ratio(fmt: BlockFormat) -> float | None:
+    """Return the ideal scale of an MX format as a multiple of the root mean square, if one is known."""
+    if fmt.element == "e2m1":
+        return CLIP_E2M1 / 6
+    if fmt.element.startswith("int"):
+        # A step of the uniform quantizer, and the unit of MX integers is 2^-(bits - 2) scales.
+        return 2 * CLIPS[fmt.bits] / (2**fmt.bits - 1) * 2 ** (fmt.bits - 2)
+    return None
 
 
 def quest_scale(x: Array, bits: float | str, *, axis: int = -1, block: int | None = None) -> Array:

@@ -51,6 +51,8 @@ mod _native {
     #[pymodule_export]
     use super::quant::planes::{quant_pack_planes, quant_unpack_planes};
     #[pymodule_export]
+    use super::quant::quest::quant_mx_quest;
+    #[pymodule_export]
     use super::quant::scaled::{
         quant_scaled_dequantize, quant_scaled_quantize, quant_tiles_dequantize, quant_tiles_quantize,
     };

@@ -11,6 +11,7 @@ pub(crate) mod mx;
 pub(crate) mod nv;
 pub(crate) mod pack;
 pub(crate) mod planes;
+pub(crate) mod quest;
 pub(crate) mod scaled;
 pub(crate) mod swizzle;
 pub(crate) mod transpose;

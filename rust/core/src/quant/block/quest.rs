@@ -5,8 +5,14 @@
 //! at or below the largest magnitude, so that no square overflows; then element i of each run of 32 adds to lane i, and
 //! lanes are added in halves: i and i + 16, i and i + 8, and so on.
 
+use super::mx::BLOCK;
+use super::scale::{NAN, unscale};
 use super::scaled::{INFINITY_BITS, largest_bits};
-use crate::quant::source::F32;
+use super::{Element, Nan, Options, Rounding, amax, check_sizes, finite, split};
+use crate::quant::pack::pack_codes;
+use crate::quant::random;
+use crate::quant::source::{F32, Float};
+use crate::{Result, parallel};
 
 /// How the power of two is chosen from the ideal scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +61,10 @@ pub fn rms(x: &[f32], amax: f32) -> f32 {
     relative_rms(x, amax) * binade(amax)
 }
 
-/// The scale byte of a block by `QuEST`: `clip` is in units of the root mean square, `largest` the element's largest
-/// number. A block of zeros gives 0, one with NaN or infinity 255.
+/// The scale byte of a block by `QuEST`: the ideal scale is `ratio` times the root mean square. A block of zeros gives 0,
+/// one with NaN or infinity 255.
 #[inline(always)]
-pub fn quest_exponent(x: &[f32], clip: f32, largest: f32, rounding: PowerRounding) -> u8 {
+pub fn quest_exponent(x: &[f32], ratio: f32, rounding: PowerRounding) -> u8 {
     let bits = largest_bits::<F32>(x);
     if bits >= INFINITY_BITS {
         return 0xFF;
@@ -67,7 +73,7 @@ pub fn quest_exponent(x: &[f32], clip: f32, largest: f32, rounding: PowerRoundin
         return 0;
     }
     let amax = f32::from_bits(bits);
-    let scale = (relative_rms(x, amax) * (clip / largest)).to_bits();
+    let scale = (relative_rms(x, amax) * ratio).to_bits();
     let mantissa = scale & 0x7F_FFFF;
     // The mantissa of the float32 below sqrt(2), which is irrational, so that there are no ties.
     let up = match rounding {
@@ -78,6 +84,70 @@ pub fn quest_exponent(x: &[f32], clip: f32, largest: f32, rounding: PowerRoundin
     let exponent = (scale >> 23) as i32 - 127 + i32::from(up);
     let block = (binade(amax).to_bits() >> 23) as i32;
     (block + exponent).clamp(0, 254) as u8
+}
+
+/// How `QuEST` chooses the scales of MX blocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Quest {
+    /// The ideal scale as a multiple of the root mean square.
+    pub ratio: f32,
+    /// How it becomes a power of two.
+    pub power: PowerRounding,
+}
+
+/// Quantize `x`, a matrix whose rows are whole MX blocks, under `QuEST`'s scales; as [`super::mx::quantize`] otherwise.
+pub fn quantize<S: Float>(
+    codes: &mut [u8],
+    scales: &mut [u8],
+    x: &[S::Bits],
+    element: Element,
+    quest: Quest,
+    options: &Options,
+) -> Result<()> {
+    let per_block = BLOCK * element.bits() as usize / 8;
+    check_sizes(x.len(), options.columns, BLOCK, (codes.len(), per_block), scales.len())?;
+    if options.nan == Nan::Raise {
+        amax::check_finite::<S>(x, options)?;
+    }
+    let each = split(scales.len(), options.threads, size_of_val(x));
+    let x = x.chunks(each * BLOCK).enumerate();
+    let parts: Vec<_> = x.zip(codes.chunks_mut(each * per_block)).zip(scales.chunks_mut(each)).collect();
+    parallel::each(parts, |(((part, x), codes), scales)| {
+        let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.chunks_exact_mut(per_block)).zip(scales);
+        for (index, ((x, codes), scale)) in blocks.enumerate() {
+            *scale = block::<S>(codes, x, element, quest, options, (part * each + index) * BLOCK);
+        }
+    });
+    Ok(())
+}
+
+fn block<S: Float>(
+    codes: &mut [u8],
+    x: &[S::Bits; BLOCK],
+    element: Element,
+    quest: Quest,
+    options: &Options,
+    first: usize,
+) -> u8 {
+    let mut values = x.map(S::to_f32);
+    if options.nan == Nan::Zero {
+        values = values.map(finite::<S>);
+    }
+    let byte = quest_exponent(&values, quest.ratio, quest.power);
+    if byte == NAN {
+        codes.fill(0);
+        return NAN;
+    }
+    let mut unpacked = [0; BLOCK];
+    for (at, (code, &value)) in unpacked.iter_mut().zip(&values).enumerate() {
+        let word = match options.rounding {
+            Rounding::Stochastic => random::word(options.seed, options.key(first + at)),
+            _ => 0,
+        };
+        *code = element.encode(unscale(value, byte), options.rounding, word);
+    }
+    pack_codes(codes, &unpacked, element.bits(), options.level);
+    byte
 }
 
 #[cfg(test)]
@@ -92,14 +162,14 @@ mod tests {
         }
     }
 
-    const CLIP_E2M1: f32 = 2.922_478_6;
+    const RATIO: f32 = 2.922_478_6 / 6.0;
 
     #[test]
     fn exponents_follow_the_chosen_rounding() {
         // rms 1, ideal scale 2.92 / 6 = 0.487: between 2^-2 and 2^-1, nearer to 2^-1.
-        let byte = |rounding| quest_exponent(&[1.0; 32], CLIP_E2M1, 6.0, rounding);
+        let byte = |rounding| quest_exponent(&[1.0; 32], RATIO, rounding);
         assert_eq!([PowerRounding::Round, PowerRounding::Floor, PowerRounding::Ceil].map(byte), [126, 125, 126]);
-        assert_eq!(quest_exponent(&[0.0; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 0);
-        assert_eq!(quest_exponent(&[f32::NAN; 32], CLIP_E2M1, 6.0, PowerRounding::Round), 255);
+        assert_eq!(quest_exponent(&[0.0; 32], RATIO, PowerRounding::Round), 0);
+        assert_eq!(quest_exponent(&[f32::NAN; 32], RATIO, PowerRounding::Round), 255);
     }
 }

@@ -4,7 +4,7 @@
 //! with that rounded scale. Codes are packed in the first-level cache and written in whole cache lines.
 
 use super::sink::{PIECE, Packer};
-use super::{Nan, Options, finite};
+use super::{Nan, Options, amax, finite};
 use crate::parallel;
 use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, dispatch, prefetch};
@@ -146,7 +146,7 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
     let lengths = (codes.len(), scales.len(), zeros.as_ref().map(|zeros| zeros.len()));
     let unit = check(x.len(), options.columns, run, format.bits(), lengths)?;
     if options.nan == Nan::Raise {
-        refuse_non_finite::<S>(x, options)?;
+        amax::check_finite::<S>(x, options)?;
     }
     let (total, format) = (codes.len(), format.at(options.level));
     let each = parts(x.len() / unit.elements, parallel::num_threads(options.threads, size_of_val(x)));
@@ -312,32 +312,6 @@ fn not_finite<S: Float, F: Float, K: Scaled>(
 #[inline(always)]
 pub(crate) fn largest_bits<S: Float>(x: &[S::Bits]) -> u32 {
     x.iter().fold(0, |most, &bits| most.max(S::to_f32(bits).to_bits() & 0x7FFF_FFFF))
-}
-
-struct Largest<'a, S: Float>(&'a [S::Bits]);
-
-impl<S: Float> Kernel for Largest<'_, S> {
-    type Output = u32;
-    #[inline(always)]
-    fn run(self) -> u32 {
-        largest_bits::<S>(self.0)
-    }
-}
-
-/// An error that names the first element of `x` that is NaN or infinite, if there is one.
-pub(crate) fn refuse_non_finite<S: Float>(x: &[S::Bits], options: &Options) -> Result<()> {
-    for (index, piece) in x.chunks(4096).enumerate() {
-        if dispatch(options.level, Largest::<S>(piece)) < INFINITY_BITS {
-            continue;
-        }
-        for (at, &bits) in piece.iter().enumerate() {
-            let value = S::to_f32(bits);
-            if !value.is_finite() {
-                return Err(options.not_finite(index * 4096 + at, value));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@
 use std::num::NonZeroUsize;
 
 use super::fp8::Fp8;
-use super::scaled::{INFINITY_BITS, Scaled, largest_bits, parts, refuse_non_finite, widened};
+use super::scaled::{INFINITY_BITS, Scaled, largest_bits, parts, widened};
 use super::sink::{PIECE, Sink};
-use super::{Nan, Options, finite};
+use super::{Nan, Options, amax, finite};
 use crate::quant::source::{F32, Float};
 use crate::simd::{Kernel, Level, dispatch};
 use crate::{Error, Result, parallel};
@@ -73,7 +73,7 @@ pub fn quantize<S: Float>(
 ) -> Result<()> {
     tiling.check(x.len(), codes.len(), scales.len())?;
     if options.nan == Nan::Raise {
-        refuse_non_finite::<S>(x, options)?;
+        amax::check_finite::<S>(x, options)?;
     }
     let strips = tiling.strips(x.len());
     let total = codes.len();
