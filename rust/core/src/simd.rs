@@ -170,6 +170,7 @@ pub(crate) mod vector {
     #[target_feature(enable = "avx")]
     pub(crate) fn put32(to: &mut [u8; 64], low: __m256i, high: __m256i, around_cache: bool) {
         if around_cache && to.as_ptr().addr().is_multiple_of(64) {
+            #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
             let halves = to.as_mut_ptr().cast::<__m256i>();
             // SAFETY: two vectors fill the 64 bytes, which are aligned.
             unsafe {
@@ -187,8 +188,10 @@ pub(crate) mod vector {
     #[target_feature(enable = "avx512f")]
     pub(crate) fn put64(to: &mut [u8; 64], value: __m512i, around_cache: bool) {
         if around_cache && to.as_ptr().addr().is_multiple_of(64) {
+            #[expect(clippy::cast_ptr_alignment, reason = "checked above")]
+            let line = to.as_mut_ptr().cast::<__m512i>();
             // SAFETY: the vector fills the 64 bytes, which are aligned.
-            unsafe { _mm512_stream_si512(to.as_mut_ptr().cast::<__m512i>(), value) }
+            unsafe { _mm512_stream_si512(line, value) }
         } else {
             store64(to, value);
         }

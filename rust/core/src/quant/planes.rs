@@ -1,8 +1,8 @@
-//! Codes as planes of bits, for kernels that multiply bit by bit with population counts: FlexQ, ABQ-LLM.
+//! Codes as planes of bits, for kernels that multiply bit by bit with population counts: `FlexQ`, ABQ-LLM.
 //!
-//! A word of plane `p` holds bit `p` of 32 consecutive codes of a row, the first at the most significant bit. FlexQ orders
-//! words so that a thread block reads contiguously: `[cols / 128][rows / chunk][bits][chunk][4]`; ABQ: `[bits][rows][cols
-//! / 32]`.
+//! A word of plane `p` holds bit `p` of 32 consecutive codes of a row, the first at the most significant bit. `FlexQ`
+//! orders words so that a thread block reads contiguously: `[cols / 128][rows / chunk][bits][chunk][4]`; ABQ:
+//! `[bits][rows][cols / 32]`.
 
 use std::num::NonZeroUsize;
 
@@ -16,7 +16,7 @@ pub struct Planes {
     pub bits: usize,
     /// Rows of the matrix of codes.
     pub rows: usize,
-    /// For FlexQ, rows of a chunk, the last of which is padded with zeros; for ABQ, nothing.
+    /// For `FlexQ`, rows of a chunk, the last of which is padded with zeros; for ABQ, nothing.
     pub chunk: Option<usize>,
 }
 
@@ -92,7 +92,7 @@ struct Part<'a> {
     slices: Vec<&'a mut [Word]>,
 }
 
-/// FlexQ is cut between blocks of 128 columns, ABQ between rows, of which each plane has its own slice.
+/// `FlexQ` is cut between blocks of 128 columns, ABQ between rows, of which each plane has its own slice.
 fn parts<'a>(out: &'a mut [Word], planes: &Planes, cols: usize, num_threads: usize) -> Vec<Part<'a>> {
     if planes.chunk.is_some() {
         let blocks = cols / 128;

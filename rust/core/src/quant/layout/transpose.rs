@@ -108,10 +108,10 @@ pub fn nibbles(
         }
         let _ = level;
         for i in (0..place.rows).step_by(8) {
+            #[expect(clippy::needless_range_loop, reason = "a column of the piece, not one of its rows")]
             for j in 0..place.cols {
-                let eight = orders
-                    .1
-                    .map(|k| u32::from_le_bytes(source.word(8 * (place.col + j) + k as usize, (place.row + i) / 8)));
+                let (row, col) = (8 * (place.col + j), (place.row + i) / 8);
+                let eight = orders.1.map(|k| u32::from_le_bytes(source.word(row + k as usize, col)));
                 for (nibble, &row) in orders.0.iter().enumerate() {
                     let codes = eight.iter().enumerate().map(|(k, word)| (word >> (4 * nibble) & 15) << (4 * k));
                     piece[i + row as usize][j] = codes.sum::<u32>().to_le_bytes();
