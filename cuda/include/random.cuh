@@ -28,12 +28,14 @@ PARETOSERVE_DEVICE RandomBlock philox(u64 seed, u64 counter) {
     return RandomBlock{{a, b, c, d}};
 }
 
-// The random word of one element.
-PARETOSERVE_DEVICE u32 random_word(u64 seed, u64 index) {
-    const RandomBlock block = philox(seed, index / 4);
+// The word of an element whose block this is: choices, because an index at run time would move it out of registers.
+PARETOSERVE_DEVICE u32 word_of(const RandomBlock& block, u64 index) {
     const u32 low = index & 1 ? block.word[1] : block.word[0];
     const u32 high = index & 1 ? block.word[3] : block.word[2];
     return index & 2 ? high : low;
 }
+
+// The random word of one element.
+PARETOSERVE_DEVICE u32 random_word(u64 seed, u64 index) { return word_of(philox(seed, index / 4), index); }
 
 }  // namespace paretoserve

@@ -1,8 +1,8 @@
 // Quantize a matrix along its rows: the loop over the matrix, for every kind of block.
 //
-// A thread owns eight neighboring elements, LANES threads a block. Loads of two tiles are in flight per thread before the
-// first is used: with all threads of a multiprocessor more than its memory's latency needs. A row is padded to whole
-// blocks with zeros.
+// A thread owns eight neighboring elements, LANES threads a block. Loads of two tiles are in flight per thread before
+// the first is used: with all threads of a multiprocessor more than its memory's latency needs. A row is padded to
+// whole blocks with zeros.
 #pragma once
 
 #include "divider.cuh"

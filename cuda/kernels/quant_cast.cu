@@ -10,7 +10,7 @@
 
 namespace paretoserve {
 
-// Which formats have instructions.
+// The formats that most devices have instructions for.
 PARETOSERVE_DEVICE bool is_e4m3fn(const Cast& cast) {
     return cast.kind == FLOAT && cast.format.special == NAN_ONLY && cast.format.is_signed && cast.format.bias == 7 &&
            cast.format.mantissa_bits == 3 && cast.format.exponent_bits == 4;
@@ -21,13 +21,22 @@ PARETOSERVE_DEVICE bool is_e5m2(const Cast& cast) {
            cast.format.mantissa_bits == 2 && cast.format.exponent_bits == 5;
 }
 
-template <bool E5, class T>
-PARETOSERVE_DEVICE u64 encode_eight_fp8(const Eight<T>& numbers) {
+// Eight codes by the instructions. NaN, whose sign they drop, is all ones in both formats.
+template <class T>
+PARETOSERVE_DEVICE u64 encode_eight_fp8(const Eight<T>& numbers, bool e5m2) {
     u64 codes = 0;
+    bool nan = false;
     PARETOSERVE_UNROLL
     for (int i = 0; i < 8; i += 2) {
         const float low = numbers.value(i), high = numbers.value(i + 1);
-        codes |= static_cast<u64>(E5 ? pair_e5m2(low, high) : pair_e4m3fn(low, high)) << (8 * i);
+        codes |= static_cast<u64>(e5m2 ? pair_e5m2(low, high) : pair_e4m3fn(low, high)) << (8 * i);
+        nan |= is_nan(low) || is_nan(high);
+    }
+    if (!nan) return codes;
+    PARETOSERVE_UNROLL
+    for (int i = 0; i < 8; ++i) {
+        const u64 sign = float_bits(numbers.value(i)) >> 24 & 0x80u;
+        if (is_nan(numbers.value(i))) codes = (codes & ~(0xFFull << (8 * i))) | (sign | 0x7Fu) << (8 * i);
     }
     return codes;
 }
@@ -35,12 +44,6 @@ PARETOSERVE_DEVICE u64 encode_eight_fp8(const Eight<T>& numbers) {
 template <class T>
 PARETOSERVE_DEVICE u64 encode_eight(Eight<T> numbers, const Cast& cast, u64 seed, u64 first) {
     const bool nearest = cast.kind == FLOAT && cast.rounding == NEAREST_EVEN;
-    if (PARETOSERVE_NATIVE_FP8 && nearest && cast.saturate && (is_e4m3fn(cast) || is_e5m2(cast))) {
-        bool nan = false;
-        PARETOSERVE_UNROLL
-        for (int i = 0; i < 8; ++i) nan |= is_nan(numbers.value(i));
-        if (!nan) return is_e5m2(cast) ? encode_eight_fp8<true>(numbers) : encode_eight_fp8<false>(numbers);
-    }
     if (nearest) {
         u64 codes = 0;
         PARETOSERVE_UNROLL
@@ -67,10 +70,38 @@ PARETOSERVE_DEVICE void report_nan(u64* first_nan, const Eight<T>& numbers, u64 
     if (found != ~0ull) atomicMin(first_nan, found);
 }
 
+// The formats that most devices have instructions for, to the nearest: two tiles of loads in flight. Returns whether
+// this was the way.
+template <class T>
+PARETOSERVE_DEVICE bool cast_encode_fp8(u8* codes, const typename T::Storage* x, u64 count, const Cast& cast) {
+    constexpr u32 TILES = 2;
+    const bool e5m2 = is_e5m2(cast);
+    const bool common = cast.rounding == NEAREST_EVEN && cast.saturate && (e5m2 || is_e4m3fn(cast));
+    if (!common || count % 8 != 0) return false;
+    const u64 groups = count / 8, stride = static_cast<u64>(gridDim.x) * blockDim.x;
+    for (u64 base = static_cast<u64>(blockIdx.x) * blockDim.x + threadIdx.x; base < groups; base += stride * TILES) {
+        Eight<T> numbers[TILES];
+        PARETOSERVE_UNROLL
+        for (u32 tile = 0; tile < TILES; ++tile) {
+            numbers[tile].clear();
+            if (base + tile * stride < groups) numbers[tile].load(x + (base + tile * stride) * 8);
+        }
+        PARETOSERVE_UNROLL
+        for (u32 tile = 0; tile < TILES; ++tile) {
+            const u64 group = base + tile * stride;
+            const u64 packed = encode_eight_fp8<T>(numbers[tile], e5m2);
+            const u32 words[2] = {static_cast<u32>(packed), static_cast<u32>(packed >> 32)};
+            if (group < groups) store_words<2>(codes + group * 8, words);
+        }
+    }
+    return true;
+}
+
 template <class T>
 PARETOSERVE_DEVICE void cast_encode(u8* codes, u64* first_nan, const typename T::Storage* x, u64 count,
                                     const Cast& cast, u64 seed) {
     const bool whole = is_aligned(x) && (reinterpret_cast<u64>(codes) & 7u) == 0;
+    if (whole && first_nan == nullptr && cast_encode_fp8<T>(codes, x, count, cast)) return;
     const u64 stride = static_cast<u64>(gridDim.x) * blockDim.x;
     for (u64 group = static_cast<u64>(blockIdx.x) * blockDim.x + threadIdx.x; group < (count + 7) / 8;
          group += stride) {

@@ -51,3 +51,9 @@ def test_every_file_is_embedded(folder):
 def test_every_file_says_first_what_it_is():
     for path in CUDA.rglob("*.*"):
         assert path.read_text().startswith("// "), path.name
+
+
+def test_lines_fit():
+    for path in CUDA.rglob("*.*"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert len(line) <= 120, f"{path.relative_to(ROOT)}:{number}"

@@ -234,7 +234,9 @@ impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
         let x = widened::<S>(scratch, &self.x[at..at + count]);
         let mut scales = [0.0; MOST_RUNS];
         let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run };
-        if !self.format.several(batch, |scale| F::to_f32(F::from_f32(scale.min(F::LARGEST)))) {
+        // Not `min`, which would make the largest scale of NaN.
+        let most = |scale: f32| if scale > F::LARGEST { F::LARGEST } else { scale };
+        if !self.format.several(batch, |scale| F::to_f32(F::from_f32(most(scale)))) {
             packer.take_back(count);
             return false;
         }
