@@ -5,7 +5,7 @@ DATA ?= ../shared/data
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-python test-rust exhaustive lint bench fits picture docs wheel check-wheel clean
+.PHONY: help setup build test test-kernels gpu test-python test-rust exhaustive lint bench fits picture docs wheel check-wheel clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,23 @@ test-python:
 
 test-rust:
 	cargo test --workspace --quiet
+
+NVRTC_oldest := nvidia-cuda-nvrtc==13.0.*
+NVRTC_newest := nvidia-cuda-nvrtc>=13.0,<14
+
+target/nvrtc-%:
+	$(BIN)/pip install --quiet --no-deps --target $@ '$(NVRTC_$*)'
+
+test-kernels: setup target/nvrtc-oldest target/nvrtc-newest  ## compile every kernel with the oldest and newest NVRTC 13
+	for version in oldest newest; do \
+	  PARETOSERVE_NVRTC=$(CURDIR)/target/nvrtc-$$version/nvidia/cu13/lib/libnvrtc.so.13; export PARETOSERVE_NVRTC; \
+	  cargo test --package paretoserve-cuda --quiet -- --ignored && $(BIN)/python -m pytest -q tests/kernels/test_compile.py \
+	  || exit 1; \
+	done
+
+gpu:  ## on a machine with a GPU and an installed wheel (PYTHON=...): results against the CPU, then bandwidths
+	$(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu
+	$(PYTHON) bench/gpu/bandwidth.py
 
 exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patterns per format; takes minutes
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast

@@ -21,8 +21,15 @@ __all__ = [
     "cuda_quant_decode",
     "cuda_quant_dequantize",
     "cuda_quant_encode",
+    "cuda_quant_fp8",
+    "cuda_quant_fp8_dequantize",
+    "cuda_quant_group",
+    "cuda_quant_group_dequantize",
+    "cuda_quant_hadamard",
     "cuda_quant_mx",
     "cuda_quant_nv",
+    "cuda_quant_pack",
+    "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
     "pareto_mask",
@@ -220,6 +227,42 @@ def cuda_quant_encode(
     rule: str,
     random: tuple[str, int],
 ) -> None: ...
+def cuda_quant_fp8(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    shape: tuple[int, int, int],
+    block: tuple[int, int],
+    powers: bool,
+    random: tuple[str, int],
+    nan_is_zero: bool,
+) -> None: ...
+def cuda_quant_fp8_dequantize(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    shape: tuple[int, int, int],
+    block: tuple[int, int],
+) -> None: ...
+def cuda_quant_group(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int],
+    dtype: str,
+    shape: tuple[int, int, int],
+    kind: tuple[int, int, int],
+    random: tuple[str, int],
+    nan_is_zero: bool,
+) -> None: ...
+def cuda_quant_group_dequantize(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int],
+    dtype: str,
+    shape: tuple[int, int, int],
+    kind: tuple[int, int, int],
+) -> None: ...
+def cuda_quant_hadamard(
+    at: tuple[int, int], addresses: tuple[int, int, int], dtype: str, count: int, n: int, inverse: bool
+) -> None: ...
 def cuda_quant_mx(
     at: tuple[int, int],
     addresses: tuple[int, int, int],
@@ -239,6 +282,16 @@ def cuda_quant_nv(
     given: tuple[bool, int],
     random: tuple[str, int],
     nan_is_zero: bool,
+) -> None: ...
+def cuda_quant_pack(
+    at: tuple[int, int],
+    addresses: tuple[int, int],
+    shape: tuple[int, int],
+    how: tuple[int, bool, int, int],
+    inverse: bool,
+) -> None: ...
+def cuda_quant_swizzle(
+    at: tuple[int, int], addresses: tuple[int, int], shape: tuple[int, int], inverse: bool
 ) -> None: ...
 def fit_grid(
     values: NDArray[np.float32],

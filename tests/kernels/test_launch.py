@@ -240,6 +240,72 @@ def test_blocks_give_the_bytes_of_the_cpu(run):
     """)
 
 
+def test_groups_and_fp8_give_the_bytes_of_the_cpu(run):
+    run("""
+    cases = [
+        ("int8", {}), ("int4", {}), ("int4", dict(group=32, scale="full")), ("int4_asym", dict(group=64)), ("int6", {}),
+        ("int8_asym", dict(scale_dtype="bfloat16")), ("fp8_row", {}), ("fp8_group", dict(scale="rceil")),
+        ("fp8_block", {}), ("int4", dict(rounding="stochastic", seed=9)),
+    ]
+    m = x[:3840].reshape(15, 256)
+    for fmt, options in cases:
+        got = quant.quantize(torch.from_numpy(m), fmt, **options)
+        expected = quant.quantize(m, fmt, **options)
+        for name in ("codes", "scales", "zeros"):
+            a, b = getattr(got, name), getattr(expected, name)
+            assert a is None or (array(a).view(np.uint8) == np.asarray(b).view(np.uint8)).all(), (fmt, options, name)
+        back = array(quant.dequantize(got, "float16"))
+        assert (back == quant.dequantize(expected, "float16")).all(), (fmt, options)
+    """)
+
+
+def test_rotations_give_the_bytes_of_the_cpu(run):
+    run("""
+    signs = [1, -1, -1, 1] * 16
+    m = x[:3840].reshape(15, 256)
+    for axis, inverse in ((-1, False), (0, True)):
+        matrix = np.ascontiguousarray(np.moveaxis(m, -1, axis))
+        got = quant.hadamard(torch.from_numpy(matrix), 64, signs, axis=axis, inverse=inverse)
+        assert (array(got) == quant.hadamard(matrix, 64, signs, axis=axis, inverse=inverse)).all()
+    for fmt in ("mxfp4", "nvfp4", "int4"):
+        options = dict(hadamard=64, signs=signs, pad="zero")
+        got = quant.quantize(torch.from_numpy(m[:, :250]), fmt, **options)
+        expected = quant.quantize(m[:, :250], fmt, **options)
+        assert (array(got.codes) == expected.codes).all(), fmt
+        assert (array(quant.dequantize(got)) == quant.dequantize(expected)).all(), fmt
+    """)
+
+
+def test_streams_of_bits_give_the_bytes_of_the_cpu(run):
+    run("""
+    codes = np.random.default_rng(1).integers(0, 256, (9, 77), dtype=np.uint8)
+    for bits in range(1, 9):
+        few = codes >> (8 - bits)
+        for options in (dict(), dict(order="msb"), dict(word=32), dict(row_pad=False)):
+            packed = quant.pack_bits(torch.from_numpy(few), bits, **options)
+            assert (array(packed) == quant.pack_bits(few, bits, **options)).all(), (bits, options)
+            rows = dict(rows=9) if options.get("row_pad") is False else {}
+            back = quant.unpack_bits(packed, bits, 77, **{k: v for k, v in options.items() if k != "word"}, **rows)
+            assert (array(back) == few).all(), (bits, options)
+    """)
+
+
+def test_what_no_kernel_knows_is_refused(run):
+    run("""
+    m = torch.from_numpy(x[:128].reshape(2, 64))
+    for fmt, options, error in (
+        ("nf4", {}, errors.DeviceError), ("int4", dict(scale="quest", group=64), errors.DeviceError),
+        ("mxfp4", dict(nan="raise"), ValueError),
+    ):
+        try:
+            quant.quantize(m, fmt, **options)
+        except error as found:
+            assert "hint: " in str(found)
+        else:
+            raise AssertionError(fmt)
+    """)
+
+
 def test_largest_magnitudes_and_scales_may_lie_on_the_device(run):
     run("""
     x = x[:1600].reshape(50, 32)

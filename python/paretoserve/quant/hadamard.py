@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import as_numpy, axis_last, check_out, dtype_name, empty_beside, float_bits, is_torch
+from paretoserve._arrays import as_numpy, axis_last, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
 from paretoserve._integers import check_integer
 from paretoserve.errors import ShapeError
 from paretoserve.quant._call import check_choice, thread_count
@@ -41,7 +42,7 @@ def hadamard(
 
     Parameters
     ----------
-    x : ndarray or torch.Tensor on the CPU, float32, float16 or bfloat16
+    x : ndarray or torch.Tensor, float32, float16 or bfloat16
         Its length along `axis` is a multiple of `n`. Not modified.
     n : {16, 32, 64, 128}
         Numbers in a run.
@@ -102,17 +103,32 @@ def hadamard(
         raise ShapeError(f"`x` must have a multiple of {n} elements along axis {axis}, got {tuple(array.shape)}")
     factors = _signs(signs, n)
     threads = thread_count(threads)
-    bits, dtype = float_bits("x", axis_last(array, axis))
+    on_device = is_cuda(array) and dtype_name(array) in ("float32", "float16", "bfloat16")
+    if not on_device:
+        bits, _ = float_bits("x", axis_last(array, axis))
+    dtype = dtype_name(array)
     if out is None:
         out = empty_beside(array, tuple(array.shape), dtype)
     else:
-        check_out(out, tuple(array.shape), dtype_name(array), array)
+        check_out(out, tuple(array.shape), dtype, array)
+    if on_device:
+        _on_device(axis_last(out, axis), axis_last(array, axis), n, factors, inverse)
+        return out
     target = np.moveaxis(as_numpy(out), axis, -1)
     work = target if target.flags.c_contiguous else np.empty(target.shape, target.dtype)
     _native.quant_hadamard(work, bits, dtype, n, factors, inverse, threads)
     if work is not target:
         target[...] = work
     return out
+
+
+def _on_device(out: Array, x: Array, n: int, factors: list[float] | None, inverse: bool) -> None:
+    """Fill `out`, of any strides, from a CUDA tensor."""
+    rotate = importlib.import_module("paretoserve.quant._cuda").hadamard
+    work: Any = out if out.is_contiguous() else x.new_empty(x.shape)  # type: ignore[union-attr]
+    rotate(work, x, n, factors, inverse)
+    if work is not out:
+        out.copy_(work)  # type: ignore[union-attr]
 
 
 def _signs(signs: ArrayLike | None, n: int) -> list[float] | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside
+from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, is_cuda
 from paretoserve._integers import BITS_63, check_integer, shown
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.quant._arguments import flag, one_of, thread_count
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from numpy.typing import NDArray
 
     from paretoserve._arrays import Array
@@ -38,7 +41,7 @@ def pack_bits(
 
     Parameters
     ----------
-    x : ndarray or torch.Tensor on the CPU, shape (..., cols), uint8, int8 or bool
+    x : ndarray or torch.Tensor, shape (..., cols), uint8, int8 or bool
         uint8 holds codes, from 0 to 2**bits - 1; int8 holds numbers, from -2**(bits-1) to 2**(bits-1) - 1. Not
         modified; copied only if it is not C-contiguous.
     bits : int
@@ -75,7 +78,8 @@ def pack_bits(
 
     Notes
     -----
-    O(n), at a large fraction of the speed of a copy. Large results are written around the cache.
+    O(n), at a large fraction of the speed of a copy. Large results are written around the cache. On a CUDA device a
+    number that does not fit loses its upper bits: to raise would have to wait for the device.
 
     Examples
     --------
@@ -100,17 +104,20 @@ def pack_bits(
         )
     if x.ndim == 0:
         raise ShapeError("`x` must have shape (..., cols), got ()")
-    codes = np.ascontiguousarray(as_numpy(x)).view(np.uint8)
-    shape, cols = tuple(codes.shape), codes.shape[-1]
+    shape, cols = tuple(x.shape), x.shape[-1]
     if flag("row_pad", row_pad):
         shape = (*shape[:-1], _row_words(cols, bits, width))
     else:
-        cols = codes.size
+        cols = math.prod(shape)
         shape = (_row_words(cols, bits, width),)
     result = empty_beside(x, shape, _WORDS[width]) if out is None else out
     if out is not None:
         check_out(out, shape, _WORDS[width], x)
     coding = signed if name == "int8" else "unsigned"
+    if is_cuda(x):
+        _cuda().pack(result, x, cols, bits, order, width, coding)
+        return result
+    codes = np.ascontiguousarray(as_numpy(x)).view(np.uint8)
     _native.quant_pack_bits(_as_bytes(result), codes, cols, bits, order, width, coding, thread_count(threads))
     return result
 
@@ -194,26 +201,29 @@ def unpack_bits(
     coding = "unsigned" if signed is None else one_of("signed", signed, ("offset", "twos"))
     if packed.ndim == 0:
         raise ShapeError("`packed` must have shape (..., words), got ()")
-    values = np.ascontiguousarray(as_numpy(packed))
     cols = check_integer("cols", cols, 0, BITS_63)
     if flag("row_pad", row_pad):
         if rows is not None:
             raise ValueError("`rows` must be None unless row_pad=False: the shape of `packed` tells")
-        shape = (*values.shape[:-1], cols)
+        shape = (*packed.shape[:-1], cols)
     else:
         shape = (cols,) if rows is None else (check_integer("rows", rows, 0, BITS_63), cols)
         cols = math.prod(shape)
     needed = _row_words(cols, bits, width)
-    if values.shape[-1] != needed or (not row_pad and values.ndim != 1):
+    if packed.shape[-1] != needed or (not row_pad and packed.ndim != 1):
         expected = f"(..., {needed})" if row_pad else f"({needed},)"
         raise ShapeError(
-            f"`packed` must have shape {expected} for {cols} codes of {bits} bits, got {tuple(values.shape)}\n"
+            f"`packed` must have shape {expected} for {cols} codes of {bits} bits, got {tuple(packed.shape)}\n"
             "hint: check `cols`, `bits` and `row_pad`"
         )
     dtype = "uint8" if signed is None else "int8"
     result = empty_beside(packed, shape, dtype) if out is None else out
     if out is not None:
         check_out(out, shape, dtype, packed)
+    if is_cuda(packed):
+        _cuda().unpack(result, packed, cols, bits, order, width, coding)
+        return result
+    values = np.ascontiguousarray(as_numpy(packed))
     _native.quant_unpack_bits(
         _as_bytes(result), values.view(np.uint8), cols, bits, order, width, coding, thread_count(threads)
     )
@@ -232,6 +242,10 @@ def _layout(bits: int, order: str, word: int) -> tuple[int, int]:
 def _row_words(cols: int, bits: int, word: int) -> int:
     """Return the number of words of `cols` codes."""
     return -(-cols * bits // word)
+
+
+def _cuda() -> ModuleType:
+    return importlib.import_module("paretoserve.quant._cuda")
 
 
 def _as_bytes(array: Array) -> NDArray[np.uint8]:

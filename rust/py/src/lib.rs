@@ -33,6 +33,11 @@ mod _native {
         cuda_quant_amax, cuda_quant_decode, cuda_quant_dequantize, cuda_quant_encode, cuda_quant_mx, cuda_quant_nv,
     };
     #[pymodule_export]
+    use super::quant::cuda_runs::{
+        cuda_quant_fp8, cuda_quant_fp8_dequantize, cuda_quant_group, cuda_quant_group_dequantize, cuda_quant_hadamard,
+        cuda_quant_pack, cuda_quant_swizzle,
+    };
+    #[pymodule_export]
     use super::quant::error::{quant_crest, quant_energy};
     #[pymodule_export]
     use super::quant::gguf::{

@@ -1,4 +1,4 @@
-"""Block formats of CUDA tensors: MX and NV, along rows or, where the tensor is a transposed view, along columns."""
+"""Block formats of CUDA tensors. MX and NV go along columns where the tensor is a transposed view of rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from paretoserve import _native
 from paretoserve._arrays import device_name, dtype_name, is_cuda
 from paretoserve.errors import DeviceError, ShapeError
 from paretoserve.quant import _nv
+from paretoserve.quant._cuda import run
 from paretoserve.quant._cuda._launch import aligned, at, beside, would_wait
+from paretoserve.quant._cuda.rotate import hadamard
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +33,14 @@ def quantize(parts: dict[str, Any], x: torch.Tensor, call: Call) -> None:
     beside(x, "x", **{f"out.{name}": part for name, part in parts.items()})
     if parts["codes"].data_ptr() % 8:
         raise ValueError("`out.codes` must start at an address that is a multiple of 8\nhint: allocate it whole")
-    x, shape = _matrix(x.detach())
+    x = x.detach()
+    if call.hadamard:
+        x = _padded(x, call.columns).float()
+        x = hadamard(x.new_empty(x.shape), x, call.hadamard, call.signs)
+    if call.fmt.family in ("group", "fp8"):
+        run.quantize(parts, x.contiguous(), call)
+        return
+    x, shape = _matrix(x)
     dtype, where = dtype_name(x), at(x)
     random, nan_is_zero = (call.rounding, call.seed), call.nan == "zero"
     outputs = parts["codes"].data_ptr(), parts["scales"].data_ptr()
@@ -50,26 +59,43 @@ def dequantize(out: torch.Tensor, parts: dict[str, Any], call: Call) -> None:
     """Fill `out`, of any strides, quantized axis last, from the arrays in `parts`."""
     _refuse_without_kernel(out, call)
     beside(parts["codes"], "q.codes", out=out, **{f"q.{name}": part for name, part in parts.items()})
-    work = out if out.is_contiguous() else out.new_empty(out.shape)
-    codes, scales = aligned(parts["codes"]), parts["scales"].contiguous()
-    global_scale = parts["global_scale"].data_ptr() if "global_scale" in parts else None
-    addresses = work.data_ptr(), codes.data_ptr(), scales.data_ptr()
-    shape = math.prod(out.shape[:-1]), call.logical_columns
-    _native.cuda_quant_dequantize(at(out), addresses, global_scale, dtype_name(work), call.fmt.name, shape)
-    if work is not out:
-        out.copy_(work)
+    parts = {name: aligned(part) for name, part in parts.items()}
+    direct = out.is_contiguous() and not call.hadamard
+    columns = call.columns if call.hadamard else call.logical_columns
+    dtype = sys.modules["torch"].float32 if call.hadamard else out.dtype
+    work = out if direct else out.new_empty((*out.shape[:-1], columns), dtype=dtype)
+    if call.fmt.family in ("group", "fp8"):
+        run.dequantize(work, parts, call)
+    else:
+        global_scale = parts["global_scale"].data_ptr() if "global_scale" in parts else None
+        addresses = work.data_ptr(), parts["codes"].data_ptr(), parts["scales"].data_ptr()
+        shape = math.prod(work.shape[:-1]), columns
+        _native.cuda_quant_dequantize(at(out), addresses, global_scale, dtype_name(work), call.fmt.name, shape)
+    if call.hadamard:
+        work = hadamard(work.new_empty(work.shape), work, call.hadamard, call.signs, inverse=True)
+    if not direct:
+        out.copy_(work[..., : call.logical_columns])
 
 
 def _refuse_without_kernel(tensor: torch.Tensor, call: Call) -> None:
     reason = None
-    if call.fmt.family not in ("mx", "nv"):
+    if call.fmt.family == "table":
         reason = call.fmt.name
     elif call.rule != "paretoserve":
         reason = f'{call.fmt.name} by rule="{call.rule}"'
-    elif call.hadamard:
-        reason = f"{call.fmt.name} with a rotation"
+    elif call.hadamard and call.rounding == "stochastic" and call.columns != call.logical_columns:
+        # Random words count elements without padding, which the rotated tensor has.
+        reason = "stochastic rounding of a rotation that is padded"
     if reason is not None:
         raise DeviceError(f"tensor is on {device_name(tensor)}, where no kernel knows {reason}\nhint: x.cpu() first")
+
+
+def _padded(x: torch.Tensor, columns: int) -> torch.Tensor:
+    if x.shape[-1] == columns:
+        return x
+    whole = x.new_zeros((*x.shape[:-1], columns))
+    whole[..., : x.shape[-1]] = x
+    return whole
 
 
 def _matrix(x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int, bool]]:

@@ -6,9 +6,9 @@ use crate::launch::Argument::{Pointer, U32, U64};
 use crate::launch::{Argument, Grid, Stream, launch};
 
 /// Threads of a block of every kernel here.
-const THREADS: u32 = 256;
+pub(crate) const THREADS: u32 = 256;
 /// Numbers that a thread takes before it strides.
-const PER_THREAD: u64 = 16;
+pub(crate) const PER_THREAD: u64 = 16;
 /// Rows and bytes of a row that a block of a transposing kernel takes.
 const TILE_ROWS: u64 = 128;
 const TILE_BYTES: u64 = 128;

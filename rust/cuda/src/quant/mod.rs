@@ -3,8 +3,11 @@
 //! Addresses come first, outputs before inputs; 0 stands for an array that is left out. Options that the kernels know by
 //! number have types here whose numbers are those of the headers.
 
+pub mod bits;
 pub mod block;
 pub mod cast;
+pub mod rotate;
+pub mod run;
 
 pub use cast::Scalar;
 

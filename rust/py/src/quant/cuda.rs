@@ -15,7 +15,7 @@ use crate::errors::{detached_cuda, raise};
 pub(crate) struct At(i32, u64);
 
 impl At {
-    fn stream(self) -> Stream<'static> {
+    pub(crate) fn stream(self) -> Stream<'static> {
         Stream { device: self.0, handle: self.1, find_nvrtc: &find_nvrtc }
     }
 }
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-fn wide(py: Python<'_>, dtype: &str) -> PyResult<Wide> {
+pub(crate) fn wide(py: Python<'_>, dtype: &str) -> PyResult<Wide> {
     match dtype {
         "float32" => Ok(Wide::F32),
         "float16" => Ok(Wide::F16),
@@ -109,7 +109,7 @@ impl Shape {
     }
 }
 
-fn block_options(random: &Random, nan_is_zero: bool) -> block::Options {
+pub(crate) fn block_options(random: &Random, nan_is_zero: bool) -> block::Options {
     block::Options { rounding: random.rounding(), seed: random.1, nan_is_zero, swizzled: false }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod allocate;
 pub(crate) mod cast;
 pub(crate) mod cuda;
+pub(crate) mod cuda_runs;
 pub(crate) mod error;
 pub(crate) mod gguf;
 pub(crate) mod group;
