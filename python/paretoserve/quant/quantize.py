@@ -175,8 +175,8 @@ def quantize(
         bits, dtype = float_bits("x", moved)
         bits, dtype = _prepared(bits, dtype, call)
         family(call.fmt).quantize({name: as_numpy(each) for name, each in arrays.items()}, bits, dtype, call)
-    found = {name: arrays.get(name) for name in ("zeros", "global_scale")}
-    return QTensor(arrays["codes"], arrays["scales"], meta=meta_of(call, tuple(array.shape), axis), **found)
+    zeros, global_scale = arrays.get("zeros"), arrays.get("global_scale")
+    return QTensor(arrays["codes"], arrays["scales"], zeros, global_scale, meta_of(call, tuple(array.shape), axis))
 
 
 def dequantize(q: QTensor, dtype: str = "float32", *, out: Array | None = None, threads: int | None = None) -> Array:
