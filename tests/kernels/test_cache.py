@@ -1,4 +1,4 @@
-"""The cache of compiled kernels: processes at once, damage, folders that cannot be written, compilation switched off."""
+"""The cache of compiled kernels: processes at once, damage, read-only folders, compilation switched off."""
 
 import subprocess
 import sys

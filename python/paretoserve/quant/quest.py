@@ -39,7 +39,7 @@ def quest_ratio(fmt: BlockFormat) -> float | None:
         return CLIP_E2M1 / 6
     if fmt.element.startswith("int"):
         # A step of the uniform quantizer, and the unit of MX integers is 2^-(bits - 2) scales.
-        return 2 * CLIPS[fmt.bits] / (2**fmt.bits - 1) * 2 ** (fmt.bits - 2)
+        return 2 * CLIPS[fmt.bits] / (2.0**fmt.bits - 1) * 2.0 ** (fmt.bits - 2)
     return None
 
 

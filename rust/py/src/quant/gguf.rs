@@ -15,6 +15,7 @@ use crate::errors::{detached, raise};
 
 /// Fill `out` (`dtype`) with the numbers in the GGUF blocks `data` of type `kind`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
 pub(crate) fn quant_gguf_decode(
     py: Python<'_>,
     out: &Bound<'_, PyAny>,
@@ -71,6 +72,7 @@ fn parse(py: Python<'_>, kind: &str) -> PyResult<Type> {
 
 /// Take the GGUF blocks `data` apart into `scales` and `codes`, the even element below.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
 pub(crate) fn quant_gguf_split(
     py: Python<'_>,
     mut scales: Output<u8>,
@@ -86,6 +88,7 @@ pub(crate) fn quant_gguf_split(
 
 /// Put `scales` and `codes` together into the GGUF blocks `data`.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
 pub(crate) fn quant_gguf_join(
     py: Python<'_>,
     mut data: Output<u8>,
@@ -105,6 +108,7 @@ fn apart(py: Python<'_>, kind: &str) -> PyResult<Blocks> {
 
 /// Fill `out` with `codes`, the nibbles of every byte exchanged.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
 pub(crate) fn quant_swap_nibbles(
     py: Python<'_>,
     mut out: Output<u8>,

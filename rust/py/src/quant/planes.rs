@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
-/// Fill `out` with the bit planes of `codes`: FlexQ with `chunk` rows in a chunk, else ABQ; both as bytes.
+/// Fill `out` with the bit planes of `codes`: `FlexQ` with `chunk` rows in a chunk, else ABQ; both as bytes.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
 pub(crate) fn quant_pack_planes(
