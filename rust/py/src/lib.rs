@@ -50,6 +50,7 @@ mod _native {
     use super::quant::pack::{quant_pack_bits, quant_unpack_bits};
     #[pymodule_export]
     use super::quant::planes::{quant_pack_planes, quant_unpack_planes};
+    #[pymodule_export]
     use super::quant::quest::quant_mx_quest;
     #[pymodule_export]
     use super::quant::scaled::{
