@@ -1,4 +1,5 @@
-//! Bindings of blocks with float32 scales: `quant::block::{table, fp8, tiles}`; documented in `python/paretoserve/quant`.
+//! Bindings of blocks with float32 scales: `quant::block::{table, fp8, tiles}`; documented in
+//! `python/paretoserve/quant`.
 
 use std::num::NonZeroUsize;
 

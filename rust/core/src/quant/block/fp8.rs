@@ -1,7 +1,8 @@
-//! FP8 (E4M3FN) with float32 scales, as DeepSeek-V3 has it: runs of 128 for activations, and whole rows. Tiles of 128 by
-//! 128 for weights are in [`super::tiles`].
+//! FP8 (E4M3FN) with float32 scales, as DeepSeek-V3 has it: runs of 128 for activations, and whole rows. Tiles of 128
+//! by 128 for weights are in [`super::tiles`].
 //!
-//! scale = amax / 448, code = x / scale; a power of two above that where the engine wants exponents only (from V3.1 on).
+//! scale = amax / 448, code = x / scale; a power of two above that where the engine wants exponents only (from V3.1
+//! on).
 
 use super::scale::{Rule, Shared, value as power};
 use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};

@@ -1,9 +1,9 @@
 //! Integers in groups with a float scale: INT8 per row or group, INT4 and INT6 groups as GPTQ, AWQ and `FlexQ` do.
 //!
-//! Symmetric: scale = amax / (2^(b-1) - 1), code = round(x / scale) clipped to plus and minus 2^(b-1) - 1, stored as two's
-//! complement for 8 bits and with 2^(b-1) added below. Asymmetric: scale = (max - min) / (2^b - 1) with 0 between min and
-//! max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with a
-//! reciprocal, so that codes equal those of a reference.
+//! Symmetric: scale = amax / (2^(b-1) - 1), code = round(x / scale) clipped to plus and minus 2^(b-1) - 1, stored as
+//! two's complement for 8 bits and with 2^(b-1) added below. Asymmetric: scale = (max - min) / (2^b - 1) with 0 between
+//! min and max, zero = round(-min / scale), code = round(x / scale) + zero. Divisions are divisions, not products with
+//! a reciprocal, so that codes equal those of a reference.
 
 use super::scaled::{Batch, Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};

@@ -1,9 +1,10 @@
-//! `QuEST`'s scale: a multiple of the root mean square in place of the largest magnitude, so that what is rare is clipped
-//! (Panferov et al. 2025, arXiv 2502.05003); for MXFP4 as Quartet uses it (Castro et al. 2025, arXiv 2505.14669).
+//! `QuEST`'s scale: a multiple of the root mean square in place of the largest magnitude, so that what is rare is
+//! clipped (Panferov et al. 2025, arXiv 2502.05003); for MXFP4 as Quartet uses it (Castro et al. 2025, arXiv
+//! 2505.14669).
 //!
-//! The sum of squares is float32 in a fixed order that lanes and warps can follow: elements are scaled by the power of two
-//! at or below the largest magnitude, so that no square overflows; then element i of each run of 32 adds to lane i, and
-//! lanes are added in halves: i and i + 16, i and i + 8, and so on.
+//! The sum of squares is float32 in a fixed order that lanes and warps can follow: elements are scaled by the power of
+//! two at or below the largest magnitude, so that no square overflows; then element i of each run of 32 adds to lane i,
+//! and lanes are added in halves: i and i + 16, i and i + 8, and so on.
 
 use super::mx::BLOCK;
 use super::scale::{NAN, unscale};
@@ -61,8 +62,8 @@ pub fn rms(x: &[f32], amax: f32) -> f32 {
     relative_rms(x, amax) * binade(amax)
 }
 
-/// The scale byte of a block by `QuEST`: the ideal scale is `ratio` times the root mean square. A block of zeros gives 0,
-/// one with NaN or infinity 255.
+/// The scale byte of a block by `QuEST`: the ideal scale is `ratio` times the root mean square. A block of zeros gives
+/// 0, one with NaN or infinity 255.
 #[inline(always)]
 pub fn quest_exponent(x: &[f32], ratio: f32, rounding: PowerRounding) -> u8 {
     let bits = largest_bits::<F32>(x);

@@ -1,5 +1,5 @@
-//! NF4: sixteen numbers that split a normal distribution evenly, scaled by the largest magnitude of a block (Dettmers et
-//! al. 2023, "`QLoRA`"). Codes index the table; nearest entry, an exact tie goes to the lower one.
+//! NF4: sixteen numbers that split a normal distribution evenly, scaled by the largest magnitude of a block (Dettmers
+//! et al. 2023, "`QLoRA`"). Codes index the table; nearest entry, an exact tie goes to the lower one.
 
 use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
