@@ -25,6 +25,8 @@ from paretoserve.quant._formats import (
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from numpy.typing import NDArray
+
     from paretoserve._arrays import Array
 
 __all__ = ["cast", "format_info", "formats"]
