@@ -290,6 +290,16 @@ def test_streams_of_bits_give_the_bytes_of_the_cpu(run):
     """)
 
 
+def test_tiles_of_scales_give_the_bytes_of_the_cpu(run):
+    run("""
+    for shape in ((130, 6), (2, 3, 5)):
+        scales = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)
+        tiles = quant.swizzle_scales(torch.from_numpy(scales))
+        assert (array(tiles) == quant.swizzle_scales(scales)).all(), shape
+        assert (array(quant.unswizzle_scales(tiles, *shape[-2:])) == scales).all(), shape
+    """)
+
+
 def test_what_no_kernel_knows_is_refused(run):
     run("""
     m = torch.from_numpy(x[:128].reshape(2, 64))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside
+from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, is_cuda
 from paretoserve._integers import BITS_63, check_integer
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.quant._arguments import one_of, thread_count
@@ -73,6 +74,9 @@ def swizzle_scales(
     *lead, rows, cols = s.shape
     shape = (*lead, -(-rows // ROWS) * ROWS, -(-cols // COLS) * COLS)
     result = _result(s, shape, out)
+    if is_cuda(s):
+        _on_device(result, s, prod(lead), (rows, cols), inverse=False)
+        return result
     source, target = _bytes(s, (prod(lead), rows, cols)), _bytes(result, (prod(lead), *shape[-2:]))
     for matrix, tiles in zip(source, target, strict=True):
         _native.quant_swizzle_scales(tiles, matrix, cols, thread_count(threads))
@@ -142,6 +146,9 @@ def unswizzle_scales(
         )
     shape = (*lead, rows, cols)
     result = _result(s, shape, out)
+    if is_cuda(s):
+        _on_device(result, s, prod(lead), (rows, cols), inverse=True)
+        return result
     source, target = _bytes(s, (prod(lead), *padded)), _bytes(result, (prod(lead), rows, cols))
     for tiles, matrix in zip(source, target, strict=True):
         _native.quant_unswizzle_scales(matrix, tiles, cols, thread_count(threads))
@@ -157,6 +164,15 @@ def _check_bytes(argument: str, array: Array) -> None:
 def _bytes(array: Array, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return the bytes of an array in another shape; a copy only if it has gaps."""
     return np.ascontiguousarray(as_numpy(array)).view(np.uint8).reshape(shape)
+
+
+def _on_device(out: Array, s: Array, matrices: int, shape: tuple[int, int], *, inverse: bool) -> None:
+    """Fill `out` from a CUDA tensor, one launch per matrix."""
+    move = importlib.import_module("paretoserve.quant._cuda").swizzle
+    target: Any = out
+    source: Any = s
+    for result, scales in zip(target.reshape(matrices, -1), source.reshape(matrices, -1), strict=True):
+        move(result, scales, *shape, inverse)
 
 
 def _result(s: Array, shape: tuple[int, ...], out: Array | None) -> Array:
