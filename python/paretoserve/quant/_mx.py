@@ -28,7 +28,9 @@ def parts(call: Call, shape: tuple[int, ...]) -> Parts:
     check_choice("scale", call.scale or "rceil", SCALES + (QUEST if quest_ratio(call.fmt) else ()))
     check_choice("rule", call.rule, ("paretoserve", *PEERS))
     if call.rule in PEERS and (call.fmt.name, call.rounding) != ("mxfp4", "rne"):
-        raise ValueError(f"`rule` {call.rule!r} is one of mxfp4 rounded to nearest, got {call.fmt.name}, {call.rounding}")
+        raise ValueError(
+            f"`rule` {call.rule!r} is one of mxfp4 rounded to nearest, got {call.fmt.name}, {call.rounding}"
+        )
     if call.rule in PEERS and call.scale not in (None, PEERS[call.rule]):
         raise ValueError(f"`scale` must be {PEERS[call.rule]} or left out under rule {call.rule!r}, got {call.scale}")
     *lead, columns = shape

@@ -5,6 +5,8 @@
 
 pub mod amax;
 pub mod descale;
+#[cfg(target_arch = "x86_64")]
+mod e2m1;
 pub mod element;
 pub mod four_six;
 pub mod fp8;

@@ -8,7 +8,7 @@ use super::mx::BLOCK;
 use super::narrow;
 use super::scale::{self, Shared};
 #[cfg(target_arch = "x86_64")]
-use super::x86;
+use super::{e2m1, x86};
 use crate::quant::source::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
@@ -96,6 +96,9 @@ fn piece_avx2<S: Float, E: Encode>(
     scales: &mut [u8],
     x: &[S::Bits],
 ) -> bool {
+    if const { !E::INTEGER && S::NAME.as_bytes()[5] != b'1' } && to.bits == 4 {
+        return e2m1_piece::<S, E>(to, packed, scales, x);
+    }
     let per_block = BLOCK * to.bits as usize / 8;
     let lanes = x86::Lanes::new(to.lane);
     let mut simple = true;
@@ -112,6 +115,30 @@ fn piece_avx2<S: Float, E: Encode>(
     simple
 }
 
+/// MXFP4 from float32 or bfloat16.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+fn e2m1_piece<S: Float, E: Encode>(
+    to: &ToBlocks<E>,
+    packed: &mut [u8; ELEMENTS + 32],
+    scales: &mut [u8],
+    x: &[S::Bits],
+) -> bool {
+    let mut simple = true;
+    for (index, (scale, x)) in scales.iter_mut().zip(x.chunks_exact(BLOCK)).enumerate() {
+        let halves = e2m1::load::<S>(x);
+        let magnitude = e2m1::largest(halves);
+        let (byte, _, fine) = scale_of(to.shared, magnitude);
+        simple &= fine;
+        *scale = byte;
+        if let Some(bytes) = packed[index * BLOCK / 2..].first_chunk_mut() {
+            x86::pack(bytes, e2m1::encode::<S>(halves, byte), 4);
+        }
+    }
+    simple
+}
+
 /// The scale of a block with this largest magnitude, the factor that divides by it, and whether both mean something.
 #[inline(always)]
 fn scale_of(shared: Shared, magnitude: u32) -> (u8, f32, bool) {
@@ -122,7 +149,8 @@ fn scale_of(shared: Shared, magnitude: u32) -> (u8, f32, bool) {
 /// Whether one multiplication by a normal number divides a block with this largest magnitude by its scale.
 #[inline(always)]
 fn is_simple(magnitude: u32, byte: u8) -> bool {
-    (magnitude == 0 || (NORMAL..INFINITY).contains(&magnitude)) && byte <= 253
+    // A block of zeros has a byte of 0; other small bytes are rare enough to be treated with care.
+    magnitude == 0 || (NORMAL..INFINITY).contains(&magnitude) && (3..=253).contains(&byte)
 }
 
 /// Decode blocks.

@@ -45,7 +45,7 @@ impl Shared {
 
     /// The scale of a block whose largest magnitude has these bits: finite and without sign.
     #[inline(always)]
-    pub fn byte(&self, magnitude: u32) -> u8 {
+    pub fn byte(self, magnitude: u32) -> u8 {
         if magnitude == 0 {
             return 0;
         }
@@ -59,7 +59,7 @@ impl Shared {
 
     /// The same for a magnitude that is 0 or normal, without a branch; others give some byte.
     #[inline(always)]
-    pub(crate) fn byte_of_normal(&self, magnitude: u32) -> u8 {
+    pub(crate) fn byte_of_normal(self, magnitude: u32) -> u8 {
         let exponent = ((magnitude.wrapping_add(self.bump)) >> 23) as i32 - self.largest_exponent;
         exponent.clamp(0, 254) as u8
     }

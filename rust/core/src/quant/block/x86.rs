@@ -130,12 +130,11 @@ pub(super) fn encode<E: Encode>(
 ) -> __m256i {
     let one = |number, factor| {
         let scaled = _mm256_mul_ps(number, factor);
-        let limited = if limit < f32::INFINITY {
+        if limit < f32::INFINITY {
             _mm256_min_ps(_mm256_max_ps(scaled, _mm256_set1_ps(-limit)), _mm256_set1_ps(limit))
         } else {
             scaled
-        };
-        limited
+        }
     };
     let values = [
         one(numbers[0], factors.0),
