@@ -3,8 +3,8 @@
 //! Between 4 and 6 lies no code, so numbers at 5/6 of the largest are far from both; a scale larger by half puts the
 //! largest number at 4 (Cook et al. 2025, "Four Over Six", arXiv 2512.02010).
 
-/// The scale of a block that holds the tensor's largest magnitude: 448 / 1.5 rounded down to a power of two, so that the
-/// other choice does not overflow.
+/// The scale of a block that holds the tensor's largest magnitude: 448 / 1.5 rounded down to a power of two, so that
+/// the other choice does not overflow.
 pub(crate) const LARGEST_SCALE: f32 = 256.0;
 
 /// How far numbers and what their codes stand for are apart.
