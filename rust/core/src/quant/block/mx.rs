@@ -1,7 +1,7 @@
 //! MX formats: 32 numbers share a power of two (OCP Microscaling Formats 1.0, and integers of arXiv 2510.25602).
 //!
-//! The largest magnitude of a block gives the scale by a [`Rule`]; numbers are divided by it, which is exact, and rounded
-//! to the element, saturating.
+//! The largest magnitude of a block gives the scale by a [`Rule`]; numbers are divided by it, which is exact, and
+//! rounded to the element, saturating.
 
 use super::mx_loop::{FromBlocks, ToBlocks};
 use super::nibbles::FromNibbles;

@@ -1,7 +1,7 @@
 //! The power of two that the numbers of an MX block share, by comparing bits: no logarithm, no division.
 //!
-//! A scale is an e8m0 byte: 2^(byte - 127), 255 for NaN. Rules: OCP Microscaling Formats 1.0 (FLOOR), NVIDIA's cuDNN and
-//! the instruction `cvt.rp.satfinite.ue8m0x2` (RCEIL), and torchao (CEIL, EVEN).
+//! A scale is an e8m0 byte: 2^(byte - 127), 255 for NaN. Rules: OCP Microscaling Formats 1.0 (FLOOR), NVIDIA's cuDNN
+//! and the instruction `cvt.rp.satfinite.ue8m0x2` (RCEIL), and torchao (CEIL, EVEN).
 
 use super::Element;
 
