@@ -79,8 +79,8 @@ pub fn quantize_mx(
 
 /// Quantize to an NV format: fill `codes`, `scales` and the f32 at `global_scale` from `x` and the f32 at `given`.
 ///
-/// `given` is the tensor's largest magnitude, or with `is_scale` the global scale. `choice` is 0, or 1, 2, 3 to let each
-/// block choose between 4 and 6 as its largest code, by squared, absolute or largest error.
+/// `given` is the tensor's largest magnitude, or with `is_scale` the global scale. `choice` is 0, or 1, 2, 3 to let
+/// each block choose between 4 and 6 as its largest code, by squared, absolute or largest error.
 pub fn quantize_nv(
     at: Stream<'_>,
     [codes, scales, global_scale, x, given]: [u64; 5],

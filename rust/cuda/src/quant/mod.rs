@@ -1,7 +1,7 @@
 //! Launches of the kernels of `quant`, one file per file of kernels: names, arguments in order, size of the grid.
 //!
-//! Addresses come first, outputs before inputs; 0 stands for an array that is left out. Options that the kernels know by
-//! number have types here whose numbers are those of the headers.
+//! Addresses come first, outputs before inputs; 0 stands for an array that is left out. Options that the kernels know
+//! by number have types here whose numbers are those of the headers.
 
 pub mod bits;
 pub mod block;

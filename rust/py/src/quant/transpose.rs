@@ -23,7 +23,8 @@ pub(crate) fn quant_transpose_words(
     detached(py, || words(out, source, cols, threads, simd::level()))
 }
 
-/// Fill `out` with the transpose of `source`, rows of `cols` words of eight nibbles, of which `source` (`from_awq`) or else
+/// Fill `out` with the transpose of `source`, rows of `cols` words of eight nibbles, of which `source` (`from_awq`) or
+/// else
 /// `out` is in the order of AWQ; both as bytes.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]

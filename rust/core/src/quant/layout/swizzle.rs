@@ -1,7 +1,7 @@
 //! Block scales in the order in which tensor cores read them: cuBLAS, CUTLASS, vLLM, Transformer Engine.
 //!
-//! A tile of 128 rows and 4 columns lies in 512 bytes: scale `(r, c)` of the tile at `(r mod 32)·16 + (r div 32)·4 + c`.
-//! With the 4 scales of a row as one word, that is a transpose of 4×32 words. Tiles follow each other row by row.
+//! A tile of 128 rows and 4 columns lies in 512 bytes: scale `(r, c)` of the tile at `(r mod 32)·16 + (r div 32)·4 +
+//! c`. With the 4 scales of a row as one word, that is a transpose of 4×32 words. Tiles follow each other row by row.
 
 use std::num::NonZeroUsize;
 

@@ -1,8 +1,9 @@
 //! Packed weights turned over: from words that lie along outputs to words that lie along inputs, without arithmetic.
 //!
-//! GPTQ stores the words of compressed-tensors transposed: [`words`]. AWQ packs eight outputs into a word where others pack
-//! eight inputs: [`nibbles`]. Both work through pieces of the result that fit the first-level cache and write these row by
-//! row, whole cache lines around the cache.
+//! GPTQ stores the words of compressed-tensors transposed: [`words`]. AWQ packs eight outputs into a word where others
+//! pack
+//! eight inputs: [`nibbles`]. Both work through pieces of the result that fit the first-level cache and write these
+//! row by row, whole cache lines around the cache.
 
 use std::num::NonZeroUsize;
 
@@ -81,8 +82,8 @@ pub fn words(out: &mut [u8], source: &[u8], cols: usize, threads: Option<NonZero
     Ok(())
 }
 
-/// Transpose a matrix of nibbles, packed eight in a word along the rows of `source` and of `out` alike: nibble `j` of a word
-/// of `source` holds column `source_order[j]` of the eight, and a word of `out` holds them by `out_order`.
+/// Transpose a matrix of nibbles, packed eight in a word along the rows of `source` and of `out` alike: nibble `j` of
+/// a word of `source` holds column `source_order[j]` of the eight, and a word of `out` holds them by `out_order`.
 ///
 /// Both numbers of nibbles must be multiples of 8.
 pub fn nibbles(

@@ -1,7 +1,9 @@
 //! Packing in vectors of 32 bytes. Every width and order runs the same few instructions; what differs is in tables.
 //!
-//! To pack, neighbors of 8, 16, then 32 bits are joined by multiply-add as `low + high·2^k`, and a byte shuffle closes the
-//! gaps. To unpack, the two bytes around a code are shuffled into a 16-bit lane and multiplied by a power of two, which is
+//! To pack, neighbors of 8, 16, then 32 bits are joined by multiply-add as `low + high·2^k`, and a byte shuffle closes
+//! the
+//! gaps. To unpack, the two bytes around a code are shuffled into a 16-bit lane and multiplied by a power of two,
+//! which is
 //! a shift of its own for each lane. No `pext`, which is slow on Zen 1 and 2. One and four bits have shorter ways.
 
 use std::arch::x86_64::{

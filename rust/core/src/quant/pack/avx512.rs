@@ -1,4 +1,5 @@
-//! Packing in vectors of 64 bytes: multiply-add joins neighbors as in [`super::avx2`]; the gaps of the whole vector close
+//! Packing in vectors of 64 bytes: multiply-add joins neighbors as in [`super::avx2`]; the gaps of the whole vector
+//! close
 //! at once. To unpack, the bytes of eight codes go to a 64-bit lane each, which is shifted by eight amounts at once.
 
 use std::arch::x86_64::{

@@ -117,7 +117,8 @@ impl Packing {
     }
 }
 
-/// Pack `codes`, a matrix of `cols` columns, into `out`, rows one after the other. A code that does not fit is an error;
+/// Pack `codes`, a matrix of `cols` columns, into `out`, rows one after the other. A code that does not fit is an
+/// error;
 /// `out` is undefined then.
 pub fn pack(
     out: &mut [u8],

@@ -35,7 +35,8 @@ pub(super) const BLOCK: usize = 512;
 /// Lines of a block, one that it begins in, one that a vector may write too much.
 const STAGE: usize = 64 * 9;
 
-/// Pack blocks by `fill` and write their lines by `put`. A stream that begins within a cache line is staged so that whole
+/// Pack blocks by `fill` and write their lines by `put`. A stream that begins within a cache line is staged so that
+/// whole
 /// lines are written; a block is written while the next one is packed, when all its stores have reached the cache.
 #[inline(always)]
 pub(super) fn staged(
