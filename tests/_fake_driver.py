@@ -43,6 +43,7 @@ def build(folder: Path) -> Path:
 SERVER = """
 import json, os, sys, traceback
 import _pretend
+_pretend.install()
 for line in sys.stdin:
     program, environment = json.loads(line)
     read, write = os.pipe()

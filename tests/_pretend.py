@@ -1,6 +1,6 @@
 """For programs on the fake driver: tensors of the CPU that the package takes for tensors of a CUDA device.
 
-Import this before `paretoserve.quant`. Their stream has the handle `STREAM` on device 0.
+Call `install` before `paretoserve.quant` is imported. Their stream has the handle `STREAM` on device 0.
 """
 
 import ctypes
@@ -62,12 +62,13 @@ def launches(lines: list[str]) -> list[Launch]:
     return found
 
 
-_arrays.is_cuda = _arrays.is_torch  # modules import it by name, so this comes before theirs
-_cuda = importlib.import_module("paretoserve.quant._cuda")
-for _module in vars(_cuda).values():
-    if hasattr(_module, "at"):
-        _module.at = lambda tensor: (0, STREAM)
-# What would wait for the device or copy from it fails.
-for _name in ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__"):
-    setattr(torch.Tensor, _name, _waits)
-torch.cuda.synchronize = _waits
+def install() -> None:
+    """Patch this process; once, before `paretoserve.quant` is imported."""
+    _arrays.is_cuda = _arrays.is_torch  # modules import it by name
+    for module in vars(importlib.import_module("paretoserve.quant._cuda")).values():
+        if hasattr(module, "at"):
+            module.at = lambda tensor: (0, STREAM)
+    # What would wait for the device or copy from it fails.
+    for name in ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__"):
+        setattr(torch.Tensor, name, _waits)
+    torch.cuda.synchronize = _waits

@@ -12,7 +12,6 @@ import _fake_driver
 pytest.importorskip("torch")
 
 BEGIN = """
-import _pretend
 import numpy as np
 import torch
 from _pretend import STREAM, array, launches, record
