@@ -63,12 +63,12 @@ def pack_planes(
 
     Notes
     -----
-    O(n * bits). The layouts are those of FlexQ [1]_ and ABQ-LLM [2]_.
+    O(n * bits). The layouts are those of FlexQ and ABQ-LLM.
 
     References
     ----------
-    .. [1] FlexQ: Efficient Post-training INT6 Quantization for LLM Serving, 2025.
-    .. [2] ABQ-LLM: Arbitrary-Bit Quantized Inference Acceleration for Large Language Models, AAAI 2025.
+    "FlexQ: Efficient Post-training INT6 Quantization for LLM Serving", 2025.
+    "ABQ-LLM: Arbitrary-Bit Quantized Inference Acceleration for Large Language Models", AAAI 2025.
 
     Examples
     --------
