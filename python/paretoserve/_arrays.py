@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_numpy",
     "axis_last",
+    "check_array",
     "check_out",
     "device_name",
     "dtype_name",
@@ -98,7 +99,14 @@ def is_cuda(array: object) -> bool:
 
 def dtype_name(array: Array) -> str:
     """Return the name of the dtype as numpy writes it: ``float32``, ``bfloat16``, ``float8_e4m3fn``."""
+    check_array("array", array)
     return str(array.dtype).removeprefix("torch.")
+
+
+def check_array(argument: str, value: object) -> None:
+    """Refuse what is neither an array nor a tensor."""
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+        raise DtypeError(f"`{argument}` must be an ndarray or torch.Tensor, got {type(value).__name__}")
 
 
 def as_numpy(array: Array) -> NDArray[Any]:
@@ -198,6 +206,7 @@ def check_out(out: Array, shape: tuple[int, ...], dtype: str, *inputs: Array, ar
 
     `dtype` ``uint8`` also admits 8-bit float dtypes: the codes are their bits.
     """
+    check_array(argument, out)
     if tuple(out.shape) != tuple(shape):
         raise ShapeError(f"`{argument}` must have shape {tuple(shape)}, got {tuple(out.shape)}")
     name = dtype_name(out)

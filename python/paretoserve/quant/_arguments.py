@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 
 from paretoserve._integers import BITS_64, check_integer, shown
+from paretoserve.errors import DtypeError
 
-__all__ = ["ROUNDINGS", "flag", "one_of", "seed_of", "thread_count"]
+__all__ = ["ROUNDINGS", "dtype_word", "flag", "one_of", "real_number", "seed_of", "thread_count"]
 
 ROUNDINGS = ("rne", "half_away", "stochastic")
+
+
+def dtype_word(dtype: Any) -> Any:
+    """Return the name of a dtype of numpy, ml_dtypes or torch; whatever else it is stays what it is."""
+    if isinstance(dtype, np.dtype) or (isinstance(dtype, type) and issubclass(dtype, np.generic)):
+        return np.dtype(dtype).name
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(dtype, torch.dtype):
+        return str(dtype).removeprefix("torch.")
+    return dtype
+
+
+def real_number(argument: str, value: object) -> float:
+    """Return `value` if it is a real number, else raise DtypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise DtypeError(f"`{argument}` must be a number, got {shown(value)}")
+    return float(value)
 
 
 def one_of(argument: str, value: object, choices: tuple[str, ...]) -> str:

@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
 
-from paretoserve._arrays import dtype_name
+import numpy as np
+
+from paretoserve._arrays import check_array, dtype_name
+from paretoserve._integers import BITS_63, check_integer, shown
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.quant._call import call_of_meta
+from paretoserve.quant._call import ROTATIONS, call_of_meta, check_choice
 from paretoserve.quant._formats import block_format
+from paretoserve.quant._qtensor import QMeta, QTensor
 
-if TYPE_CHECKING:
-    from paretoserve.quant._qtensor import QTensor
-
-__all__ = ["check_qtensor"]
+__all__ = ["check_described", "check_qtensor"]
 
 FLOATS = ("float32", "float16", "bfloat16")
 
 
+def check_described(q: QTensor) -> None:
+    """Refuse what is no `QTensor`, or one whose `meta` holds other kinds of values than it should."""
+    if not isinstance(q, QTensor):
+        raise TypeError(f"`q` must be a QTensor, got {type(q).__name__}")
+    meta = q.meta
+    if not isinstance(meta, QMeta):
+        raise TypeError(f"`q.meta` must be a QMeta, got {type(meta).__name__}")
+    block_format(meta.fmt, "q.meta.fmt")
+    for name, sizes, least in (("shape", meta.shape, 0), ("block", meta.block, 1)):
+        if not isinstance(sizes, tuple):
+            raise ShapeError(f"`q.meta.{name}` must be a tuple, got {shown(sizes)}")
+        for size in sizes:
+            check_integer(f"q.meta.{name}", size, least, BITS_63)
+    if len(meta.block) != 2:
+        raise ShapeError(f"`q.meta.block` must be rows and columns, got {meta.block}")
+    if not isinstance(meta.axis, int | np.integer) or not 0 <= meta.axis < len(meta.shape):
+        raise ShapeError(f"`q.meta.axis` must be an axis of {meta.shape}, got {shown(meta.axis)}")
+    check_choice("q.meta.hadamard", meta.hadamard, ROTATIONS)
+    check_choice("q.meta.scale_dtype", meta.scale_dtype, (None, *FLOATS))
+    if meta.signs is not None and not (
+        isinstance(meta.signs, tuple) and len(meta.signs) == meta.hadamard and set(map(abs, meta.signs)) == {1}
+    ):
+        raise ValueError(f"`q.meta.signs` must be 1 or -1 for each element of the rotation, got {shown(meta.signs)}")
+    for name in ("codes", "scales", "zeros", "global_scale"):
+        if name in ("codes", "scales") or getattr(q, name) is not None:
+            check_array(f"q.{name}", getattr(q, name))
+    if q.extras is not None and not isinstance(q.extras, Mapping):
+        raise TypeError(f"`q.extras` must be a mapping of arrays, got {type(q.extras).__name__}")
+
+
 def check_qtensor(q: QTensor) -> None:
     """Refuse a `QTensor` whose shapes or dtypes contradict its `meta`."""
+    check_described(q)
     form, meta = block_format(q.meta.fmt, "q.meta.fmt"), q.meta
-    if not 0 <= meta.axis < len(meta.shape):
-        raise ShapeError(f"`q.meta.axis` must be an axis of {meta.shape}, got {meta.axis}")
     rows = meta.shape[: meta.axis] + meta.shape[meta.axis + 1 :]
     height, width = meta.block
-    if height < 1 or width < 1:
-        raise ValueError(f"`q.meta.block` must be positive, got {meta.block}")
     columns = call_of_meta(meta, None).columns
     packed = (*rows, -(-columns * form.bits // 8))
     if dtype_name(q.codes) != "uint8":

@@ -10,6 +10,7 @@ from paretoserve.errors import UnknownNameError
 from paretoserve.quant._custom import float_fields, largest
 
 __all__ = [
+    "FORMAT_OF_DTYPE",
     "BlockFormat",
     "ScalarFormat",
     "block_format",
@@ -169,14 +170,40 @@ _ALIASES = {
 }
 
 
+# Dtypes of ml_dtypes and torch that hold one code per byte, and the format that they name.
+FORMAT_OF_DTYPE = {
+    "float8_e4m3fn": "e4m3fn",
+    "float8_e5m2": "e5m2",
+    "float8_e4m3": "e4m3",
+    "float8_e3m4": "e3m4",
+    "float8_e4m3fnuz": "e4m3fnuz",
+    "float8_e5m2fnuz": "e5m2fnuz",
+    "float8_e4m3b11fnuz": "e4m3b11fnuz",
+    "float8_e8m0fnu": "e8m0",
+    "float6_e2m3fn": "e2m3",
+    "float6_e3m2fn": "e3m2",
+    "float4_e2m1fn": "e2m1",
+    "int2": "int2",
+    "int4": "int4",
+    "uint2": "uint2",
+    "uint4": "uint4",
+}
+
+
+def _canonical(name: str) -> str:
+    """Return the name under which a format is listed: case does not matter, and dtypes name theirs."""
+    plain = name.lower()
+    return _ALIASES.get(plain) or FORMAT_OF_DTYPE.get(plain, plain)
+
+
 def _find(name: str, known: dict[str, ScalarFormat] | dict[str, BlockFormat], argument: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"`{argument}` must be the name of a format, got {shown(name)}")
-    canonical = _ALIASES.get(name, name)
+    canonical = _canonical(name)
     if canonical not in known:
         import difflib
 
-        close = difflib.get_close_matches(name, known, n=3)
+        close = difflib.get_close_matches(canonical, known, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
         raise UnknownNameError(f"`{argument}` must be the name of a format, got {name!r}\nhint: {hint}")
     return canonical
@@ -184,12 +211,12 @@ def _find(name: str, known: dict[str, ScalarFormat] | dict[str, BlockFormat], ar
 
 def scalar_format(name: str, argument: str = "to") -> ScalarFormat:
     """Return the scalar format called `name`, else raise UnknownNameError. See `float_fields` for floats not listed."""
-    listed = not isinstance(name, str) or name in _SCALARS or name in _ALIASES
-    fields = None if listed else float_fields(name)
+    listed = not isinstance(name, str) or _canonical(name) in _SCALARS
+    fields = None if listed else float_fields(name.lower())
     if fields is None:
         return _SCALARS[_find(name, _SCALARS, argument)]
     e, m, bias, special, signed = fields
-    return _float(name, e, m, bias, special, largest(e, m, bias, special), signed)
+    return _float(name.lower(), e, m, bias, special, largest(e, m, bias, special), signed)
 
 
 def block_format(name: str, argument: str = "fmt") -> BlockFormat:
@@ -209,5 +236,5 @@ def block_names() -> tuple[str, ...]:
 
 def is_block_only(name: str) -> bool:
     """Tell whether `name` or what it is short for is a block format and no scalar one."""
-    canonical = _ALIASES.get(name, name) if isinstance(name, str) else ""
+    canonical = _canonical(name) if isinstance(name, str) else ""
     return canonical in _BLOCKS and canonical not in _SCALARS

@@ -10,7 +10,7 @@ import numpy as np
 
 from paretoserve._arrays import dtype_name, is_torch, numpy_values, to_library
 from paretoserve.errors import DtypeError
-from paretoserve.quant._checks import check_qtensor
+from paretoserve.quant._checks import check_described, check_qtensor
 from paretoserve.quant._formats import block_format
 from paretoserve.quant._qtensor import QMeta, QTensor
 
@@ -73,6 +73,8 @@ def from_dict(content: Mapping[str, Any]) -> QTensor:
     if unknown or missing:
         wrong = f"unknown {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
         raise ValueError(f"`content` must be what QTensor.to_dict returns, got {wrong}")
+    if not isinstance(content["meta"], Mapping):
+        raise TypeError(f"`content['meta']` must be a mapping, got {type(content['meta']).__name__}")
     meta: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in content["meta"].items()
     }
@@ -88,6 +90,7 @@ def from_dict(content: Mapping[str, Any]) -> QTensor:
         described,
         content.get("extras"),
     )
+    check_described(q)
     check_qtensor(as_numpy_tensors(q))
     return q
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paretoserve._arrays import dtype_name, is_torch, numpy_values, to_library
-from paretoserve.quant._checks import check_qtensor
+from paretoserve.quant._checks import check_described, check_qtensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ __all__ = ["in_numpy", "like"]
 
 def in_numpy(q: QTensor) -> tuple[QTensor, bool]:
     """Return `q` with numpy arrays, checked, and whether it had torch tensors."""
+    check_described(q)
     plain = _map_arrays(q, numpy_values)
     check_qtensor(plain)
     return plain, is_torch(q.codes)

@@ -21,6 +21,8 @@ __all__ = ["OPTIONS", "dequantize", "global_arguments", "parts", "quantize"]
 OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "amax", "global_scale", "four_over_six"})
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+# Both formats of block scales have three mantissa bits.
+SMALLEST_NORMAL_CODE = 8
 
 
 def parts(call: Call, shape: tuple[int, ...]) -> Parts:
@@ -71,6 +73,21 @@ def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: 
         (call.rounding, call.seed, call.nan),
         call.threads,
     )
+    if scale is not None:
+        _refuse_encoding_scale(parts["scales"], x, scale)
+
+
+def _refuse_encoding_scale(scales: NDArray[Any], x: NDArray[Any], scale: float) -> None:
+    """Refuse a scale under which no block has a normal scale, such as 2688 / amax: hardly a number would survive."""
+    if scales.size == 0 or scales.max() >= SMALLEST_NORMAL_CODE:
+        return
+    # Zeros of the wide floats are the only bits that are nothing but a sign.
+    magnitudes = x.view(np.uint32) & 0x7FFFFFFF if x.itemsize == 4 else x & 0x7FFF
+    if magnitudes.any():
+        raise ValueError(
+            f"`global_scale` must be the scale that decodes, amax / 2688 for nvfp4, got {scale}: all blocks would have "
+            "subnormal scales\nhint: what compressed-tensors stores, 2688 / amax, is its inverse"
+        )
 
 
 def dequantize(out: NDArray[Any], dtype: str, parts: dict[str, NDArray[Any]], call: Call) -> None:
@@ -96,6 +113,6 @@ def _number(argument: str, value: Any) -> float | None:
         raise ShapeError(f"`{argument}` must be a number or have shape (), got {shape}")
     try:
         with np.errstate(over="ignore"):
-            return float(np.float32(float(value)))
+            return float(np.float32(float(value.reshape(()) if shape else value)))
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{argument}` must be a number, got {shown(value)}") from error

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._arrays import is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.quant._arguments import one_of, real_number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -123,11 +125,8 @@ def allocate_bits(
             "`costs` and `scores` must have the same shape (num_layers, num_formats) with at least one element, got "
             f"{costs.shape} and {scores.shape}"
         )
-    if method not in _METHODS:
-        listed = ", ".join(f'"{each}"' for each in _METHODS)
-        raise ValueError(f"`method` must be one of {listed}, got {method!r}")
-    if isinstance(budget, bool) or not isinstance(budget, int | float | np.integer | np.floating):
-        raise DtypeError(f"`budget` must be a number, got {budget!r}")
+    one_of("method", method, _METHODS)
+    budget = real_number("budget", budget)
     # Here, not in the core: infinities of opposite sign would cancel in the sums of a group.
     if np.isneginf(scores).any() or np.isnan(scores).any():
         raise ValueError("`scores` must be numbers, or infinity for a format that cannot be had")
@@ -143,6 +142,7 @@ def allocate_bits(
         if method == "dp":
             raise ValueError('`method` must be "lagrangian" or "greedy" with `latencies`, got "dp"')
         seconds = _matrix("latencies", latencies)
+        latency_budget = real_number("latency_budget", latency_budget)
         if seconds.shape != costs.shape:
             raise ShapeError(f"`latencies` must have the shape of `costs`, {costs.shape}, got {seconds.shape}")
         if not (np.isfinite(seconds) & (seconds >= 0)).all() or not latency_budget >= 0:
@@ -204,7 +204,7 @@ def _within_latency(
 
 def _matrix(argument: str, values: ArrayLike) -> NDArray[np.float64]:
     try:
-        array = np.asarray(values)
+        array = np.asarray(numpy_values(values) if is_torch(values) else values)  # type: ignore[arg-type]
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of the same length") from error
     if array.dtype.kind not in "iuf":

@@ -55,13 +55,18 @@ def qsnr(x: Array, xq: Array | QTensor, *, threads: int | None = None) -> float:
     >>> round(qsnr(x, np.array([3.0, 4.5], dtype=np.float32)), 2)
     20.0
     """
-    decoded = xq.dequantize() if isinstance(xq, QTensor) else xq
+    x, decoded = _array(x), _array(xq.dequantize() if isinstance(xq, QTensor) else xq)
     if tuple(x.shape) != tuple(decoded.shape):
         raise ShapeError(f"`xq` must have the shape of `x`, {tuple(x.shape)}, got {tuple(decoded.shape)}")
     signal, noise = energies(x, decoded, threads)
     if not (math.isfinite(signal) and math.isfinite(noise)):
         raise ValueError(_not_finite(x, decoded))
     return decibels(signal, noise)
+
+
+def _array(x: Array) -> Array:
+    """Return numbers that came without a dtype, such as lists, as an array."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 def energies(x: Array, xq: Array, threads: int | None) -> tuple[float, float]:
@@ -144,6 +149,7 @@ def crest_factor(x: Array, block: int = 32, *, threads: int | None = None) -> Cr
         raise DtypeError(f"`block` must be a whole number, got {block!r}")
     if block < 1 and block != -1:
         raise ValueError(f"`block` must be 1 or more, or -1 for a whole row, got {block}")
+    x = _array(x)
     values, dtype = _bits("x", x)
     if values.size == 0:
         raise ShapeError(f"`x` must have at least one element, got shape {tuple(x.shape)}")

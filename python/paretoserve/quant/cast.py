@@ -10,9 +10,10 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
 from paretoserve.errors import DtypeError
-from paretoserve.quant._arguments import ROUNDINGS, flag, one_of, seed_of, thread_count
+from paretoserve.quant._arguments import ROUNDINGS, dtype_word, flag, one_of, seed_of, thread_count
 from paretoserve.quant._custom import check_fields
 from paretoserve.quant._formats import (
+    FORMAT_OF_DTYPE,
     BlockFormat,
     ScalarFormat,
     block_format,
@@ -33,25 +34,6 @@ __all__ = ["cast", "format_info", "formats"]
 
 _WIDE = ("float32", "float16", "bfloat16")
 _RULES = ("paretoserve", "ml_dtypes", "torch")
-
-# Dtypes of ml_dtypes and torch that hold one code per byte, and the format that they name.
-_FORMAT_OF_DTYPE = {
-    "float8_e4m3fn": "e4m3fn",
-    "float8_e5m2": "e5m2",
-    "float8_e4m3": "e4m3",
-    "float8_e3m4": "e3m4",
-    "float8_e4m3fnuz": "e4m3fnuz",
-    "float8_e5m2fnuz": "e5m2fnuz",
-    "float8_e4m3b11fnuz": "e4m3b11fnuz",
-    "float8_e8m0fnu": "e8m0",
-    "float6_e2m3fn": "e2m3",
-    "float6_e3m2fn": "e3m2",
-    "float4_e2m1fn": "e2m1",
-    "int2": "int2",
-    "int4": "int4",
-    "uint2": "uint2",
-    "uint4": "uint4",
-}
 
 
 def cast(
@@ -76,6 +58,7 @@ def cast(
         dtype of ml_dtypes or torch. Not modified; copied only if it has gaps.
     to : str or ScalarFormat
         A scalar format (`formats`) makes codes of numbers. ``float32``, ``float16`` or ``bfloat16`` makes numbers.
+        Case does not matter, and dtypes of ml_dtypes and torch will do, by name or themselves (``float8_e4m3fn``).
         A float that is not listed is named by its bits, ``[u]e<E>m<M>[b<bias>][ieee|fn|fnuz]``: ``e3m3``, ``ue5m3b20``.
         Without suffix, 8 bits with a sign have infinity and NaN, unsigned floats NaN, narrower ones neither; the bias
         is 2^(E-1) - 1, one more for ``fnuz``. A `ScalarFormat` may have any bias that float32 can hold.
@@ -149,6 +132,7 @@ def cast(
     >>> cast(codes, "float32", fmt="e4m3fn", out=x, threads=1) is x
     True
     """
+    to, fmt = dtype_word(to), dtype_word(fmt)
     if isinstance(to, str) and to in _WIDE:
         if rounding != "rne":
             raise ValueError(f'`rounding` must be "rne" for {to}, got {rounding!r}')
@@ -262,7 +246,7 @@ def _decode(x: Array, to: str, fmt: str | ScalarFormat | None, out: Array | None
 def _format_of_codes(x: Array, fmt: str | ScalarFormat | None) -> ScalarFormat:
     """Return the format of codes: what their dtype or else `fmt` says."""
     name = dtype_name(x)
-    named = _FORMAT_OF_DTYPE.get(name)
+    named = FORMAT_OF_DTYPE.get(name)
     if named is None and name not in ("uint8", "int8"):
         hint = "\nhint: it holds two codes per byte; see unpack_bits" if name.endswith("_x2") else ""
         raise DtypeError(f"`x` must be codes (uint8, int8, or a float8 dtype) or wide floats, got {name}{hint}")

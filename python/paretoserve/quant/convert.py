@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from paretoserve._arrays import dtype_name, is_torch, numpy_values, to_library
+import numpy as np
+
+from paretoserve._arrays import check_array, dtype_name, is_torch, numpy_values, to_library
+from paretoserve._integers import shown
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.quant._formats import block_format
 from paretoserve.quant._library import in_numpy, like
@@ -101,7 +104,7 @@ def convert(
         _refuse_one_way(source, target)
     settings = _settings(src, dst, source, target, path, meta)
     log = Log()
-    if isinstance(tensors, QTensor) != (source is None):
+    if not isinstance(tensors, QTensor if source is None else Mapping):
         wanted = "a QTensor" if source is None else "a mapping of arrays"
         raise DtypeError(f"`tensors` must be {wanted} for src={src!r}, got {type(tensors).__name__}")
     if isinstance(tensors, QTensor):
@@ -127,9 +130,11 @@ def convert(
 
 def _layout(name: str, argument: str) -> Layout | None:
     """Return the layout called `name`, None for a `QTensor`."""
-    if name == "qtensor":
+    if isinstance(name, str) and name == "qtensor":
         return None
     known = registry()
+    if not isinstance(name, str):
+        raise TypeError(f"`{argument}` must be the name of a layout, got {shown(name)}")
     if name not in known:
         import difflib
 
@@ -169,10 +174,15 @@ def _settings(
     for setting in declared.values():
         if setting.required and setting.name not in meta:
             raise TypeError(f"`{setting.name}` must be given for {pair}\nhint: {setting.what}")
-        if setting.choices is not None and setting.name in meta and meta[setting.name] not in setting.choices:
+        if setting.choices is not None and setting.name in meta and not _among(meta[setting.name], setting.choices):
             expected = ", ".join(map(repr, setting.choices))
             raise ValueError(f"`{setting.name}` must be one of {expected}, got {meta[setting.name]!r}")
     return {name: meta.get(name, setting.default) for name, setting in declared.items()}
+
+
+def _among(value: object, choices: tuple[object, ...]) -> bool:
+    # What is equal to an array has no truth value.
+    return isinstance(value, str | int | float | np.integer | None) and value in choices
 
 
 def _of_formats(source: Layout | None, target: Layout | None) -> tuple[Setting, ...]:
@@ -194,6 +204,8 @@ def _arrays(tensors: Mapping[str, Array], layout: Layout) -> tuple[dict[str, NDA
     if unknown:
         hint = f"its arrays are {', '.join(declared)}"
         raise ShapeError(f"`tensors` has {unknown[0]!r}, which {layout.name} does not know\nhint: {hint}")
+    for name, array in tensors.items():
+        check_array(f"tensors[{name!r}]", array)
     libraries = {is_torch(array) for array in tensors.values()}
     if len(libraries) > 1:
         raise DtypeError("`tensors` must all be numpy arrays or all torch tensors, got both")

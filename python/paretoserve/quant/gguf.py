@@ -228,8 +228,12 @@ def _tensor(each: Any) -> GgufTensor:
 
 
 def _sizes(kind: str, known: tuple[str, ...]) -> tuple[int, int]:
-    if kind not in known:
-        decoded = "\nhint: K-quants are decoded only; write them with llama.cpp" if kind in TYPES else ""
+    if not isinstance(kind, str) or kind not in known:
+        decoded = (
+            "\nhint: K-quants are decoded only; write them with llama.cpp"
+            if isinstance(kind, str) and kind in TYPES
+            else ""
+        )
         raise UnknownNameError(f"`kind` must be one of {', '.join(known)}, got {kind!r}{decoded}")
     return TYPES[kind]
 

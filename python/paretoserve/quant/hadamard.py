@@ -103,10 +103,10 @@ def hadamard(
         raise ShapeError(f"`x` must have a multiple of {n} elements along axis {axis}, got {tuple(array.shape)}")
     factors = _signs(signs, n)
     threads = thread_count(threads)
-    on_device = is_cuda(array) and dtype_name(array) in ("float32", "float16", "bfloat16")
-    if not on_device:
-        bits, _ = float_bits("x", axis_last(array, axis))
     dtype = dtype_name(array)
+    on_device = is_cuda(array) and dtype in ("float32", "float16", "bfloat16")
+    if not on_device:
+        bits, dtype = float_bits("x", axis_last(array, axis))
     if out is None:
         out = empty_beside(array, tuple(array.shape), dtype)
     else:

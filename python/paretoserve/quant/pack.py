@@ -234,7 +234,7 @@ def _layout(bits: int, order: str, word: int) -> tuple[int, int]:
     """Return width of codes and words after a look at all three."""
     bits = check_integer("bits", bits, 1, 8)
     one_of("order", order, ("lsb", "msb"))
-    if isinstance(word, bool) or word not in _WORDS:
+    if isinstance(word, bool) or not isinstance(word, int | np.integer) or word not in _WORDS:
         raise ValueError(f"`word` must be 8 or 32, got {shown(word)}")
     return bits, int(word)
 

@@ -22,7 +22,9 @@ from paretoserve._arrays import (
 )
 from paretoserve._integers import check_integer
 from paretoserve.errors import DeviceError, DtypeError, ShapeError
+from paretoserve.quant._arguments import dtype_word
 from paretoserve.quant._call import Call, call_of, call_of_meta, check_choice, family, meta_of, thread_count
+from paretoserve.quant._checks import check_described
 from paretoserve.quant._qtensor import QTensor
 from paretoserve.quant.hadamard import hadamard as rotate
 
@@ -68,7 +70,7 @@ def quantize(
     x : ndarray or torch.Tensor, one dimension or more, float32, float16 or bfloat16
         Not modified. Read in place if C-contiguous once `axis` is moved last, else copied.
     fmt : str
-        Name of a block format, see `formats`.
+        Name of a block format, see `formats`; case does not matter.
     axis : int, default -1
         Axis along which blocks lie. Codes and scales hold it last.
     scale : str, optional
@@ -89,7 +91,8 @@ def quantize(
     amax : float or array of shape (), optional
         Largest magnitude of the tensor for two-level formats, if known; else it is computed.
     global_scale : float or array of shape (), optional
-        Scale of the tensor for two-level formats, in the decoding direction, in place of `amax`.
+        Scale of the tensor for two-level formats, in the decoding direction, in place of `amax`. One that leaves no
+        block a normal scale is refused (on the CPU, with `out` already written): it is most likely the inverse.
     four_over_six : {"mse", "mae", "absmax"}, optional
         Let each NVFP4 block choose 4 or 6 as its largest code, by the error of the block.
     hadamard : {0, 16, 32, 64, 128}, default 0
@@ -216,8 +219,8 @@ def dequantize(q: QTensor, dtype: str = "float32", *, out: Array | None = None, 
     >>> dequantize(q)[0, :4]
     array([ 0. ,  0.5, -1. ,  6. ], dtype=float32)
     """
-    if not isinstance(q, QTensor):
-        raise TypeError(f"`q` must be a QTensor, got {type(q).__name__}")
+    check_described(q)
+    dtype = dtype_word(dtype)
     check_choice("dtype", dtype, FLOATS)
     call = call_of_meta(q.meta, thread_count(threads))
     axis = q.meta.axis

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from paretoserve.errors import UnknownNameError
+from paretoserve.quant._arguments import real_number
 from paretoserve.quant._formats import block_format, scalar_format
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def theory_qsnr(fmt: str, kappa: float, *, rho: float | None = None, g: int | No
     if rho is None:
         rho = _OVERHEAD[spec.family]
     for argument, value, least in (("kappa", kappa, 1.0), ("rho", rho, 1.0), ("g", g, 2)):
-        if not least <= value <= 1e6:
+        if not least <= real_number(argument, value) <= 1e6:
             raise ValueError(f"`{argument}` must be between {least:g} and 1e6, got {value}")
     if spec.element.startswith("int"):
         first = 10 * math.log10(g / (g - 1)) if spec.family == "nv" else 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from paretoserve._arrays import as_numpy
 from paretoserve.errors import ShapeError
+from paretoserve.quant._checks import check_described
 from paretoserve.quant._library import in_numpy, like
 from paretoserve.quant._report import ConvertReport, report
 from paretoserve.quant.layout._layout import Log
@@ -71,6 +72,7 @@ def mxfp4_to_nvfp4(q: QTensor, *, strict: bool = True) -> tuple[QTensor, Convert
     >>> report.exact, bool((quant.dequantize(new) == quant.dequantize(q)).all())
     (True, True)
     """
+    check_described(q)
     if q.meta.fmt != "mxfp4":
         raise ValueError(f"`q` must be mxfp4, got {q.meta.fmt}")
     plain, torch = in_numpy(q)
@@ -166,6 +168,7 @@ def requant_global_scale(qs: Sequence[QTensor]) -> tuple[list[QTensor], ConvertR
     (True, False)
     """
     for index, q in enumerate(qs):
+        check_described(q)
         if q.meta.fmt != "nvfp4" or q.global_scale is None:
             raise ValueError(f"`qs` must be nvfp4, got {q.meta.fmt} at index {index}")
     if not qs:

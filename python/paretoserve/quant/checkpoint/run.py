@@ -184,7 +184,10 @@ def _reasons(
 def _nothing_left(reasons: Mapping[str, str | None]) -> str:
     counts = Counter(str(reason) for reason in reasons.values())
     listed = ", ".join(f"{times} {reason}" for reason, times in counts.most_common(4)) or "no tensors"
-    return f"no tensor is left to be quantized: {listed}\nhint: --include replaces what is excluded by default"
+    hint = "--include replaces what is excluded by default"
+    if any("no multiple of" in reason for reason in counts):
+        hint = "--group takes fewer columns for int4, -1 for whole rows; " + hint
+    return f"no tensor is left to be quantized: {listed}\nhint: {hint}"
 
 
 def _check_sensitivity(sensitivity: Mapping[str, float], selected: Sequence[str]) -> None:

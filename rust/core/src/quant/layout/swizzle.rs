@@ -61,7 +61,11 @@ fn band(tiled: usize, matrix: usize, cols: usize, argument: &'static str) -> Res
     if rows * cols != matrix {
         return Err(Error::shape(argument, format!("(rows, {cols})"), format!("{matrix} elements")));
     }
-    let (band, count) = (cols.next_multiple_of(COLS) * ROWS, rows.div_ceil(ROWS));
+    // No matrix, no tiles: how wide a row would be may be beyond what can be counted in bytes.
+    let (band, count) = match rows {
+        0 => (0, 0),
+        _ => (cols.next_multiple_of(COLS) * ROWS, rows.div_ceil(ROWS)),
+    };
     if count * band != tiled {
         return Err(Error::shape("tiles", format!("{} bytes", count * band), format!("{tiled} bytes")));
     }
