@@ -35,13 +35,16 @@ target/nvrtc-%:
 	$(BIN)/pip install --quiet --no-deps --target $@ '$(NVRTC_$*)'
 
 test-kernels: setup target/nvrtc-oldest target/nvrtc-newest  ## compile every kernel with the oldest and newest NVRTC 13
-	for version in oldest newest; do \
-	  PARETOSERVE_NVRTC=$(CURDIR)/target/nvrtc-$$version/nvidia/cu13/lib/libnvrtc.so.13; export PARETOSERVE_NVRTC; \
-	  cargo test --package paretoserve-cuda --quiet -- --ignored && $(BIN)/python -m pytest -q tests/kernels/test_compile.py \
-	  || exit 1; \
-	done
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-nvrtc-oldest test-nvrtc-newest
 
-gpu:  ## on a machine with a GPU and an installed wheel (PYTHON=...): results against the CPU, then bandwidths
+test-nvrtc-%: export PARETOSERVE_NVRTC = $(CURDIR)/target/nvrtc-$*/nvidia/cu13/lib/libnvrtc.so.13
+test-nvrtc-%:
+	cargo test --package paretoserve-cuda --quiet -- --ignored
+	$(BIN)/python -m pytest -q tests/kernels/test_compile.py
+
+gpu: export PYTHONPATH := $(if $(WHEEL),$(CURDIR)/target/gpu:)$(PYTHONPATH)
+gpu:  ## on a machine with a GPU (PYTHON=..., WHEEL=... if not installed): results against the CPU, then bandwidths
+	$(if $(WHEEL),$(PYTHON) -m zipfile -e $(WHEEL) target/gpu)
 	$(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu
 	$(PYTHON) bench/gpu/bandwidth.py
 

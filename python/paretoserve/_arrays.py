@@ -222,8 +222,25 @@ def check_out(out: Array, shape: tuple[int, ...], dtype: str, *inputs: Array, ar
         raise ShapeError(f"`{argument}` must be C-contiguous\nhint: allocate it whole, not as a slice of columns")
     if not is_torch(out) and not out.flags.writeable:  # type: ignore[union-attr]
         raise ValueError(f"`{argument}` must be writable, got a read-only array")
-    if not is_cuda(out) and any(np.may_share_memory(as_numpy(out), as_numpy(each)) for each in inputs):
+    if any(_may_overlap(out, each) for each in inputs):
         raise ValueError(f"`{argument}` must not overlap an input")
+
+
+def _may_overlap(one: Array, other: Array) -> bool:
+    """Tell whether the ranges of addresses of two arrays meet, which are on one device."""
+    if not is_cuda(one):
+        return np.may_share_memory(as_numpy(one), as_numpy(other))
+    (first, end), (start, stop) = _addresses(one), _addresses(other)
+    return max(first, start) < min(end, stop)
+
+
+def _addresses(tensor: Array) -> tuple[int, int]:
+    """Return the address of the first byte of a tensor and that after its last. Torch has no negative strides."""
+    first: int = tensor.data_ptr()  # type: ignore[union-attr]
+    if 0 in tensor.shape:
+        return first, first
+    steps = zip(tensor.shape, tensor.stride(), strict=True)  # type: ignore[union-attr]
+    return first, first + (1 + sum((length - 1) * step for length, step in steps)) * tensor.itemsize
 
 
 def device_name(array: Array) -> str:

@@ -200,7 +200,12 @@ def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
 def cuda_kernels() -> list[tuple[str, str, str]]: ...
 def cuda_quant_amax(
-    at: tuple[int, int], addresses: tuple[int, int], dtype: str, count: int, nan_is_zero: bool
+    at: tuple[int, int],
+    addresses: tuple[int, int],
+    dtype: str,
+    count: int,
+    rotation: tuple[int, int] | None,
+    nan_is_zero: bool,
 ) -> None: ...
 def cuda_quant_decode(
     at: tuple[int, int],
@@ -269,6 +274,7 @@ def cuda_quant_mx(
     dtype: str,
     format: str,
     shape: tuple[int, int, bool],
+    rotation: tuple[int, int] | None,
     rule: str,
     random: tuple[str, int],
     nan_is_zero: bool,
@@ -279,6 +285,7 @@ def cuda_quant_nv(
     dtype: str,
     format: str,
     shape: tuple[int, int, bool],
+    rotation: tuple[int, int] | None,
     given: tuple[bool, int],
     random: tuple[str, int],
     nan_is_zero: bool,

@@ -275,6 +275,45 @@ def test_rotations_give_the_bytes_of_the_cpu(run):
     """)
 
 
+def test_rotation_and_quantization_are_one_kernel(run):
+    run("""
+    import itertools
+    from ml_dtypes import bfloat16
+    signs = [1, -1, -1, 1] * 8
+    wide = x[:4320].reshape(15, 288)
+    narrow = wide.astype(bfloat16)
+    m = t[:4320].reshape(15, 288)
+    cases = itertools.product(("mxfp4", "nvfp4"), (None, signs), ((wide, m), (narrow, m.bfloat16())))
+    for fmt, factors, (ours, theirs) in cases:
+        for options in (dict(), dict(rounding="stochastic", seed=4), dict(nan="zero"), dict(axis=0, pad="zero")):
+            options = dict(hadamard=32, signs=factors) | options
+            got, expected = quant.quantize(theirs, fmt, **options), quant.quantize(ours, fmt, **options)
+            for name in ("codes", "scales", "global_scale"):
+                a, b = getattr(got, name), getattr(expected, name)
+                assert (a is None) == (b is None) and (a is None or (array(a) == b).all()), (fmt, options, name)
+    entries = {launch.entry.rpartition("_")[0] for launch in launches(record())}
+    fused = {f"paretoserve_quant_hadamard_{name}" for name in ("mxfp4", "nvfp4", "amax")}
+    assert entries == fused, entries
+    """)
+
+
+def test_an_output_that_overlaps_an_input_is_refused(run):
+    run("""
+    room = torch.zeros(64)
+    bytes = room.view(torch.uint8)
+    quant.cast(room[:32], "e4m3fn", out=bytes[128:160])  # the next byte
+    quant.cast(room[16:48], "e4m3fn", out=bytes[32:64])
+    quant.cast(room[:0], "e4m3fn", out=bytes[:0])
+    for x, out in ((room[:32], bytes[127:159]), (room[16:48:4], bytes[160:168]), (room[16:48], bytes[64:96])):
+        try:
+            quant.cast(x, "e4m3fn", out=out)
+        except ValueError as error:
+            assert str(error) == "`out` must not overlap an input", error
+        else:
+            raise AssertionError("no error")
+    """)
+
+
 def test_streams_of_bits_give_the_bytes_of_the_cpu(run):
     run("""
     codes = np.random.default_rng(1).integers(0, 256, (9, 77), dtype=np.uint8)
@@ -304,7 +343,7 @@ def test_what_no_kernel_knows_is_refused(run):
     m = torch.from_numpy(x[:128].reshape(2, 64))
     for fmt, options, error in (
         ("nf4", {}, errors.DeviceError), ("int4", dict(scale="quest", group=64), errors.DeviceError),
-        ("mxfp4", dict(nan="raise"), ValueError),
+        ("mxfp4", dict(scale="quest"), errors.DeviceError), ("mxfp4", dict(nan="raise"), ValueError),
     ):
         try:
             quant.quantize(m, fmt, **options)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from paretoserve import _native
 from paretoserve._arrays import device_name, dtype_name, is_cuda
 from paretoserve.errors import DeviceError, ShapeError
-from paretoserve.quant import _nv
+from paretoserve.quant import _mx, _nv
 from paretoserve.quant._cuda import run
 from paretoserve.quant._cuda._launch import aligned, at, beside, would_wait
-from paretoserve.quant._cuda.rotate import hadamard
+from paretoserve.quant._cuda.rotate import hadamard, signs_beside
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,9 @@ __all__ = ["dequantize", "quantize"]
 # In the order of the kernels' numbers.
 FOUR_OVER_SIX = (None, "mse", "mae", "absmax")
 
+# Formats with a kernel that rotates and quantizes in one pass.
+_ROTATING = ("mxfp4", "nvfp4")
+
 
 def quantize(parts: dict[str, Any], x: torch.Tensor, call: Call) -> None:
     """Fill the arrays in `parts` from `x`, of any strides, quantized axis last; see ``paretoserve.quant._call``."""
@@ -34,9 +37,15 @@ def quantize(parts: dict[str, Any], x: torch.Tensor, call: Call) -> None:
     if parts["codes"].data_ptr() % 8:
         raise ValueError("`out.codes` must start at an address that is a multiple of 8\nhint: allocate it whole")
     x = x.detach()
+    signs = rotation = None
     if call.hadamard:
-        x = _padded(x, call.columns).float()
-        x = hadamard(x.new_empty(x.shape), x, call.hadamard, call.signs)
+        x = _padded(x, call.columns).contiguous()
+        if call.fmt.name in _ROTATING:
+            signs = signs_beside(x, call.signs)  # held until the kernel is launched
+            rotation = call.hadamard, 0 if signs is None else signs.data_ptr()
+        else:
+            x = x.float()
+            x = hadamard(x.new_empty(x.shape), x, call.hadamard, call.signs)
     if call.fmt.family in ("group", "fp8"):
         run.quantize(parts, x.contiguous(), call)
         return
@@ -47,12 +56,12 @@ def quantize(parts: dict[str, Any], x: torch.Tensor, call: Call) -> None:
     if call.fmt.family == "mx":
         rule = call.scale or "rceil"
         addresses = (*outputs, x.data_ptr())
-        _native.cuda_quant_mx(where, addresses, dtype, call.fmt.name, shape, rule, random, nan_is_zero)
+        _native.cuda_quant_mx(where, addresses, dtype, call.fmt.name, shape, rotation, rule, random, nan_is_zero)
         return
-    given = _given(x, call)
+    given = _given(x, call, rotation)
     choice = call.global_scale is not None, FOUR_OVER_SIX.index(call.four_over_six)
     pointers = (*outputs, parts["global_scale"].data_ptr(), x.data_ptr(), given.data_ptr())
-    _native.cuda_quant_nv(where, pointers, dtype, call.fmt.name, shape, choice, random, nan_is_zero)
+    _native.cuda_quant_nv(where, pointers, dtype, call.fmt.name, shape, rotation, choice, random, nan_is_zero)
 
 
 def dequantize(out: torch.Tensor, parts: dict[str, Any], call: Call) -> None:
@@ -81,6 +90,8 @@ def _refuse_without_kernel(tensor: torch.Tensor, call: Call) -> None:
     reason = None
     if call.fmt.family == "table":
         reason = call.fmt.name
+    elif call.fmt.family == "mx" and call.scale not in (None, *_mx.SCALES):
+        reason = f'scale="{call.scale}"'
     elif call.rule != "paretoserve":
         reason = f'{call.fmt.name} by rule="{call.rule}"'
     elif call.hadamard and call.rounding == "stochastic" and call.columns != call.logical_columns:
@@ -108,8 +119,8 @@ def _matrix(x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int, bool]]:
     return x.contiguous(), (math.prod(x.shape[:-1]), x.shape[-1], False)
 
 
-def _given(x: torch.Tensor, call: Call) -> torch.Tensor:
-    """Return the tensor's largest magnitude, or its scale if the caller gave one, as float32 on the device.
+def _given(x: torch.Tensor, call: Call, rotation: tuple[int, int] | None) -> torch.Tensor:
+    """Return the (rotated) tensor's largest magnitude, or its scale if the caller gave one, as float32 on the device.
 
     A number is checked; one that lies on the device is taken as it is, because to check it would have to wait.
     """
@@ -118,7 +129,7 @@ def _given(x: torch.Tensor, call: Call) -> torch.Tensor:
     if value is None:
         found = x.new_zeros((), dtype=sys.modules["torch"].float32)
         addresses = found.data_ptr(), x.data_ptr()
-        _native.cuda_quant_amax(at(x), addresses, dtype_name(x), x.numel(), call.nan == "zero")
+        _native.cuda_quant_amax(at(x), addresses, dtype_name(x), x.numel(), rotation, call.nan == "zero")
         return found
     if is_cuda(value):
         beside(x, "x", **{name: value})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["hadamard"]
+__all__ = ["hadamard", "signs_beside"]
 
 # Signs that one number holds, one bit each.
 _WORD = 32
@@ -26,14 +26,16 @@ def hadamard(
     """Fill `out` with the runs of `n` numbers of `x` along the last axis, rotated; return it. `out` has no gaps."""
     beside(x, "x", out=out)
     x = aligned(x, 1)
-    factors = None if signs is None else _on_device(x, signs)
+    factors = signs_beside(x, signs)
     addresses = out.data_ptr(), x.data_ptr(), 0 if factors is None else factors.data_ptr()
     _native.cuda_quant_hadamard(at(out), addresses, dtype_name(x), x.numel(), n, inverse)
     return out
 
 
-def _on_device(x: torch.Tensor, signs: Sequence[float]) -> torch.Tensor:
+def signs_beside(x: torch.Tensor, signs: Sequence[float] | None) -> torch.Tensor | None:
     """Return signs as float32 beside `x`, made there of their bits: a copy from the host would wait for it."""
+    if signs is None:
+        return None
     library: Any = sys.modules["torch"]
     places = library.arange(min(len(signs), _WORD), device=x.device)
     words = [

@@ -1,4 +1,5 @@
-//! MX and NV formats: `quant_mx.cu`, `quant_nv.cu`, their transposed twins, `quant_amax.cu`, `quant_dequantize.cu`.
+//! MX and NV formats: `quant_mx.cu`, `quant_nv.cu`, their transposed twins and those of `quant_hadamard.cu`,
+//! `quant_amax.cu`, `quant_dequantize.cu`.
 
 use super::{Rounding, Wide};
 use crate::error::{Error, Result};
@@ -53,28 +54,47 @@ pub struct Options {
     pub swizzled: bool,
 }
 
+/// A Hadamard rotation of the numbers before they are quantized: `mxfp4` and `nvfp4` along rows of whole runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// Numbers of a run.
+    pub n: u32,
+    /// Address of as many floats, each 1 or -1, or 0 for none.
+    pub signs: u64,
+}
+
+impl Rotation {
+    fn signs(this: Option<Self>) -> Option<Argument> {
+        this.map(|rotation| Pointer(rotation.signs))
+    }
+
+    fn size(this: Option<Self>) -> Option<Argument> {
+        this.map(|rotation| U32(rotation.n))
+    }
+}
+
 /// Quantize to an MX format: fill `codes` and `scales` from `x`.
 pub fn quantize_mx(
     at: Stream<'_>,
     [codes, scales, x]: [u64; 3],
     (format, wide): (&str, Wide),
     matrix: Matrix,
+    rotation: Option<Rotation>,
     rule: ScaleRule,
     options: Options,
 ) -> Result<()> {
-    let arguments = [
-        Pointer(codes),
-        Pointer(scales),
-        Pointer(x),
-        U64(matrix.rows),
-        U64(matrix.columns),
+    let mut arguments = vec![Pointer(codes), Pointer(scales), Pointer(x)];
+    arguments.extend(Rotation::signs(rotation));
+    arguments.extend([U64(matrix.rows), U64(matrix.columns)]);
+    arguments.extend(Rotation::size(rotation));
+    arguments.extend([
         U32(rule as u32),
         U32(options.rounding as u32),
         U64(options.seed),
         U32(options.nan_is_zero.into()),
         U32(options.swizzled.into()),
-    ];
-    quantize(at, (format, wide), matrix, 32, &arguments)
+    ]);
+    quantize(at, (format, wide), matrix, rotation.is_some(), 32, &arguments)
 }
 
 /// Quantize to an NV format: fill `codes`, `scales` and the f32 at `global_scale` from `x` and the f32 at `given`.
@@ -86,32 +106,44 @@ pub fn quantize_nv(
     [codes, scales, global_scale, x, given]: [u64; 5],
     (format, wide): (&str, Wide),
     matrix: Matrix,
+    rotation: Option<Rotation>,
     (is_scale, choice): (bool, u32),
     options: Options,
 ) -> Result<()> {
-    let arguments = [
-        Pointer(codes),
-        Pointer(scales),
-        Pointer(global_scale),
-        Pointer(x),
-        Pointer(given),
-        U64(matrix.rows),
-        U64(matrix.columns),
+    let mut arguments = vec![Pointer(codes), Pointer(scales), Pointer(global_scale), Pointer(x)];
+    arguments.extend(Rotation::signs(rotation));
+    arguments.extend([Pointer(given), U64(matrix.rows), U64(matrix.columns)]);
+    arguments.extend(Rotation::size(rotation));
+    arguments.extend([
         U32(is_scale.into()),
         U32(options.rounding as u32),
         U64(options.seed),
         U32(options.nan_is_zero.into()),
         U32(options.swizzled.into()),
         U32(choice),
-    ];
-    quantize(at, (format, wide), matrix, 16, &arguments)
+    ]);
+    quantize(at, (format, wide), matrix, rotation.is_some(), 16, &arguments)
 }
 
 /// Put the largest finite magnitude of `count` numbers at `x` into the f32 at `amax`, which must hold 0.
-pub fn amax(at: Stream<'_>, [amax, x]: [u64; 2], wide: Wide, count: u64, nan_is_zero: bool) -> Result<()> {
-    let entry = format!("paretoserve_quant_amax_{}", wide.suffix());
-    let arguments = [Pointer(amax), Pointer(x), U64(count), U32(nan_is_zero.into())];
-    launch(&entry, at, Grid::Stride(count.div_ceil(PER_THREAD), THREADS), &arguments)
+///
+/// With a `rotation` it is that of the rotated numbers.
+pub fn amax(
+    at: Stream<'_>,
+    [amax, x]: [u64; 2],
+    wide: Wide,
+    count: u64,
+    rotation: Option<Rotation>,
+    nan_is_zero: bool,
+) -> Result<()> {
+    let kind = if rotation.is_some() { "hadamard_amax" } else { "amax" };
+    let mut arguments = vec![Pointer(amax), Pointer(x)];
+    arguments.extend(Rotation::signs(rotation));
+    arguments.push(U64(count));
+    arguments.extend(Rotation::size(rotation));
+    arguments.push(U32(nan_is_zero.into()));
+    let grid = Grid::Stride(count.div_ceil(PER_THREAD), THREADS);
+    launch(&format!("paretoserve_quant_{kind}_{}", wide.suffix()), at, grid, &arguments)
 }
 
 /// Fill `out` with the numbers of MX blocks, or of NV blocks where there is a `global_scale`.
@@ -136,10 +168,12 @@ fn quantize(
     at: Stream<'_>,
     (format, wide): (&str, Wide),
     matrix: Matrix,
+    rotated: bool,
     block: u64,
     arguments: &[Argument],
 ) -> Result<()> {
     let Matrix { rows, columns, transposed } = matrix;
+    let before = if rotated { "hadamard_" } else { "" };
     let (kind, grid) = if transposed {
         num_blocks(columns, rows, block)?;
         ("_transposed", tiles(rows, columns, wide))
@@ -147,7 +181,7 @@ fn quantize(
         let numbers = block * num_blocks(rows, columns, block)?;
         ("", Grid::Stride(numbers.div_ceil(PER_THREAD), THREADS))
     };
-    launch(&format!("paretoserve_quant_{format}{kind}_{}", wide.suffix()), at, grid, arguments)
+    launch(&format!("paretoserve_quant_{before}{format}{kind}_{}", wide.suffix()), at, grid, arguments)
 }
 
 /// A block for each tile of the matrix; the kernels stride where there are too many.

@@ -1,7 +1,7 @@
 //! Bindings of `paretoserve_cuda::quant`: addresses and sizes in, a launch on the caller's stream.
 
 use paretoserve_cuda::launch::Stream;
-use paretoserve_cuda::quant::block::{self, Matrix, ScaleRule};
+use paretoserve_cuda::quant::block::{self, Matrix, Rotation, ScaleRule};
 use paretoserve_cuda::quant::cast::{self, Kind, Options, Rule, Scalar, Special};
 use paretoserve_cuda::quant::{Rounding, Wide};
 use pyo3::prelude::*;
@@ -109,6 +109,16 @@ impl Shape {
     }
 }
 
+/// Numbers of a run of a rotation, and the address of its signs or 0.
+#[derive(FromPyObject, Clone, Copy)]
+pub(crate) struct Runs(u32, u64);
+
+impl Runs {
+    fn rotation(self) -> Rotation {
+        Rotation { n: self.0, signs: self.1 }
+    }
+}
+
 pub(crate) fn block_options(random: &Random, nan_is_zero: bool) -> block::Options {
     block::Options { rounding: random.rounding(), seed: random.1, nan_is_zero, swizzled: false }
 }
@@ -123,6 +133,7 @@ pub(crate) fn cuda_quant_mx(
     dtype: &str,
     format: &str,
     shape: Shape,
+    rotation: Option<Runs>,
     rule: &str,
     random: Random,
     nan_is_zero: bool,
@@ -134,7 +145,8 @@ pub(crate) fn cuda_quant_mx(
         _ => ScaleRule::Rceil,
     };
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
-    detached_cuda(py, || block::quantize_mx(at.stream(), addresses, (format, wide), shape.matrix(), rule, options))
+    let (matrix, rotation) = (shape.matrix(), rotation.map(Runs::rotation));
+    detached_cuda(py, || block::quantize_mx(at.stream(), addresses, (format, wide), matrix, rotation, rule, options))
 }
 
 /// Fill codes, scales and global scale of an NV format from floats called `dtype` and the given largest magnitude or
@@ -148,12 +160,14 @@ pub(crate) fn cuda_quant_nv(
     dtype: &str,
     format: &str,
     shape: Shape,
+    rotation: Option<Runs>,
     given: (bool, u32),
     random: Random,
     nan_is_zero: bool,
 ) -> PyResult<()> {
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
-    detached_cuda(py, || block::quantize_nv(at.stream(), addresses, (format, wide), shape.matrix(), given, options))
+    let (matrix, rotation) = (shape.matrix(), rotation.map(Runs::rotation));
+    detached_cuda(py, || block::quantize_nv(at.stream(), addresses, (format, wide), matrix, rotation, given, options))
 }
 
 /// Put the largest finite magnitude of floats called `dtype` into a float that holds 0; `addresses` in reverse order.
@@ -164,10 +178,11 @@ pub(crate) fn cuda_quant_amax(
     addresses: [u64; 2],
     dtype: &str,
     count: u64,
+    rotation: Option<Runs>,
     nan_is_zero: bool,
 ) -> PyResult<()> {
-    let wide = wide(py, dtype)?;
-    detached_cuda(py, || block::amax(at.stream(), addresses, wide, count, nan_is_zero))
+    let (wide, rotation) = (wide(py, dtype)?, rotation.map(Runs::rotation));
+    detached_cuda(py, || block::amax(at.stream(), addresses, wide, count, rotation, nan_is_zero))
 }
 
 /// Fill floats called `dtype` from codes and scales, and the global scale of an NV format; `addresses` in this order.
