@@ -79,7 +79,7 @@ def dequantize(out: torch.Tensor, parts: dict[str, Any], call: Call) -> None:
 
 def _refuse_without_kernel(tensor: torch.Tensor, call: Call) -> None:
     reason = None
-    if call.fmt.family == "table":
+    if call.fmt.family in ("table", "minifloat"):
         reason = call.fmt.name
     elif call.rule != "paretoserve":
         reason = f'{call.fmt.name} by rule="{call.rule}"'

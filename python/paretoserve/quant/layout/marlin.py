@@ -1,8 +1,9 @@
 """Marlin of IST-DASLab, symmetric 4-bit: codes in the order in which threads of a tensor core instruction hold them.
 
 Tiles of 16 inputs and 16 outputs lie one after the other; within four tiles codes are permuted, then packed eight to a
-word. Scales are permuted alike. What vLLM derived from it for zero points, 8 bits and activations in 8 bits are other
-layouts.
+word, `B`. Scales, `s`, are permuted within 64 outputs, or within 32 where a whole row has one scale. Names and orders
+are those of the buffers of its `Layer`. What vLLM derived from it for zero points, 8 bits and activations in 8 bits are
+other layouts.
 """
 
 from __future__ import annotations
