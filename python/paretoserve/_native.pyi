@@ -46,6 +46,8 @@ __all__ = [
     "quant_group_dequantize",
     "quant_group_quantize",
     "quant_hadamard",
+    "quant_minifloat_dequantize",
+    "quant_minifloat_quantize",
     "quant_mx_dequantize",
     "quant_mx_quantize",
     "quant_mx_quest",
@@ -414,6 +416,27 @@ def quant_hadamard(
     size: int,
     signs: Sequence[float] | None,
     inverse: bool,
+    threads: int | None,
+) -> None: ...
+def quant_minifloat_dequantize(
+    out: NDArray[Any],
+    codes: NDArray[np.uint8],
+    scales: NDArray[Any],
+    dtypes: tuple[str, str],
+    element: str,
+    run: int,
+    columns: int,
+    threads: int | None,
+) -> None: ...
+def quant_minifloat_quantize(
+    codes: NDArray[np.uint8],
+    scales: NDArray[Any],
+    x: NDArray[Any],
+    dtypes: tuple[str, str],
+    element: str,
+    run: int,
+    columns: tuple[int, int],
+    rounding: tuple[str, int, str],
     threads: int | None,
 ) -> None: ...
 def quant_mx_dequantize(

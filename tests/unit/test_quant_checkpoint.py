@@ -63,6 +63,22 @@ def test_what_is_kept_is_kept_byte_for_byte(model, tmp_path):
     assert reasons["model.layers.0.self_attn.q_proj.bias"] == "no weight matrix"
 
 
+def test_scales_of_a_kv_cache_are_carried(tmp_path):
+    scales = {
+        f"model.layers.{layer}.self_attn.{name}": np.array([0.1 + layer], np.float32)
+        for layer in (0, 1)
+        for name in ("k_scale", "v_scale", "attn.k_scale")
+    }
+    per_head = {"model.layers.1.self_attn.v_scale": np.linspace(0.1, 0.2, 8, dtype=np.float32)}
+    model = checkpoints.folder(tmp_path / "model", checkpoints.tensors() | scales | per_head)
+    for fmt in ("nvfp4", "int4", "fp8_row"):
+        quant.quantize_checkpoint(model, tmp_path / fmt, fmt)
+        written = checkpoints.load(tmp_path / fmt)
+        for name, scale in (scales | per_head).items():
+            np.testing.assert_array_equal(written[name].numpy(), scale)
+        assert not any("scale" in each for each in config(tmp_path / fmt)["ignore"])
+
+
 def test_folder_has_index_config_and_the_other_files(model, tmp_path):
     quant.quantize_checkpoint(model, tmp_path / "out", "nvfp4")
     written = checkpoints.files(tmp_path / "out")

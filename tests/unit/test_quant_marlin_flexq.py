@@ -1,5 +1,7 @@
 """Marlin and FlexQ: against the definitions written out code by code, and back."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -19,11 +21,11 @@ def marlin_codes(codes):
     for thread in range(32):
         column, pair = thread // 4, thread % 4
         order += [
-            16 * row + column + 8 * block
+            256 * tile + 16 * row + column + 8 * block
+            for tile in range(4)
             for block in (0, 1)
             for row in (2 * pair, 2 * pair + 1, 2 * (pair + 4), 2 * (pair + 4) + 1)
         ]
-    order = [each + 256 * tile for tile in range(4) for each in order]
     order = np.array(order).reshape(-1, 8)[:, [0, 2, 4, 6, 1, 3, 5, 7]].reshape(-1)
     tiles = codes.reshape(inputs // 16, 16, outputs // 16, 16).transpose(0, 2, 1, 3).reshape(-1, 1024)[:, order]
     words = np.zeros((inputs // 16, outputs * 2), np.uint32)
@@ -55,6 +57,22 @@ def test_marlin_follows_its_definition_and_comes_back(shape, group):
     assert report.exact
     np.testing.assert_array_equal(back.codes, q.codes)
     np.testing.assert_array_equal(back.scales, q.scales)
+
+
+@pytest.mark.parametrize(
+    ("group", "scales_digest"), [(128, "3a3c761ff9c1fc179e3b2d5f70901250"), (-1, "0c1ae1bd5e096b2d28dd34678c6e76c0")]
+)
+def test_marlin_has_the_bytes_of_its_own_tool(group, scales_digest):
+    # What `marlin.Layer.pack` makes of codes 1 + (7 output + 13 input + output * input) modulo 15.
+    output, column = np.indices((256, 256))
+    codes = ((7 * output + 13 * column + output * column) % 15 + 1).astype(np.uint8)
+    scales = (1 + np.arange(512, dtype=np.float32).reshape(256, 2) / 1024).astype(np.float16)
+    scales = scales if group > 0 else scales[:, :1].copy()
+    meta = quantized((256, 256), "int4", group).meta
+    q = quant.QTensor(quant.pack_bits(codes, 4), scales, None, None, meta)
+    arrays, _ = quant.convert(q, "qtensor", "marlin")
+    found = {name: hashlib.sha256(array.tobytes()).hexdigest()[:32] for name, array in arrays.items()}
+    assert found == {"B": "e360ed6b0de4800b5cf4d158c90ed358", "s": scales_digest}
 
 
 def test_gptq_and_awq_become_marlin():

@@ -1,6 +1,6 @@
 """One call of `quantize` or `dequantize`, checked: what a family of formats is asked to do.
 
-Each family is one module (``_mx``, ``_nv``, ``_group``, ``_table``, ``_fp8``) with the same four names:
+Each family is one module (``_mx``, ``_nv``, ``_group``, ``_table``, ``_fp8``, ``_minifloat``) with the same four names:
 
 ``OPTIONS``
     frozenset of the arguments of `quantize` that apply to it, among ``scale rounding seed nan amax global_scale

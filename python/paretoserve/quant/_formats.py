@@ -62,8 +62,9 @@ class BlockFormat:
     ----------
     name : str
         For example ``nvfp4``.
-    family : {"mx", "nv", "group", "table", "fp8"}
-        Which rules apply: power-of-two scales; two-level scales; float scales of integers; NF4; float scales of FP8.
+    family : {"mx", "nv", "group", "table", "fp8", "minifloat"}
+        Which rules apply: power-of-two scales; two-level scales; float scales of integers; NF4; float scales of FP8;
+        the same of FP6 and FP5.
     element : str
         Name of the scalar format of a code, or ``nf4``.
     bits : int
@@ -81,7 +82,7 @@ class BlockFormat:
     """
 
     name: str
-    family: Literal["mx", "nv", "group", "table", "fp8"]
+    family: Literal["mx", "nv", "group", "table", "fp8", "minifloat"]
     element: str
     bits: int
     block: tuple[int, int]
@@ -156,6 +157,8 @@ _BLOCKS = {
         BlockFormat("fp8_block", "fp8", "e4m3fn", 8, (128, 128), "float32", False, False, 8 + 32 / 128**2),
         BlockFormat("fp8_group", "fp8", "e4m3fn", 8, (1, 128), "float32", False, False, 8.25),
         BlockFormat("fp8_row", "fp8", "e4m3fn", 8, (1, -1), "float32", False, False, 8.0),
+        BlockFormat("fp6_row", "minifloat", "e3m2", 6, (1, -1), "float16", False, False, 6.0),
+        BlockFormat("fp5_row", "minifloat", "e2m2", 5, (1, -1), "float16", False, False, 5.0),
     )
 }
 

@@ -48,6 +48,8 @@ mod _native {
     #[pymodule_export]
     use super::quant::hadamard::quant_hadamard;
     #[pymodule_export]
+    use super::quant::minifloat::{quant_minifloat_dequantize, quant_minifloat_quantize};
+    #[pymodule_export]
     use super::quant::mx::{quant_mx_dequantize, quant_mx_quantize};
     #[pymodule_export]
     use super::quant::nv::{quant_nv_dequantize, quant_nv_quantize};

@@ -88,7 +88,7 @@ def dequantize(out: torch.Tensor, parts: dict[str, Any], call: Call) -> None:
 
 def _refuse_without_kernel(tensor: torch.Tensor, call: Call) -> None:
     reason = None
-    if call.fmt.family == "table":
+    if call.fmt.family in ("table", "minifloat"):
         reason = call.fmt.name
     elif call.fmt.family == "mx" and call.scale not in (None, *_mx.SCALES):
         reason = f'scale="{call.scale}"'

@@ -20,6 +20,7 @@ _FILES = (
     "awq",
     "marlin",
     "flexq",
+    "fp6llm",
     "modelopt",
     "gguf",
     "bnb",

@@ -1,8 +1,9 @@
 """Marlin of IST-DASLab, symmetric 4-bit: codes in the order in which threads of a tensor core instruction hold them.
 
 Tiles of 16 inputs and 16 outputs lie one after the other; within four tiles codes are permuted, then packed eight to a
-word. Scales are permuted alike. What vLLM derived from it for zero points, 8 bits and activations in 8 bits are other
-layouts.
+word, `B`. Scales, `s`, are permuted within 64 outputs, or within 32 where a whole row has one scale. Names and orders
+are those of the buffers of its `Layer`. What vLLM derived from it for zero points, 8 bits and activations in 8 bits are
+other layouts.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def _order() -> NDArray[np.intp]:
     thread = np.arange(32)
     column, pair = thread // 4, 2 * (thread % 4)
     rows = np.stack([pair, pair + 1, pair + 8, pair + 9], axis=-1)
-    # Axes: tile, thread, half of the columns, row.
+    # Axes: thread, half of the columns, row; then thread, tile, code of the tile: a thread reads 16 bytes at once.
     of_tile = 16 * rows[:, None, :] + column[:, None, None] + 8 * np.arange(2)[None, :, None]
-    all_tiles = of_tile.reshape(1, 32, 8) + 256 * np.arange(4)[:, None, None]
+    all_tiles = of_tile.reshape(32, 1, 8) + 256 * np.arange(4)[None, :, None]
     return np.asarray(all_tiles[..., AWQ_ORDER].reshape(-1))
 
 

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod gguf;
 pub(crate) mod group;
 pub(crate) mod hadamard;
+pub(crate) mod minifloat;
 pub(crate) mod mx;
 pub(crate) mod nv;
 pub(crate) mod pack;

@@ -53,25 +53,7 @@ impl Scaled for Fp8 {
 
     #[inline(always)]
     fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, _zero: u8, options: &Options, key: u64) {
-        let both = codes.iter_mut().zip(x);
-        match options.rounding {
-            Rounding::NearestEven => {
-                for (code, &value) in both {
-                    *code = ENCODER.nearest_even((value / scale).to_bits());
-                }
-            }
-            Rounding::HalfAway => {
-                for (code, &value) in both {
-                    *code = ENCODER.half_away((value / scale).to_bits());
-                }
-            }
-            Rounding::Stochastic => {
-                for (index, (code, &value)) in both.enumerate() {
-                    let word = random::word(options.seed, key + index as u64);
-                    *code = ENCODER.stochastic((value / scale).to_bits(), word);
-                }
-            }
-        }
+        encode(&ENCODER, codes, x, scale, options, key);
     }
 
     #[inline(always)]
@@ -83,6 +65,30 @@ impl Scaled for Fp8 {
     fn decode<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scale: f32, _zero: u8) {
         for (out, &code) in out.iter_mut().zip(codes) {
             *out = S::from_f32(f32::from_bits(DECODER.value(code)) * scale);
+        }
+    }
+}
+
+/// Codes of `x` under a scale that is not 0; random words start at that of `key`.
+#[inline(always)]
+pub(super) fn encode(encoder: &Encoder, codes: &mut [u8], x: &[f32], scale: f32, options: &Options, key: u64) {
+    let both = codes.iter_mut().zip(x);
+    match options.rounding {
+        Rounding::NearestEven => {
+            for (code, &value) in both {
+                *code = encoder.nearest_even((value / scale).to_bits());
+            }
+        }
+        Rounding::HalfAway => {
+            for (code, &value) in both {
+                *code = encoder.half_away((value / scale).to_bits());
+            }
+        }
+        Rounding::Stochastic => {
+            for (index, (code, &value)) in both.enumerate() {
+                let word = random::word(options.seed, key + index as u64);
+                *code = encoder.stochastic((value / scale).to_bits(), word);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod fp8;
 pub mod group;
 pub mod hadamard;
 mod lane;
+pub mod minifloat;
 pub mod mx;
 mod mx_loop;
 #[cfg(test)]
