@@ -2,12 +2,20 @@
 
 import ctypes
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from _copy import compare
 from paretoserve.quant import dequantize, hadamard, quantize
+
+
+class Parameters(ctypes.Structure):
+    """ggml's struct of that name."""
+
+    _fields_ = (("size", ctypes.c_size_t), ("buffer", ctypes.c_void_p), ("no_alloc", ctypes.c_bool))
+
 
 SHAPE = (4096, 4096)
 ELEMENTS = SHAPE[0] * SHAPE[1]
@@ -20,15 +28,16 @@ def x():
 
 def ggml_q8_0(x):
     """ggml's AVX2 path, which a dot product takes for its second operand."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ggml = pytest.importorskip("ggml")
-    # Its tables are made by the first context.
-    ggml.ggml_free(ggml.ggml_init(ggml.ggml_init_params(1 << 20, None, False)))
-    traits = ggml.ggml_internal_get_type_traits(ggml.GGML_TYPE_Q8_0)
+    package = pytest.importorskip("libggml")
+    folder = Path(package.__file__).parent / "lib64"
+    base = ctypes.CDLL(str(folder / "libggml-base.so"), mode=ctypes.RTLD_GLOBAL)
+    # Its table of float16 is made by the first context: size, buffer, no_alloc.
+    base.ggml_init.argtypes, base.ggml_init.restype = [Parameters], ctypes.c_void_p
+    assert base.ggml_init(Parameters(1 << 16, None, True))
+    function = ctypes.CDLL(str(folder / "libggml-cpu.so")).quantize_row_q8_0
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
     out = np.empty(x.size // 32 * 34, np.uint8)
-    source, target = x.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), ctypes.c_void_p(out.ctypes.data)
-    return lambda: traits.from_float(source, target, x.size)
+    return lambda: function(x.ctypes.data, out.ctypes.data, x.size)
 
 
 def torch_peers(x):

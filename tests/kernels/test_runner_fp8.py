@@ -40,7 +40,7 @@ def check(kernels, fmt, dtype, shape, *, scale="amax", rounding="rne", nan="scal
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("nan", "scale"), [("scale", "amax"), ("scale", "rceil"), ("zero", "amax")])
+@pytest.mark.parametrize(("nan", "scale"), [("scale", "amax"), ("scale", "rceil"), ("zero", "amax"), ("zero", "rceil")])
 def test_tiles(tiles, nan, scale, dtype):
     check(tiles, "fp8_block", dtype, (2, 130, 200), scale=scale, nan=nan)
 

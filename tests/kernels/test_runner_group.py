@@ -7,7 +7,7 @@ from _kernels import DTYPES, NAMES, ROUNDINGS, Kernels, aligned, numbers, place,
 from paretoserve import quant
 
 SCALE_TYPES = ("float32", "float16", "bfloat16")
-FORMATS = ("int8", "int8_asym", "int6", "int6_asym", "int4", "int4_asym")
+FORMATS = tuple(f"int{bits}{kind}" for bits in (8, 7, 6, 5, 4, 3, 2) for kind in ("", "_asym"))
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.quant import dequantize, quantize
+from paretoserve.quant import dequantize, format_info, quantize
 
 F32 = np.float32
-SYMMETRIC = ("int8", "int6", "int4")
-ASYMMETRIC = ("int8_asym", "int6_asym", "int4_asym")
+SYMMETRIC = ("int8", "int7", "int6", "int5", "int4", "int3", "int2")
+ASYMMETRIC = tuple(f"{fmt}_asym" for fmt in SYMMETRIC)
 SCALE_DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
@@ -100,7 +100,8 @@ def test_decoding_is_code_less_zero_times_scale(x, fmt):
     codes = codes - 256 * (codes > 127) if fmt == "int8" else codes
     expected = (codes - zeros).astype(F32) * np.repeat(q.scales, q.meta.block[1], -1)
     np.testing.assert_array_equal(dequantize(q), expected)
-    np.testing.assert_array_equal(dequantize(q, "float16"), expected.astype(np.float16))
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(dequantize(q, "float16"), expected.astype(np.float16))
 
 
 @pytest.mark.parametrize("fmt", SYMMETRIC)
@@ -182,8 +183,45 @@ def test_any_group_size_at_any_width(fmt, columns, group):
     assert dequantize(q).shape == x.shape
 
 
+@pytest.mark.parametrize("scale", ["amax", "full"])
+@pytest.mark.parametrize("fmt", SYMMETRIC)
+@pytest.mark.parametrize("scale_dtype", SCALE_DTYPES)
+def test_ties_and_their_neighbors(fmt, scale_dtype, scale):
+    """Quotients at ties and one step beside: where a product with a reciprocal may round otherwise."""
+    bits, rng = bits_of(fmt), np.random.default_rng(8)
+    largest = 2 ** (bits - 1) - 1
+    scales = (rng.uniform(1, 2, (400, 1)) * 2.0 ** rng.integers(-8, 8, (400, 1))).astype(F32)
+    x = (rng.integers(-largest, largest, (400, 128)) + 0.5).astype(F32) * scales
+    x[:, 0] = largest * scales[:, 0]
+    x = np.stack([np.nextafter(x, F32(-np.inf)), x, np.nextafter(x, F32(np.inf))])
+    for group in (32, 128):
+        q = quantize(x, fmt, group=group, scale=scale, scale_dtype=scale_dtype)
+        codes, expected = symmetric(x, bits, group, scale_dtype, scale)
+        np.testing.assert_array_equal(q.scales.astype(F32), expected.astype(F32))
+        np.testing.assert_array_equal(unpacked(q), codes)
+
+
+def test_storage_counts_scales_and_zero_points():
+    for fmt, group, bits in [("int8", 32, 9), ("int8", 128, 8.25), ("int3", None, 3.125), ("int3", 64, 3.25)]:
+        assert format_info(fmt, kind="block", group=group).bits_per_element == bits
+    assert format_info("int2_asym", group=64).bits_per_element == 2 + 18 / 64
+    assert format_info("int8_asym", group=-1) == format_info("int8_asym")
+    assert format_info("fp8_group", group=64).bits_per_element == 8.5
+    info = format_info("int5", kind="block", group=32)
+    q = quantize(np.ones((4, 64), F32), "int5", group=32)
+    assert info.block == (1, 32) == q.meta.block
+    assert 8 * q.nbytes == info.bits_per_element * 256
+    for bad in (0, -2, 1.5, True):
+        with pytest.raises((ValueError, TypeError), match="group"):
+            format_info("int8", kind="block", group=bad)
+    with pytest.raises(ValueError, match="group"):
+        format_info("mxfp4", group=16)
+    with pytest.raises(ValueError, match="group"):
+        format_info("int8", group=16)
+
+
 @pytest.mark.parametrize("rounding", ["rne", "half_away", "stochastic"])
-@pytest.mark.parametrize("fmt", ["int8", "int6_asym", "int4"])
+@pytest.mark.parametrize("fmt", ["int8", "int6_asym", "int4", "int3", "int7_asym"])
 def test_threads_axes_and_padding_change_nothing(fmt, rounding):
     x = np.random.default_rng(5).standard_normal((64, 3, 50)).astype(F32)
     options = {"rounding": rounding, "seed": 9, "group": 32, "pad": "zero"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from paretoserve._integers import shown
+from paretoserve._integers import BITS_64, check_integer, shown
 from paretoserve.errors import UnknownNameError
 from paretoserve.quant._custom import float_fields, largest
 
@@ -18,6 +18,7 @@ __all__ = [
     "is_block_only",
     "scalar_format",
     "scalar_names",
+    "with_group",
 ]
 
 
@@ -78,7 +79,8 @@ class BlockFormat:
     has_zeros : bool
         Whether a group has a zero point.
     bits_per_element : float
-        Storage with scales and zero points, without the tensor's scale, of a large matrix.
+        Storage of a large matrix with scales of dtype `scale` and, for groups, zero points of `bits` bits, as
+        checkpoints pack them; a scale of a whole row or of the tensor is not counted.
     """
 
     name: str
@@ -147,12 +149,9 @@ _BLOCKS = {
         _nv("nvfp4", "e2m1", "ue4m3"),
         _nv("nvfp4_ue5m3", "e2m1", "ue5m3"),
         _nv("nvint4", "int4", "ue4m3"),
-        _group("int8", 8, -1, zeros=False),
-        _group("int8_asym", 8, -1, zeros=True),
-        _group("int6", 6, 128, zeros=False),
-        _group("int6_asym", 6, 128, zeros=True),
-        _group("int4", 4, 128, zeros=False),
-        _group("int4_asym", 4, 128, zeros=True),
+        _group("int8", 8, -1, False),
+        _group("int8_asym", 8, -1, True),
+        *(_group(f"int{b}" + "_asym" * zeros, b, 128, zeros) for b in (7, 6, 5, 4, 3, 2) for zeros in (False, True)),
         BlockFormat("nf4", "table", "nf4", 4, (1, 64), "float32", False, False, 4.5),
         BlockFormat("fp8_block", "fp8", "e4m3fn", 8, (128, 128), "float32", False, False, 8 + 32 / 128**2),
         BlockFormat("fp8_group", "fp8", "e4m3fn", 8, (1, 128), "float32", False, False, 8.25),
@@ -225,6 +224,16 @@ def scalar_format(name: str, argument: str = "to") -> ScalarFormat:
 def block_format(name: str, argument: str = "fmt") -> BlockFormat:
     """Return the block format called `name`, else raise UnknownNameError."""
     return _BLOCKS[_find(name, _BLOCKS, argument)]
+
+
+def with_group(fmt: BlockFormat, group: int) -> BlockFormat:
+    """Return `fmt` with another number of columns that share a scale, -1 for a row."""
+    if fmt.family not in ("group", "table", "fp8") or fmt.block[0] != 1:
+        raise ValueError(f"`group` does not apply to {fmt.name}, got {shown(group)}")
+    if group != -1:
+        check_integer("group", group, 1, BITS_64)
+    extra = {"float32": 32, "float16": 16}[fmt.scale] + fmt.bits * fmt.has_zeros
+    return replace(fmt, block=(1, group), bits_per_element=fmt.bits + (0.0 if group == -1 else extra / group))
 
 
 def scalar_names() -> tuple[str, ...]:

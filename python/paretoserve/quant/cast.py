@@ -9,6 +9,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
+from paretoserve._integers import shown
 from paretoserve.errors import DtypeError
 from paretoserve.quant._arguments import ROUNDINGS, dtype_word, flag, one_of, seed_of, thread_count
 from paretoserve.quant._custom import check_fields
@@ -21,6 +22,7 @@ from paretoserve.quant._formats import (
     is_block_only,
     scalar_format,
     scalar_names,
+    with_group,
 )
 
 if TYPE_CHECKING:
@@ -186,7 +188,9 @@ def formats(kind: Literal["scalar", "block"] | None = None) -> tuple[str, ...]:
     return names[kind if kind is None else one_of("kind", kind, ("scalar", "block"))]
 
 
-def format_info(name: str, *, kind: Literal["scalar", "block"] | None = None) -> ScalarFormat | BlockFormat:
+def format_info(
+    name: str, *, kind: Literal["scalar", "block"] | None = None, group: int | None = None
+) -> ScalarFormat | BlockFormat:
     """Return what is known of a format.
 
     Parameters
@@ -194,7 +198,9 @@ def format_info(name: str, *, kind: Literal["scalar", "block"] | None = None) ->
     name : str
         As in `formats`, or a float named by its bits as in `cast`.
     kind : {"scalar", "block"}, optional
-        Which one of a name that is both (``int8``, ``int6``, ``int4``); default the scalar one.
+        Which one of a name that is both (``int2`` to ``int8``); default the scalar one.
+    group : int, optional
+        Columns that share a scale, as in `quantize`: for block formats whose groups may have any size; -1 for a row.
 
     Returns
     -------
@@ -204,6 +210,8 @@ def format_info(name: str, *, kind: Literal["scalar", "block"] | None = None) ->
     ------
     UnknownNameError
         If there is none of that name; close ones are suggested.
+    ValueError
+        If `group` does not apply to the format or is neither positive nor -1.
 
     Examples
     --------
@@ -214,11 +222,18 @@ def format_info(name: str, *, kind: Literal["scalar", "block"] | None = None) ->
                  special='none', largest=30.0)
     >>> format_info("int4", kind="block").bits_per_element
     4.125
+    >>> format_info("int8", kind="block", group=32).bits_per_element
+    9.0
     """
     if kind is None:
         kind = "block" if is_block_only(name) else "scalar"
     one_of("kind", kind, ("scalar", "block"))
-    return scalar_format(name, "name") if kind == "scalar" else block_format(name, "name")
+    if kind == "block":
+        found = block_format(name, "name")
+        return found if group is None else with_group(found, group)
+    if group is not None:
+        raise ValueError(f'`group` applies to block formats only, got {shown(group)}\nhint: kind="block"')
+    return scalar_format(name, "name")
 
 
 def _convert(x: Array, to: str, out: Array | None, threads: int | None) -> Array:

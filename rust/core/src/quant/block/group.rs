@@ -78,6 +78,8 @@ pub(super) struct Codes {
     pub(super) least: f32,
     pub(super) most: f32,
     pub(super) offset: u8,
+    /// Whether no quotient lies far beyond the ends under a scale that its dtype can hold.
+    pub(super) bounded: bool,
 }
 
 impl Codes {
@@ -207,7 +209,7 @@ impl Integers {
         let (scale, offset) = (1.0, if self.asymmetric { zero } else { self.offset() as u8 });
         let least = if self.asymmetric { -f32::from(zero) } else { self.least() as f32 };
         let most = if self.asymmetric { self.largest() as f32 + least } else { self.largest() as f32 };
-        Codes { scale, least, most, offset }
+        Codes { scale, least, most, offset, bounded: !matches!(self.rule, ScaleRule::Rms(_)) }
     }
 
     /// Half of the largest unsigned code. Halving a divisor is exact and cannot overflow as doubling the dividend can.

@@ -126,13 +126,15 @@ impl<S: Float> Kernel for Quantize<'_, S> {
                 *largest = largest_bits::<S>(x).max(*largest);
             }
         }
-        if self.options.nan == Nan::Zero && largest.iter().any(|&each| each >= INFINITY_BITS) {
+        let special = self.options.nan == Nan::Zero && largest.iter().any(|&each| each >= INFINITY_BITS);
+        if special {
             largest = self.finite_largest();
         }
         for (scale, &largest) in self.scales.iter_mut().zip(&largest) {
             *scale = if largest < INFINITY_BITS { self.format.scale(largest) } else { f32::NAN };
         }
         let mut scratch = [0.0; PIECE];
+        let mut clean = [0.0; PIECE];
         let mut sink = Sink::new(self.codes, self.total);
         let mut flat = self.flat;
         for row in self.x.chunks_exact(columns) {
@@ -141,12 +143,12 @@ impl<S: Float> Kernel for Quantize<'_, S> {
                 if scale.is_nan() || scale == 0.0 {
                     codes.fill(0);
                 } else {
-                    // Infinity saturates; NaN, left here under `Nan::Zero` only, becomes 0.
-                    let x = widened::<S>(&mut scratch, x);
-                    self.format.encode(codes, x, scale, 0, self.options, self.options.key(flat));
-                    if self.options.nan == Nan::Zero {
-                        codes.iter_mut().filter(|code| **code & 0x7F == 0x7F).for_each(|code| *code = 0);
+                    let mut x = widened::<S>(&mut scratch, x);
+                    if special {
+                        clean.iter_mut().zip(x).for_each(|(clean, &value)| *clean = finite::<S>(value));
+                        x = &clean[..x.len()];
                     }
+                    self.format.encode(codes, x, scale, 0, self.options, self.options.key(flat));
                 }
                 flat += x.len();
             }

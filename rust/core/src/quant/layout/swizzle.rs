@@ -14,6 +14,8 @@ pub const ROWS: usize = 128;
 pub const COLS: usize = 4;
 /// Tiles that are made at once: their rows are whole cache lines of the matrix.
 const RUN: usize = 16;
+/// Bands up to this size are asked for while the one before is in work; larger ones would not stay in the cache.
+const AHEAD: usize = 256 << 10;
 
 /// Four scales of a row.
 type Word = [u8; COLS];
@@ -45,12 +47,15 @@ pub fn unswizzle(out: &mut [u8], tiled: &[u8], cols: usize, threads: Option<NonZ
     if out.is_empty() {
         return Ok(());
     }
+    // Only whole lines: parts of lines are slower around the cache.
+    let around_cache = out.len() >= simd::STREAM_FROM_BYTES && cols.is_multiple_of(64);
     let share = share(tiled.len(), band, threads);
     let parts = out.chunks_mut(share * ROWS * cols).zip(tiled.chunks(share * band)).collect();
     parallel::each(parts, |(out, tiled): (&mut [u8], &[u8])| {
         for (out, tiled) in out.chunks_mut(ROWS * cols).zip(tiled.chunks(band)) {
-            simd::dispatch(level, Unswizzle { out, tiled, cols });
+            simd::dispatch(level, Unswizzle { out, tiled, cols, around_cache });
         }
+        simd::fence();
     });
     Ok(())
 }
@@ -96,10 +101,16 @@ impl Kernel for Swizzle<'_> {
             let column = run * RUN * COLS;
             let row = |r: usize| scales.get(r * cols + column..).unwrap_or(&[]);
             let tiles = out.len() / (ROWS * COLS);
-            // The next run, while this one is in work.
-            let next = if column + RUN * COLS < cols { column + RUN * COLS } else { ROWS * cols };
-            for r in 0..ROWS {
-                simd::prefetch_line(from_here, r * cols + next);
+            if ROWS * cols <= AHEAD {
+                // The same share of the next band, in the order of memory. Lines a power of two apart, as those of a
+                // column are, would push each other out.
+                let from = (ROWS * cols + column * ROWS).min(from_here.len());
+                simd::prefetch(&from_here[from..(from + RUN * COLS * ROWS).min(from_here.len())]);
+            } else {
+                let next = if column + RUN * COLS < cols { column + RUN * COLS } else { ROWS * cols };
+                for r in 0..ROWS {
+                    simd::prefetch_line(from_here, r * cols + next);
+                }
             }
             if whole_rows && column + RUN * COLS <= cols {
                 for r in 0..32 {
@@ -133,25 +144,45 @@ struct Unswizzle<'a> {
     out: &'a mut [u8],
     tiled: &'a [u8],
     cols: usize,
+    around_cache: bool,
 }
 
 impl Kernel for Unswizzle<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { out, tiled, cols } = self;
+        let Self { out, tiled, cols, around_cache } = self;
         let tiles = tiled.as_chunks::<{ 4 * COLS }>().0.as_chunks::<32>().0;
-        for (r, row) in out.chunks_mut(cols).enumerate() {
-            let (words, rest) = row.as_chunks_mut::<COLS>();
-            let from = r / 32 * COLS;
-            for (word, tile) in words.iter_mut().zip(tiles) {
-                if let Some(source) = tile[r % 32][from..].first_chunk() {
-                    *word = *source;
+        let whole_runs = if out.len() == ROWS * cols { cols / (RUN * COLS) } else { 0 };
+        for (run, tiles) in tiles.as_chunks::<RUN>().0.iter().enumerate().take(whole_runs) {
+            for r in 0..32 {
+                // A whole line of each of four rows.
+                let mut lines = [[[0; COLS]; RUN]; 4];
+                for (t, tile) in tiles.iter().enumerate() {
+                    let quad = tile[r].as_chunks::<COLS>().0;
+                    for (line, word) in lines.iter_mut().zip(quad) {
+                        line[t] = *word;
+                    }
+                }
+                for (quarter, line) in lines.iter().enumerate() {
+                    let from = (r + 32 * quarter) * cols + run * RUN * COLS;
+                    let out = &mut out[from..from + RUN * COLS];
+                    if around_cache {
+                        simd::store_around(out, line.as_flattened());
+                    } else {
+                        out.copy_from_slice(line.as_flattened());
+                    }
                 }
             }
-            if !rest.is_empty() {
-                let count = rest.len();
-                rest.copy_from_slice(&tiles[cols / COLS][r % 32][from..from + count]);
+        }
+        let done = whole_runs * RUN * COLS;
+        if done == cols {
+            return;
+        }
+        for (r, row) in out.chunks_mut(cols).enumerate() {
+            let from = r / 32 * COLS;
+            for (word, tile) in row[done..].chunks_mut(COLS).zip(&tiles[done / COLS..]) {
+                word.copy_from_slice(&tile[r % 32][from..from + word.len()]);
             }
         }
     }
