@@ -212,6 +212,18 @@ def test_corrupt_headers_raise_nothing_but_data_errors(file):
         gguf.read(path.with_name("absent.gguf"))
 
 
+def test_arrays_longer_than_the_file_are_refused(file):
+    path, _ = file
+    broken = bytearray(path.read_bytes())
+    # The type of the first value, a string: as an array its characters say how long it is, and gguf-py collects them.
+    at = broken.index(b"general.architecture") + len(b"general.architecture")
+    assert broken[at] == 8
+    broken[at] = 9
+    path.write_bytes(broken)
+    with pytest.raises(DataError, match=r"corrupt GGUF file: its metadata name \d+ bytes"):
+        gguf.read(path)
+
+
 def test_a_real_model_decodes_as_gguf_py_does(library):
     place = os.environ.get("PARETOSERVE_BIG_WEIGHTS")
     found = sorted(Path(place).rglob("SmolLM2*.gguf")) if place else []

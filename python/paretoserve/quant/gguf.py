@@ -16,6 +16,7 @@ from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, empty_beside, float_bits
 from paretoserve._integers import check_integer
 from paretoserve.errors import DataError, DtypeError, ShapeError, UnknownNameError
+from paretoserve.quant._gguf_header import check_metadata
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -212,6 +213,7 @@ def read(path: str | PathLike[str]) -> dict[str, GgufTensor]:
     if not Path(path).is_file():
         raise DataError(f"{name}: no such file")
     try:
+        check_metadata(Path(path))
         with np.errstate(all="ignore"):
             reader = GGUFReader(name, "r")
             tensors = {each.name: _tensor(each) for each in reader.tensors}
