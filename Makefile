@@ -39,7 +39,7 @@ test-kernels: setup target/nvrtc-oldest target/nvrtc-newest  ## compile every ke
 
 test-nvrtc-%: export PARETOSERVE_NVRTC = $(CURDIR)/target/nvrtc-$*/nvidia/cu13/lib/libnvrtc.so.13
 test-nvrtc-%:
-	cargo test --package paretoserve-cuda --quiet -- --ignored
+	+cargo test --package paretoserve-cuda --quiet -- --ignored
 	$(BIN)/python -m pytest -q tests/kernels/test_compile.py
 
 gpu: export PYTHONPATH := $(if $(WHEEL),$(CURDIR)/target/gpu:)$(PYTHONPATH)
