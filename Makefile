@@ -39,7 +39,7 @@ test-kernels: setup target/nvrtc-oldest target/nvrtc-newest  ## compile every ke
 
 test-nvrtc-%: export PARETOSERVE_NVRTC = $(CURDIR)/target/nvrtc-$*/nvidia/cu13/lib/libnvrtc.so.13
 test-nvrtc-%:
-	cargo test --package paretoserve-cuda --quiet -- --ignored
+	+cargo test --package paretoserve-cuda --quiet -- --ignored
 	$(BIN)/python -m pytest -q tests/kernels/test_compile.py
 
 gpu: export PYTHONPATH := $(if $(WHEEL),$(CURDIR)/target/gpu:)$(PYTHONPATH)
@@ -84,6 +84,7 @@ wheel: $(BIN)/python  ## release wheel (manylinux_2_28, abi3) and sdist in dist/
 	rm -rf dist
 	. $(BIN)/activate && maturin build --release --zig --compatibility manylinux_2_28 --out dist
 	. $(BIN)/activate && maturin sdist --out dist
+	tar -tzf dist/*.tar.gz | grep -q /cuda/kernels/
 	$(BIN)/abi3audit --strict dist/*.whl
 
 check-wheel: wheel  ## install the wheel where there is no Rust and run it

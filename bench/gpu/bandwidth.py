@@ -2,7 +2,7 @@
 
 Bytes are those that must move: each input read once, each output written once. Times are medians over CUDA events, of
 graph replays that rotate among buffers larger than the cache, with the device's own copy measured in between.
-Usage: bandwidth.py [--mib 256] [--out bench/results]
+Usage: bandwidth.py [--mib 256] [--buffers 3] [--out bench/results]
 """
 
 import argparse
@@ -17,6 +17,8 @@ import torch
 
 from paretoserve import quant
 
+DEVICE = "cuda"
+COLUMNS = 8192
 TARGET, TARGET_TRANSPOSED = 0.85, 0.70
 FORMATS = ("mxfp8", "mxfp6", "mxfp4", "nvfp4", "int8", "int4", "fp8_block")
 
@@ -41,12 +43,11 @@ def median_s(work: list[Any], repeats: int = 15) -> float:
     return sorted(times)[repeats // 2]
 
 
-def cases(mib: int, buffers: int):
+def cases(mib: float, buffers: int):
     """Yield name, target, bytes and calls."""
     for dtype in (torch.float32, torch.bfloat16):
-        columns = 8192
-        rows = mib * 2**20 // columns // dtype.itemsize
-        xs = [torch.randn(rows, columns, device="cuda").to(dtype) for _ in range(buffers)]
+        rows = int(mib * 2**20) // COLUMNS // dtype.itemsize
+        xs = [torch.randn(rows, COLUMNS, device=DEVICE).to(dtype) for _ in range(buffers)]
         name, size = str(dtype).removeprefix("torch."), xs[0].nbytes
         codes = [quant.cast(x, "e4m3fn") for x in xs]
         outs = [torch.empty_like(x) for x in xs]
@@ -64,7 +65,7 @@ def cases(mib: int, buffers: int):
             [lambda c=c, o=o, n=name: quant.cast(c, n, fmt="e4m3fn", out=o) for _, c, o in pairs],
         )
         for fmt in FORMATS:
-            given = {"amax": torch.tensor(6.0, device="cuda")} if fmt == "nvfp4" else {}
+            given = {"amax": torch.tensor(6.0, device=DEVICE)} if fmt == "nvfp4" else {}
             qs = [quant.quantize(x, fmt, **given) for x in xs]
             yield (
                 f"{name} -> {fmt}",
@@ -92,7 +93,14 @@ def cases(mib: int, buffers: int):
                         for x, q in zip(xs, ts, strict=True)
                     ],
                 )
-    codes = [torch.randint(0, 16, (mib * 2**20,), dtype=torch.uint8, device="cuda") for _ in range(buffers)]
+        rotated = [quant.quantize(x, "mxfp4", hadamard=64) for x in xs]
+        yield (
+            f"{name} -> mxfp4, rotated",
+            TARGET,
+            size + rotated[0].nbytes,
+            [lambda x=x, q=q: quant.quantize(x, "mxfp4", hadamard=64, out=q) for x, q in zip(xs, rotated, strict=True)],
+        )
+    codes = [torch.randint(0, 16, (int(mib * 2**20),), dtype=torch.uint8, device=DEVICE) for _ in range(buffers)]
     packed = [quant.pack_bits(c, 4) for c in codes]
     pairs = list(zip(codes, packed, strict=True))
     size = codes[0].nbytes + packed[0].nbytes
@@ -109,18 +117,18 @@ def commit() -> str:
 def main() -> int:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mib", type=int, default=256, help="size of one tensor of numbers")
+    parser.add_argument("--mib", type=float, default=256, help="size of one tensor of numbers")
+    parser.add_argument("--buffers", type=int, default=3, help="tensors to rotate among, more than the cache holds")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder of the table")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("no CUDA device", file=sys.stderr)
         return 1
-    buffers = 3
-    source, target = (torch.randn(arguments.mib * 2**18, device="cuda") for _ in range(2))
+    source, target = (torch.randn(int(arguments.mib * 2**18), device=DEVICE) for _ in range(2))
     device, date = torch.cuda.get_device_name(), datetime.date.today().isoformat()
     rows = []
-    for name, target_fraction, num_bytes, calls in cases(arguments.mib, buffers):
-        copy = 2 * source.nbytes / median_s([lambda: target.copy_(source)] * buffers)
+    for name, target_fraction, num_bytes, calls in cases(arguments.mib, arguments.buffers):
+        copy = 2 * source.nbytes / median_s([lambda: target.copy_(source)] * arguments.buffers)
         rate = num_bytes / median_s(calls)
         rows.append({"kernel": name, "gb_per_s": rate / 1e9, "copy_gb_per_s": copy / 1e9, "fraction": rate / copy})
         rows[-1]["target"] = target_fraction

@@ -7,8 +7,6 @@ import textwrap
 
 import pytest
 
-import _fake_driver
-
 pytest.importorskip("torch")
 
 BEGIN = """
@@ -19,13 +17,6 @@ from paretoserve import _native, cuda, errors, quant
 x = np.random.default_rng(0).standard_normal(5000, dtype=np.float32)
 t = torch.from_numpy(x)
 """
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    programs = _fake_driver.Programs(_fake_driver.build(tmp_path_factory.mktemp("driver")))
-    yield programs
-    programs.close()
 
 
 @pytest.fixture
