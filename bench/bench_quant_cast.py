@@ -6,7 +6,7 @@ Run with ``pytest bench/bench_quant_cast.py --benchmark-enable``, and again with
 import numpy as np
 import pytest
 
-from _copy import compare
+from _copy import COPY, compare, within
 from paretoserve.quant import cast
 
 ml_dtypes = pytest.importorskip("ml_dtypes")
@@ -56,8 +56,8 @@ def by_ml_dtypes(x, source, to):
 def test_cast(benchmark, show, source, to, target, threads):
     torch.set_num_threads(1)
     x = torch.randn(SIZE, generator=torch.Generator().manual_seed(0))
-    x = cast(x, source) if source in NAMES else x.to(torch_dtype(source))
-    out = torch.zeros(SIZE, dtype=torch.uint8 if to in NAMES else torch_dtype(to))
+    x = within(COPY.source, cast(x, source) if source in NAMES else x.to(torch_dtype(source)))
+    out = within(COPY.target, torch.zeros(SIZE, dtype=torch.uint8 if to in NAMES else torch_dtype(to)))
     fmt = source if source in NAMES else None
     peers = {"torch": by_torch(x, source, to, out), "ml_dtypes": by_ml_dtypes(x, source, to)}
     benchmark.pedantic(

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use super::scaled::parts;
 use crate::parallel;
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, stream};
+use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, fence, stream_piece};
 use crate::{Error, Result};
 
 /// The signs that Transformer Engine's 16-wide rotation uses.
@@ -109,8 +109,9 @@ impl<S: Float, const N: usize> Kernel for Rotate<'_, S, N> {
         for (out, x) in self.out.chunks_mut(PIECE).zip(self.x.chunks(PIECE)) {
             let part = &mut buffer[..x.len()];
             rotate::<S, N>(part, x, &self.before, &self.after, self.factor);
-            stream(out, part);
+            stream_piece(out, part);
         }
+        fence();
     }
 }
 

@@ -14,6 +14,8 @@ use crate::quant::source::Float;
 use crate::quant::{Rounding, random};
 use crate::simd::dispatch;
 use crate::{Error, Result, parallel};
+#[cfg(target_arch = "x86_64")]
+use {super::mx_loop::from_bytes, crate::quant::cast::half::ByHalf, crate::simd::Avx2};
 
 /// Numbers that share a scale.
 pub const BLOCK: usize = 32;
@@ -137,6 +139,10 @@ pub fn dequantize<S: Float>(
             FromNibbles::new(&element, scale::value, 1.0, BLOCK, options.level).run::<S>(out, codes, scales);
         }
         Element::Float(format) => {
+            #[cfg(target_arch = "x86_64")]
+            if let (Some(by), Some(proof)) = (ByHalf::new(&format), Avx2::at(options.level)) {
+                return from_bytes::<S>(out, codes, scales, by, proof);
+            }
             let lane = Decoder::new(&format);
             dispatch(options.level, FromBlocks::<S, _> { out, codes, scales, lane, bits });
         }

@@ -7,12 +7,18 @@ use super::lane::{Decode, Encode};
 use super::mx::BLOCK;
 use super::narrow;
 use super::scale::{self, Shared};
-#[cfg(target_arch = "x86_64")]
-use super::{e2m1, x86};
+use super::sink::{PIECE, Sink};
 use crate::quant::source::Float;
+use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, fence, stream_piece};
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, with_features};
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, stream};
+use {
+    super::nibbles::x86::narrow as join,
+    super::{e2m1, x86},
+    crate::quant::cast::half::ByHalf,
+    crate::simd::vector::put32,
+    crate::simd::{Avx2, bytes_mut, with_features},
+    std::arch::x86_64::{__m256i, _mm256_castps_si256, _mm256_mul_ps, _mm256_permute4x64_epi64, _mm256_set1_ps},
+};
 
 /// Blocks in a piece.
 const BLOCKS: usize = 64;
@@ -58,10 +64,13 @@ impl<E: Encode> ToBlocks<E> {
                 }
             }
             if large {
-                stream(codes, packed);
+                stream_piece(codes, packed);
             } else {
                 codes.copy_from_slice(packed);
             }
+        }
+        if large {
+            fence();
         }
     }
 
@@ -168,24 +177,72 @@ impl<S: Float, D: Decode> Kernel for FromBlocks<'_, S, D> {
     #[inline(always)]
     fn run(self) {
         let per_block = BLOCK * self.bits as usize / 8;
-        let large = size_of_val(self.out) >= STREAM_FROM_BYTES;
-        let mut buffer = [S::Bits::default(); ELEMENTS];
-        let pieces = self.out.chunks_mut(ELEMENTS).zip(self.codes.chunks(BLOCKS * per_block));
-        for ((out, codes), scales) in pieces.zip(self.scales.chunks(BLOCKS)) {
-            let numbers = &mut buffer[..out.len()];
-            let target = if large { &mut *numbers } else { &mut *out };
-            let mut wide = [0_u8; ELEMENTS];
-            let wide = &mut wide[..target.len()];
-            narrow::unpack(wide, codes, self.bits);
-            for ((out, codes), &byte) in target.chunks_exact_mut(BLOCK).zip(wide.chunks_exact(BLOCK)).zip(scales) {
+        let total = self.out.len();
+        let mut sink = Sink::new(self.out, total);
+        let mut wide = [0_u8; PIECE];
+        let pieces = self.codes.chunks(PIECE / BLOCK * per_block).zip(self.scales.chunks(PIECE / BLOCK));
+        for (codes, scales) in pieces {
+            let numbers = scales.len() * BLOCK;
+            let codes = if self.bits == 8 {
+                codes
+            } else {
+                narrow::unpack(&mut wide[..numbers], codes, self.bits);
+                &wide[..numbers]
+            };
+            let blocks = sink.next(numbers).chunks_exact_mut(BLOCK).zip(codes.chunks_exact(BLOCK));
+            for ((out, codes), &byte) in blocks.zip(scales) {
                 let scale = scale::value(byte);
                 for (out, &code) in out.iter_mut().zip(codes) {
                     *out = S::from_f32(self.lane.value(code) * scale);
                 }
             }
-            if large {
-                stream(out, numbers);
+        }
+        sink.finish();
+    }
+}
+
+/// Decode blocks of a format of 8 bits that has instructions of its own.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn from_bytes<S: Float>(out: &mut [S::Bits], codes: &[u8], scales: &[u8], by: ByHalf, proof: Avx2) {
+    if size_of_val(out) < STREAM_FROM_BYTES {
+        return with_features!(Avx2, proof, bytes_piece::<S, false>(out, codes, scales, by));
+    }
+    if out.as_ptr().addr().is_multiple_of(16) {
+        with_features!(Avx2, proof, bytes_piece::<S, true>(out, codes, scales, by));
+        return fence();
+    }
+    let total = out.len();
+    let mut sink = Sink::new(out, total);
+    for (codes, scales) in codes.chunks(PIECE).zip(scales.chunks(PIECE / BLOCK)) {
+        let out = sink.next(codes.len());
+        with_features!(Avx2, proof, bytes_piece::<S, false>(out, codes, scales, by));
+    }
+    sink.finish();
+}
+
+/// `AROUND`: write whole lines around the cache.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,f16c")]
+fn bytes_piece<S: Float, const AROUND: bool>(out: &mut [S::Bits], codes: &[u8], scales: &[u8], by: ByHalf) {
+    let codes = codes.as_chunks::<BLOCK>().0;
+    for ((out, codes), &byte) in out.chunks_exact_mut(BLOCK).zip(codes).zip(scales) {
+        let scale = _mm256_set1_ps(scale::value(byte));
+        let [a, b, c, d] = by.numbers(codes).map(|number| _mm256_mul_ps(number, scale));
+        match bytes_mut(out).as_chunks_mut().0 {
+            [first, second] => {
+                put32(first, _mm256_castps_si256(a), _mm256_castps_si256(b), AROUND);
+                put32(second, _mm256_castps_si256(c), _mm256_castps_si256(d), AROUND);
             }
+            [line] => put32(line, in_order(join::<S>(a, b)), in_order(join::<S>(c, d)), AROUND),
+            _ => {}
         }
     }
+}
+
+/// Two numbers' halves of a vector, from half by half to one after the other.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+fn in_order(halves: __m256i) -> __m256i {
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(halves)
 }

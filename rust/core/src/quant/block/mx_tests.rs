@@ -106,3 +106,39 @@ fn every_code_is_decoded_under_every_scale() {
         }
     }
 }
+
+/// Large outputs go around the cache, by ways that depend on where they start.
+fn large<S: Float>(element: Element, count: usize) {
+    let blocks = count / BLOCK;
+    let random = |key, index: usize| (word(key, index as u64) >> 8) as u8;
+    let codes: Vec<u8> = (0..count * element.bits() as usize / 8).map(|index| random(3, index)).collect();
+    let scales: Vec<u8> = (0..blocks).map(|index| random(4, index)).collect();
+    let mut expected = vec![S::Bits::default(); count];
+    let small = (count / 16, codes.len() / 16, blocks / 16);
+    let parts = expected.chunks_mut(small.0).zip(codes.chunks(small.1)).zip(scales.chunks(small.2));
+    for ((out, codes), scales) in parts {
+        dequantize::<S>(out, codes, scales, element, &options(Level::Baseline)).expect("sizes fit");
+    }
+    for level in levels() {
+        for start in [0, 1, 16] {
+            let mut out = vec![S::Bits::default(); count + 64];
+            let start = start + out.as_ptr().align_offset(64);
+            let one = Options { threads: std::num::NonZeroUsize::new(1), ..options(level) };
+            dequantize::<S>(&mut out[start..start + count], &codes, &scales, element, &one).expect("sizes fit");
+            let same = out[start..].iter().zip(&expected).all(|(&left, &right)| {
+                let (left, right) = (S::to_f32(left), S::to_f32(right));
+                left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan()
+            });
+            assert!(same, "{element:?} {level:?} {start} {}", S::NAME);
+        }
+    }
+}
+
+#[test]
+fn large_outputs_are_those_of_small_ones() {
+    for name in ["e4m3fn", "e5m2", "e3m2", "e2m1", "int8"] {
+        let element = Element::of_mx(name).expect("a known element");
+        large::<F32>(element, (1 << 20) + 16 * BLOCK);
+        large::<Bf16>(element, (1 << 21) + 16 * BLOCK);
+    }
+}

@@ -2,16 +2,13 @@
 //!
 //! All 16 values are exact in bfloat16, whose bytes are looked up; that is also the upper half of float32.
 
-use std::marker::PhantomData;
-
 use super::Element;
+use super::sink::{PIECE, Sink};
 use crate::quant::source::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
-use crate::simd::{Level, STREAM_FROM_BYTES, stream};
+use crate::simd::{Level, STREAM_FROM_BYTES, fence};
 
-/// Codes in a piece.
-const PIECE: usize = 2048;
 /// Codes that are decoded together.
 const STEP: usize = 64;
 
@@ -37,26 +34,29 @@ impl FromNibbles {
     /// Fill `out`, which is whole groups.
     pub(crate) fn run<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scales: &[u8]) {
         let large = size_of_val(out) >= STREAM_FROM_BYTES;
-        let mut buffer = [S::Bits::default(); PIECE];
-        let pieces = out.chunks_mut(PIECE).zip(codes.chunks(PIECE / 2)).zip(scales.chunks(PIECE / self.group));
-        for ((out, codes), scales) in pieces {
-            if large {
-                let numbers = &mut buffer[..out.len()];
-                self.piece::<S>(numbers, codes, scales);
-                stream(out, numbers);
-            } else {
-                self.piece::<S>(out, codes, scales);
-            }
+        if !large {
+            return self.piece::<S, false>(out, codes, scales);
         }
+        if out.as_ptr().addr().is_multiple_of(16) {
+            self.piece::<S, true>(out, codes, scales);
+            return fence();
+        }
+        let total = out.len();
+        let mut sink = Sink::new(out, total);
+        for (codes, scales) in codes.chunks(PIECE / 2).zip(scales.chunks(PIECE / self.group)) {
+            self.piece::<S, false>(sink.next(2 * codes.len()), codes, scales);
+        }
+        sink.finish();
     }
 
-    fn piece<S: Float>(&self, out: &mut [S::Bits], codes: &[u8], scales: &[u8]) {
+    /// `AROUND`: write whole lines around the cache.
+    fn piece<S: Float, const AROUND: bool>(&self, out: &mut [S::Bits], codes: &[u8], scales: &[u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(proof) = Avx2::at(self.level) {
             use x86::piece;
             let whole = out.len() / STEP * STEP;
             let (head, tail) = out.split_at_mut(whole);
-            with_features!(Avx2, proof, piece(PhantomData::<S>, self, head, codes, scales));
+            with_features!(Avx2, proof, piece::<S, AROUND>(self, head, codes, scales));
             self.plain::<S>(tail, &codes[whole / 2..], &scales[whole / self.group..]);
             return;
         }
@@ -78,7 +78,7 @@ impl FromNibbles {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use std::arch::x86_64::{
         __m256, __m256i, _MM_FROUND_TO_NEAREST_INT, _mm_set1_epi16, _mm_set1_ps, _mm256_add_epi16, _mm256_add_epi32,
         _mm256_and_si256, _mm256_andnot_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_castsi256_ps,
@@ -88,12 +88,10 @@ mod x86 {
         _mm256_srli_epi32, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16, _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
     };
 
-    use std::marker::PhantomData;
-
     use super::{FromNibbles, STEP};
     use crate::quant::source::Float;
     use crate::simd::bytes_mut;
-    use crate::simd::vector::{load16, load32, store32};
+    use crate::simd::vector::{load16, load32, put32};
 
     /// The bytes of the bfloat16 values of all codes.
     #[derive(Clone, Copy)]
@@ -129,8 +127,7 @@ mod x86 {
 
     /// Decode whole steps.
     #[target_feature(enable = "avx2,f16c")]
-    pub(super) fn piece<S: Float>(
-        _: PhantomData<S>,
+    pub(super) fn piece<S: Float, const AROUND: bool>(
         from: &FromNibbles,
         out: &mut [S::Bits],
         codes: &[u8],
@@ -142,13 +139,13 @@ mod x86 {
         let (codes, _) = codes.as_chunks::<{ STEP / 2 }>();
         for ((out, codes), scales) in out.chunks_exact_mut(STEP).zip(codes).zip(scales.chunks_exact(per_step)) {
             let values = look_up(codes, tables);
-            let (out, _) = bytes_mut(out).as_chunks_mut::<32>();
+            let (out, _) = bytes_mut(out).as_chunks_mut::<64>();
             match *scales {
                 [first, second] if brain && (3..=252).contains(&first) && (3..=252).contains(&second) => {
-                    shift_exponents(out, values, first, second);
+                    shift_exponents::<AROUND>(out, values, first, second);
                 }
-                [first, second] => multiply::<S>(out, values, from, [first, first, second, second]),
-                [a, b, c, d] => multiply::<S>(out, values, from, [a, b, c, d]),
+                [first, second] => multiply::<S, AROUND>(out, values, from, [first, first, second, second]),
+                [a, b, c, d] => multiply::<S, AROUND>(out, values, from, [a, b, c, d]),
                 _ => {}
             }
         }
@@ -157,7 +154,7 @@ mod x86 {
     /// Store bfloat16 values times powers of two, under which they stay normal: add to their exponents.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn shift_exponents(out: &mut [[u8; 32]], values: [__m256i; 4], first: u8, second: u8) {
+    fn shift_exponents<const AROUND: bool>(out: &mut [[u8; 64]], values: [__m256i; 4], first: u8, second: u8) {
         let exponent = |byte: u8| _mm_set1_epi16((i16::from(byte) - 127) << 7);
         let add = _mm256_set_m128i(exponent(second), exponent(first));
         let shifted = values.map(|value| {
@@ -165,51 +162,62 @@ mod x86 {
             let zero = _mm256_cmpeq_epi16(magnitude, _mm256_setzero_si256());
             _mm256_add_epi16(value, _mm256_andnot_si256(zero, add))
         });
-        store_halves(out, shifted);
+        if let [first, second] = out {
+            store_halves::<AROUND>(first, second, shifted);
+        }
     }
 
     /// Store vectors whose lower halves come first, together, then the upper ones.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn store_halves(out: &mut [[u8; 32]], [a, b, c, d]: [__m256i; 4]) {
-        if let [first, second, third, fourth] = out {
-            store32(first, _mm256_permute2x128_si256::<0x20>(a, b));
-            store32(second, _mm256_permute2x128_si256::<0x20>(c, d));
-            store32(third, _mm256_permute2x128_si256::<0x31>(a, b));
-            store32(fourth, _mm256_permute2x128_si256::<0x31>(c, d));
-        }
+    fn store_halves<const AROUND: bool>(first: &mut [u8; 64], second: &mut [u8; 64], [a, b, c, d]: [__m256i; 4]) {
+        let lower = |a, b| _mm256_permute2x128_si256::<0x20>(a, b);
+        let upper = |a, b| _mm256_permute2x128_si256::<0x31>(a, b);
+        put32(first, lower(a, b), lower(c, d), AROUND);
+        put32(second, upper(a, b), upper(c, d), AROUND);
     }
 
     /// Store values times their scales, one for each 16, times the tensor's, rounded to `S`.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
-    fn multiply<S: Float>(out: &mut [[u8; 32]], values: [__m256i; 4], from: &FromNibbles, scales: [u8; 4]) {
+    fn multiply<S: Float, const AROUND: bool>(
+        out: &mut [[u8; 64]],
+        values: [__m256i; 4],
+        from: &FromNibbles,
+        scales: [u8; 4],
+    ) {
         let [f0, f1, f2, f3] = scales.map(|scale| _mm_set1_ps(from.scales[usize::from(scale)]));
         let (even, odd) = (_mm256_set_m128(f2, f0), _mm256_set_m128(f3, f1));
-        let global = _mm256_set1_ps(from.global);
+        // 16 is the group of formats that have a scale of the tensor.
+        let (is_global, global) = (from.group == 16, _mm256_set1_ps(from.global));
         let wide = |value: __m256i, factor: __m256| {
             let zero = _mm256_setzero_si256();
-            let one = |half| _mm256_mul_ps(_mm256_mul_ps(_mm256_castsi256_ps(half), factor), global);
+            let one = |half| {
+                let scaled = _mm256_mul_ps(_mm256_castsi256_ps(half), factor);
+                if is_global { _mm256_mul_ps(scaled, global) } else { scaled }
+            };
             (one(_mm256_unpacklo_epi16(zero, value)), one(_mm256_unpackhi_epi16(zero, value)))
         };
         let [a, b, c, d] = values;
         let quads = [wide(a, even), wide(b, even), wide(c, odd), wide(d, odd)];
-        if size_of::<S::Bits>() == 4 {
-            let (first, second) = out.split_at_mut(4);
-            for ((low, high), (a, b)) in first.iter_mut().zip(second).zip(quads) {
-                let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
-                store32(low, _mm256_permute2x128_si256::<0x20>(a, b));
-                store32(high, _mm256_permute2x128_si256::<0x31>(a, b));
+        match out {
+            [first, second, third, fourth] => {
+                let [a, b, c, d] = quads.map(|(low, high)| [_mm256_castps_si256(low), _mm256_castps_si256(high)]);
+                store_halves::<AROUND>(first, third, [a[0], a[1], b[0], b[1]]);
+                store_halves::<AROUND>(second, fourth, [c[0], c[1], d[0], d[1]]);
             }
-            return;
+            [first, second] => {
+                let narrowed = quads.map(|(low, high)| narrow::<S>(low, high));
+                store_halves::<AROUND>(first, second, narrowed);
+            }
+            _ => {}
         }
-        store_halves(out, quads.map(|(low, high)| narrow::<S>(low, high)));
     }
 
     /// Round two vectors to a 16-bit format and join them, half by half. No NaN has a payload that rounding overflows.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
-    fn narrow<S: Float>(low: __m256, high: __m256) -> __m256i {
+    pub(in crate::quant::block) fn narrow<S: Float>(low: __m256, high: __m256) -> __m256i {
         if const { S::NAME.as_bytes()[0] == b'b' } {
             let round = |value: __m256| {
                 let bits = _mm256_castps_si256(value);

@@ -11,7 +11,7 @@ use super::x86;
 use crate::quant::source::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, with_features};
-use crate::simd::{Level, STREAM_FROM_BYTES, stream};
+use crate::simd::{Level, STREAM_FROM_BYTES, fence, stream_piece};
 
 /// Blocks in a piece; even, because two of them are a step.
 const BLOCKS: usize = 128;
@@ -57,10 +57,13 @@ impl<E: Encode> ToBlocks<E> {
                 }
             }
             if large {
-                stream(codes, packed);
+                stream_piece(codes, packed);
             } else {
                 codes.copy_from_slice(packed);
             }
+        }
+        if large {
+            fence();
         }
     }
 

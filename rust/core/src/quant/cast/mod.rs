@@ -8,6 +8,8 @@ mod decode;
 mod element;
 mod encode;
 pub mod exponent;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod half;
 mod integer;
 mod refuse;
 mod run;

@@ -17,6 +17,7 @@ use crate::quant::{Float, Rounding};
 use crate::simd::{self, Fill, Kernel, Level, Plain};
 #[cfg(target_arch = "x86_64")]
 use {
+    super::half::{ByHalf, HalfLoop},
     super::table::{Lookup, Rows, Sixteens, Table, TableLoop, Whole},
     crate::simd::{Avx2, Avx512},
 };
@@ -123,7 +124,7 @@ pub(super) fn decode_at<T: Float>(
     format.check()?;
     let call = Call { level, threads };
     #[cfg(target_arch = "x86_64")]
-    if call.decode_by_table::<T>(out, codes, format) {
+    if call.decode_by_half::<T>(out, codes, format) || call.decode_by_table::<T>(out, codes, format) {
         return Ok(());
     }
     match format {
@@ -175,6 +176,17 @@ impl Call {
 
 #[cfg(target_arch = "x86_64")]
 impl Call {
+    /// Decode to float32 by way of float16, if this level has instructions for it and the format allows.
+    fn decode_by_half<T: Float>(self, out: &mut [T::Bits], codes: &[u8], format: Scalar) -> bool {
+        let Scalar::Float(format) = format else { return false };
+        let (Some(by), Some(proof)) = (ByHalf::new(&format), Avx2::at(self.level)) else { return false };
+        let Some(out) = T::floats_mut(out) else { return false };
+        each_part(out, codes, self.threads, |out, codes, _| {
+            simd::dispatch(self.level, Run { out, loops: HalfLoop { codes, by, proof } });
+        });
+        true
+    }
+
     /// Decode by a table in registers, if this level has instructions for one of this format.
     fn decode_by_table<T: Float>(self, out: &mut [T::Bits], codes: &[u8], format: Scalar) -> bool {
         let table = Table::new::<T>(format.bits(), |code| format.value(code));

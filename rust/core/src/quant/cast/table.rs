@@ -8,16 +8,17 @@
 
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi8, _mm256_adds_epu8, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_or_si256, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_srli_epi16, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8, _mm256_xor_si256, _mm512_mask_blend_epi8,
-    _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_permutexvar_epi64, _mm512_set_epi64, _mm512_unpackhi_epi8,
-    _mm512_unpacklo_epi8,
+    _mm256_or_si256, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_unpackhi_epi8, _mm256_unpackhi_epi16, _mm256_unpacklo_epi8,
+    _mm256_unpacklo_epi16, _mm256_xor_si256, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
+    _mm512_mask_blend_epi8, _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_permutexvar_epi64, _mm512_set_epi64,
+    _mm512_slli_epi32, _mm512_unpackhi_epi8, _mm512_unpacklo_epi8,
 };
 use std::marker::PhantomData;
 
 use crate::quant::Float;
 use crate::simd::vector::{load16, load32, load64, store32, store64};
-use crate::simd::{Avx2, Avx512, Fill, with_features};
+use crate::simd::{Avx2, Avx512, Fill, bytes_mut, with_features};
 
 /// Codes that are looked up together.
 const STEP: usize = 64;
@@ -66,7 +67,8 @@ impl Table {
 
 /// How 64 codes are looked up at one level.
 pub(super) trait Lookup: Copy + Sync {
-    fn entries(self, table: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2];
+    /// Write their entries to `out`, which has room for as many; `WIDE`: as the upper halves of 32 bits.
+    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]);
 }
 
 /// The loop that decodes by a table.
@@ -84,9 +86,10 @@ impl<T: Float, L: Lookup> Fill<T::Bits> for TableLoop<'_, T, L> {
         let (steps, rest) = codes.as_chunks::<STEP>();
         let (outs, tail) = piece.as_chunks_mut::<STEP>();
         for (out, step) in outs.iter_mut().zip(steps) {
-            let entries = self.lookup.entries(self.table, step);
-            for (out, entry) in out.iter_mut().zip(entries.as_flattened().as_chunks::<2>().0) {
-                *out = T::from_short(u16::from_le_bytes(*entry));
+            if size_of::<T::Bits>() == 4 {
+                self.lookup.entries::<true>(self.table, step, bytes_mut(out));
+            } else {
+                self.lookup.entries::<false>(self.table, step, bytes_mut(out));
             }
         }
         for (out, &code) in tail.iter_mut().zip(rest) {
@@ -101,14 +104,14 @@ pub(super) struct Whole(pub(super) Avx512);
 
 impl Lookup for Whole {
     #[inline(always)]
-    fn entries(self, table: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2] {
-        with_features!(Avx512, self.0, whole(table, codes))
+    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+        with_features!(Avx512, self.0, whole::<WIDE>(table, codes, out));
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn whole(table: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2] {
+fn whole<const WIDE: bool>(table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
     // Unpacking works within 128 bits: the eighths that must come out first go to the lower halves.
     let order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
     let codes = _mm512_permutexvar_epi64(order, load64(codes));
@@ -120,10 +123,19 @@ fn whole(table: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2] {
         _mm512_mask_blend_epi8(upper, below, above)
     };
     let (low, high) = (byte(&table.low), byte(&table.high));
-    let mut out = [[0; STEP]; 2];
-    store64(&mut out[0], _mm512_unpacklo_epi8(low, high));
-    store64(&mut out[1], _mm512_unpackhi_epi8(low, high));
-    out
+    let shorts = [_mm512_unpacklo_epi8(low, high), _mm512_unpackhi_epi8(low, high)];
+    let (vectors, _) = out.as_chunks_mut::<64>();
+    if WIDE {
+        let wide = |half| _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half));
+        for (pair, short) in vectors.chunks_exact_mut(2).zip(shorts) {
+            store64(&mut pair[0], wide(_mm512_castsi512_si256(short)));
+            store64(&mut pair[1], wide(_mm512_extracti64x4_epi64::<1>(short)));
+        }
+    } else {
+        for (vector, short) in vectors.iter_mut().zip(shorts) {
+            store64(vector, short);
+        }
+    }
 }
 
 /// With AVX2: a format of at most `SIXTEENS` times 16 codes, or of 128 and a sign.
@@ -132,18 +144,17 @@ pub(super) struct Sixteens<const SIXTEENS: usize>(pub(super) Avx2);
 
 impl<const SIXTEENS: usize> Lookup for Sixteens<SIXTEENS> {
     #[inline(always)]
-    fn entries(self, table: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2] {
-        let (halves, _) = codes.as_chunks::<32>();
-        [
-            with_features!(Avx2, self.0, sixteens(self, table, &halves[0])),
-            with_features!(Avx2, self.0, sixteens(self, table, &halves[1])),
-        ]
+    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+        let half = out.len() / 2;
+        for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
+            with_features!(Avx2, self.0, sixteens::<SIXTEENS, WIDE>(table, codes, out));
+        }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sixteens<const SIXTEENS: usize>(_: Sixteens<SIXTEENS>, table: &Table, codes: &[u8; 32]) -> [u8; STEP] {
+fn sixteens<const SIXTEENS: usize, const WIDE: bool>(table: &Table, codes: &[u8; 32], out: &mut [u8]) {
     let all = |byte: u8| _mm256_set1_epi8(byte as i8);
     // As above: quarters.
     let codes = _mm256_permute4x64_epi64::<0b11_01_10_00>(load32(codes));
@@ -158,7 +169,7 @@ fn sixteens<const SIXTEENS: usize>(_: Sixteens<SIXTEENS>, table: &Table, codes: 
         low = _mm256_or_si256(low, _mm256_shuffle_epi8(entries(&table.low), mine));
         high = _mm256_or_si256(high, _mm256_shuffle_epi8(entries(&table.high), mine));
     }
-    interleaved(low, high)
+    interleave::<WIDE>(out, low, high);
 }
 
 /// A table of 8 rows of 16 codes by the halves of a code.
@@ -181,15 +192,17 @@ pub(super) struct Rows<'a>(pub(super) Avx2, pub(super) &'a RowTables);
 
 impl Lookup for Rows<'_> {
     #[inline(always)]
-    fn entries(self, _: &Table, codes: &[u8; STEP]) -> [[u8; STEP]; 2] {
-        let (halves, _) = codes.as_chunks::<32>();
-        [with_features!(Avx2, self.0, rows(self.1, &halves[0])), with_features!(Avx2, self.0, rows(self.1, &halves[1]))]
+    fn entries<const WIDE: bool>(self, _: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+        let half = out.len() / 2;
+        for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
+            with_features!(Avx2, self.0, rows::<WIDE>(self.1, codes, out));
+        }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rows(tables: &RowTables, codes: &[u8; 32]) -> [u8; STEP] {
+fn rows<const WIDE: bool>(tables: &RowTables, codes: &[u8; 32], out: &mut [u8]) {
     let all = |byte: u8| _mm256_set1_epi8(byte as i8);
     let entry = |table: &[u8; 16], index| _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load16(table)), index);
     let or = |a, b| _mm256_or_si256(a, b);
@@ -206,16 +219,25 @@ fn rows(tables: &RowTables, codes: &[u8; 32]) -> [u8; STEP] {
     let low = or(entry(&tables.lower, column), outer_low);
     let sum = _mm256_add_epi8(entry(&tables.base, row), entry(&tables.upper, column));
     let high = or(or(sum, outer_high), sign);
-    interleaved(low, high)
+    interleave::<WIDE>(out, low, high);
 }
 
-/// Pairs of bytes, within 128 bits.
+/// Write pairs of bytes, joined within 128 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn interleaved(low: __m256i, high: __m256i) -> [u8; STEP] {
-    let mut out = [0; STEP];
-    let (halves, _) = out.as_chunks_mut::<32>();
-    store32(&mut halves[0], _mm256_unpacklo_epi8(low, high));
-    store32(&mut halves[1], _mm256_unpackhi_epi8(low, high));
-    out
+fn interleave<const WIDE: bool>(out: &mut [u8], low: __m256i, high: __m256i) {
+    let shorts = [_mm256_unpacklo_epi8(low, high), _mm256_unpackhi_epi8(low, high)];
+    let (vectors, _) = out.as_chunks_mut::<32>();
+    if WIDE {
+        let zero = _mm256_setzero_si256();
+        for (pair, short) in vectors.chunks_exact_mut(2).zip(shorts) {
+            let (a, b) = (_mm256_unpacklo_epi16(zero, short), _mm256_unpackhi_epi16(zero, short));
+            store32(&mut pair[0], _mm256_permute2x128_si256::<0x20>(a, b));
+            store32(&mut pair[1], _mm256_permute2x128_si256::<0x31>(a, b));
+        }
+    } else {
+        for (vector, short) in vectors.iter_mut().zip(shorts) {
+            store32(vector, short);
+        }
+    }
 }
