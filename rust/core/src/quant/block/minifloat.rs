@@ -1,7 +1,7 @@
 //! Floats of 5 and 6 bits under a float scale per row or run, as FP6-LLM stores weights: no NaN, no infinity.
 //!
-//! scale = amax / largest, rounded to the dtype in which it is stored; code = x / scale, saturating. Peers divide by the
-//! scale before it is rounded; dividing by the one that is stored errs less.
+//! scale = amax / largest, rounded to the dtype in which it is stored; code = x / scale, saturating. Peers divide by
+//! the scale before it is rounded; dividing by the one that is stored errs less.
 
 use super::Options;
 use super::fp8::encode;
