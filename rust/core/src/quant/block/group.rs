@@ -168,7 +168,11 @@ impl Scaled for Integers {
         let Some(proof) = self.avx2 else { return false };
         let divisor = if self.rule == ScaleRule::Amax { self.largest() as f32 } else { self.half() };
         let Batch { codes, scales, x, run } = batch;
-        with_features!(Avx2, proof, vectors::largest_of_each(scales, x.as_chunks().0, run / 8));
+        with_features!(
+            Avx2,
+            proof,
+            vectors::largest_of_each(scales, x.as_chunks().0.as_chunks().0, run / vectors::LANES)
+        );
         for scale in &mut *scales {
             *scale = stored(*scale / divisor);
         }

@@ -40,9 +40,6 @@ const SHORT: usize = PIECE / 2;
 /// The most runs that are quantized together: [`PIECE`] elements in runs of 32.
 pub(super) const MOST_RUNS: usize = PIECE / 32;
 
-/// How far ahead of short runs elements are asked for, in pieces of [`PIECE`].
-const PIECES_AHEAD: usize = 4;
-
 /// Of a long run, this part of the next one is asked for while its scale is fitted, the rest while it is encoded.
 const WHILE_FITTED: usize = 4;
 
@@ -242,9 +239,6 @@ impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
     #[inline(always)]
     fn several(&mut self, packer: &mut Packer<'_>, scratch: &mut [f32], at: usize, count: usize) -> bool {
         let (runs, first) = (count / self.run, at / self.run);
-        // Memory would idle while codes are computed.
-        let ahead = (at + PIECES_AHEAD * PIECE).min(self.x.len());
-        prefetch(&self.x[ahead..(ahead + count).min(self.x.len())]);
         let x = widened::<S>(scratch, &self.x[at..at + count]);
         let mut scales = [0.0; MOST_RUNS];
         let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run };

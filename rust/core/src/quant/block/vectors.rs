@@ -50,26 +50,31 @@ macro_rules! reduce {
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn largest_bits(x: &[[f32; 8]]) -> u32 {
-    reduce!(largest_lanes(x), _mm_max_epu32) as u32
+    let (fours, rest) = x.as_chunks::<4>();
+    let mut largest = largest_lanes(fours);
+    for x in rest {
+        largest = _mm256_max_epu32(largest, magnitudes(x));
+    }
+    reduce!(largest, _mm_max_epu32) as u32
 }
 
 /// The largest magnitudes in each of the 8 lanes.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn largest_lanes(x: &[[f32; 8]]) -> __m256i {
-    let magnitude = _mm256_set1_epi32(0x7FFF_FFFF);
-    let mut largest = [_mm256_setzero_si256(); 4];
-    let (fours, rest) = x.as_chunks::<4>();
-    for four in fours {
-        for (largest, x) in largest.iter_mut().zip(four) {
-            *largest = _mm256_max_epu32(*largest, _mm256_and_si256(magnitude, _mm256_castps_si256(load_ps(x))));
-        }
+fn largest_lanes(x: &[[[f32; 8]; 4]]) -> __m256i {
+    let mut low = _mm256_setzero_si256();
+    let mut high = _mm256_setzero_si256();
+    for [a, b, c, d] in x {
+        low = _mm256_max_epu32(low, _mm256_max_epu32(magnitudes(a), magnitudes(b)));
+        high = _mm256_max_epu32(high, _mm256_max_epu32(magnitudes(c), magnitudes(d)));
     }
-    for x in rest {
-        largest[0] = _mm256_max_epu32(largest[0], _mm256_and_si256(magnitude, _mm256_castps_si256(load_ps(x))));
-    }
-    let [first, second, third, fourth] = largest;
-    _mm256_max_epu32(_mm256_max_epu32(first, second), _mm256_max_epu32(third, fourth))
+    _mm256_max_epu32(low, high)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn magnitudes(x: &[f32; 8]) -> __m256i {
+    _mm256_and_si256(_mm256_set1_epi32(0x7FFF_FFFF), _mm256_castps_si256(load_ps(x)))
 }
 
 /// The least and greatest of 0 and the numbers in `x` in the order of `super::group::ordered`.
@@ -133,25 +138,32 @@ pub(super) fn is_ordinary(scale: f32) -> bool {
 pub(super) fn encode(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes) {
     let group = Group::new(by);
     if by.bounded && is_ordinary(by.scale) {
-        codes.iter_mut().zip(x).for_each(|(codes, x)| encode_lanes(codes, x, &group));
+        for (codes, x) in codes.iter_mut().zip(x) {
+            encode_lanes(codes, x, &group);
+        }
     } else {
-        codes.iter_mut().zip(x).for_each(|(codes, x)| divide_lanes(codes, x, &group));
+        for (codes, x) in codes.iter_mut().zip(x) {
+            divide_lanes(codes, x, &group);
+        }
     }
 }
 
-/// The largest magnitudes of runs of `run` vectors of 8.
+/// The largest magnitudes of runs of `run` times [`LANES`].
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn largest_of_each(largest: &mut [f32], x: &[[f32; 8]], run: usize) {
+pub(super) fn largest_of_each(largest: &mut [f32], x: &[[[f32; 8]; 4]], run: usize) {
     let (fours, rest) = largest.as_chunks_mut::<4>();
     let (together, alone) = x.split_at(fours.len() * 4 * run);
     for (largest, x) in fours.iter_mut().zip(together.chunks_exact(4 * run)) {
-        // Reduced side by side: one after the other would take three times the steps.
-        let lanes = [0, 1, 2, 3].map(|each| largest_lanes(&x[each * run..(each + 1) * run]));
-        let low =
-            _mm256_max_epu32(_mm256_unpacklo_epi32(lanes[0], lanes[1]), _mm256_unpackhi_epi32(lanes[0], lanes[1]));
-        let high =
-            _mm256_max_epu32(_mm256_unpacklo_epi32(lanes[2], lanes[3]), _mm256_unpackhi_epi32(lanes[2], lanes[3]));
+        // Reduced side by side: one after the other would take three times the steps. No closure: one that is not
+        // inlined passes vectors through memory.
+        let mut lanes = [_mm256_setzero_si256(); 4];
+        for (lanes, x) in lanes.iter_mut().zip(x.chunks_exact(run)) {
+            *lanes = largest_lanes(x);
+        }
+        let [a, b, c, d] = lanes;
+        let low = _mm256_max_epu32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+        let high = _mm256_max_epu32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
         let all = _mm256_max_epu32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
         let four = _mm_max_epu32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
         if let Some(bytes) = bytes_mut(largest).first_chunk_mut() {
@@ -159,7 +171,7 @@ pub(super) fn largest_of_each(largest: &mut [f32], x: &[[f32; 8]], run: usize) {
         }
     }
     for (largest, x) in rest.iter_mut().zip(alone.chunks_exact(run)) {
-        *largest = f32::from_bits(largest_bits(x));
+        *largest = f32::from_bits(largest_bits(x.as_flattened()));
     }
 }
 
