@@ -490,6 +490,7 @@ def quant_nv_quantize(
     amax: float | None,
     global_scale: float | None,
     four_over_six: str | None,
+    tiles: int | None,
     columns: tuple[int, int],
     rounding: tuple[str, int, str],
     threads: int | None,

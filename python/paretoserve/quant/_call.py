@@ -4,8 +4,8 @@ Each family is one module (``_mx``, ``_nv``, ``_group``, ``_table``, ``_fp8``, `
 
 ``OPTIONS``
     frozenset of the arguments of `quantize` that apply to it, among ``scale rounding seed nan amax global_scale
-    four_over_six group scale_dtype rule``. Any other argument that is not left at its default is refused before the
-    module is called. The module checks what the values mean for the format.
+    four_over_six group scale_dtype rows rule``. Any other argument that is not left at its default is refused before
+    the module is called. The module checks what the values mean for the format.
 ``parts(call, shape)``
     Shape and dtype of each array of the QTensor, as ``{"codes": (shape, "uint8"), "scales": ...}``, for a tensor of
     `shape` with the quantized axis last and padded. Raises ValueError for options that the format does not take. Called
@@ -77,6 +77,7 @@ class Call:
     signs: tuple[int, ...] | None = None
     group: int | None = None
     scale_dtype: str | None = None
+    rows: int = 1
     rule: str = "paretoserve"
     threads: int | None = None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "dequantize", "global_arguments", "parts", "quantize"]
 
-OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "amax", "global_scale", "four_over_six"})
+OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "amax", "global_scale", "four_over_six", "rows"})
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 # Both formats of block scales have three mantissa bits.
@@ -31,6 +31,9 @@ def parts(call: Call, shape: tuple[int, ...]) -> Parts:
     check_choice("four_over_six", call.four_over_six, (None, "mse", "mae", "absmax"))
     if call.four_over_six is not None and call.fmt.name != "nvfp4":
         raise ValueError(f"`four_over_six` applies to nvfp4 only, got {call.fmt.name}")
+    check_choice("rows", call.rows, (1, 16))
+    if call.rows > 1 and call.four_over_six is not None:
+        raise ValueError("`four_over_six` chooses per row, got rows=16, where scales are shared\nhint: take rows=1")
     if call.amax is not None and call.global_scale is not None:
         raise ValueError("`amax` and `global_scale` both say what the tensor's scale is\nhint: give one of them")
     *lead, columns = shape
@@ -69,6 +72,7 @@ def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: 
         amax,
         scale,
         call.four_over_six,
+        x.shape[1] if call.rows > 1 else None,
         (call.columns, call.logical_columns),
         (call.rounding, call.seed, call.nan),
         call.threads,

@@ -59,6 +59,7 @@ def quantize(
     signs: Sequence[int] | None = None,
     group: int | None = None,
     scale_dtype: str | None = None,
+    rows: int = 1,
     rule: str = "paretoserve",
     out: QTensor | None = None,
     threads: int | None = None,
@@ -103,6 +104,9 @@ def quantize(
         Columns that share a scale, for formats of groups; -1 for a row.
     scale_dtype : {"float32", "float16", "bfloat16"}, optional
         Dtype of the scales of formats of groups.
+    rows : {1, 16}, default 1
+        Rows that share a scale in two-level formats. With 16, as training has it for weights, a matrix and its
+        transpose become the same numbers; scales are stored for every row, so that engines read them as they are.
     rule : str, default "paretoserve"
         A peer's rule instead of ours, for mxfp4: ``modelopt`` (ties down, zeros stored as negative zero, scales as
         ``rceil``) or ``ggml`` (ties down, no negative zero, scales as ``floor``). torchao's and compressed-tensors'
@@ -161,6 +165,7 @@ def quantize(
         "signs": signs,
         "group": group,
         "scale_dtype": scale_dtype,
+        "rows": rows,
         "rule": rule,
         "threads": threads,
     }

@@ -94,6 +94,8 @@ def _refuse_without_kernel(tensor: torch.Tensor, call: Call) -> None:
         reason = f'scale="{call.scale}"'
     elif call.rule != "paretoserve":
         reason = f'{call.fmt.name} by rule="{call.rule}"'
+    elif call.rows > 1:
+        reason = f"{call.fmt.name} with rows={call.rows}"
     elif call.hadamard and call.rounding == "stochastic" and call.columns != call.logical_columns:
         # Random words count elements without padding, which the rotated tensor has.
         reason = "stochastic rounding of a rotation that is padded"

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use paretoserve_core::quant::block::four_six::Measure;
 use paretoserve_core::quant::block::nv::{self, Format, Global};
+use paretoserve_core::quant::block::nv_tiles;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -12,6 +13,7 @@ use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
 /// Fill `codes` and `scales` with the NV blocks of `x`, whose rows have `columns` elements; returns the tensor's scale.
+/// With `tiles`, the rows of a matrix, 16 rows share their scales.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "one parameter per argument of the Python function")]
 pub(crate) fn quant_nv_quantize(
@@ -24,6 +26,7 @@ pub(crate) fn quant_nv_quantize(
     amax: Option<f32>,
     global_scale: Option<f32>,
     four_over_six: Option<&str>,
+    tiles: Option<usize>,
     columns: (usize, usize),
     rounding: (&str, u64, &str),
     threads: Option<NonZeroUsize>,
@@ -39,7 +42,10 @@ pub(crate) fn quant_nv_quantize(
     let (codes, scales) = (codes.as_mut_slice(), scales.as_mut_slice());
     by_float!(py, dtype, S => {
         let x: Input<_> = x.extract()?;
-        detached(py, || nv::quantize::<S>(codes, scales, x.as_slice(), format, global, four_six, &options))
+        detached(py, || match tiles {
+            None => nv::quantize::<S>(codes, scales, x.as_slice(), format, global, four_six, &options),
+            Some(rows) => nv_tiles::quantize::<S>(codes, scales, x.as_slice(), format, global, rows, &options),
+        })
     })
 }
 

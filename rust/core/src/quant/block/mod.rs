@@ -24,6 +24,7 @@ pub mod nv;
 mod nv_loop;
 #[cfg(test)]
 mod nv_tests;
+pub mod nv_tiles;
 pub mod peer;
 pub mod quest;
 pub mod scale;

@@ -18,7 +18,7 @@ use crate::{Error, Result, parallel};
 pub const BLOCK: usize = 16;
 
 /// Bytes of the codes of a block.
-const BYTES: usize = BLOCK / 2;
+pub(super) const BYTES: usize = BLOCK / 2;
 
 /// What the numbers and their scales are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Format {
         })
     }
 
-    fn scale_nan(&self) -> u8 {
+    pub(super) fn scale_nan(&self) -> u8 {
         self.scale.nan().unwrap_or(self.scale.largest())
     }
 }
@@ -100,19 +100,7 @@ pub fn quantize<S: Float>(
     options: &Options,
 ) -> Result<f32> {
     check_sizes(x.len(), options.columns, BLOCK, (codes.len(), BYTES), scales.len())?;
-    if four_six.is_some() && format != (Format { element: Element::Float(E2M1), scale: UE4M3 }) {
-        return Err(Error::value("four_over_six", "left out for formats other than nvfp4", "a measure"));
-    }
-    if options.nan == Nan::Raise {
-        amax::check_finite::<S>(x, options)?;
-    }
-    let global = match global {
-        Global::Find => Global::Amax(amax::amax::<S>(x, options)),
-        given => given,
-    };
-    let largest = format.element.largest();
-    let top = if four_six.is_some() { four_six::LARGEST_SCALE } else { format.scale.decode(format.scale.largest()) };
-    let tensor = Tensor::new(global, top * largest, largest);
+    let to = ToNv::new::<S>(x, format, global, four_six, options)?;
     let blocks = split(scales.len(), options.threads, size_of_val(x));
     let parts: Vec<_> = codes
         .chunks_mut(blocks * BYTES)
@@ -121,34 +109,83 @@ pub fn quantize<S: Float>(
         .enumerate()
         .map(|(part, ((codes, scales), x))| (codes, scales, x, part * blocks * BLOCK))
         .collect();
-    let scale = lane::ToFloat::new(&format.scale);
     parallel::each(parts, |(codes, scales, x, first)| {
         let slow = |codes: &mut [u8], x: &[S::Bits], index: usize| {
-            block::<S>(codes, x, format, &tensor, four_six, options, first + index * BLOCK)
+            block::<S>(codes, x, format, &to.tensor, four_six, options, (first + index * BLOCK, None))
         };
-        if options.rounding != Rounding::NearestEven || four_six.is_some() {
+        to.run::<S>(codes, scales, x, None, slow);
+    });
+    Ok(to.tensor.decode)
+}
+
+/// What all blocks of a tensor are quantized with.
+pub(super) struct ToNv<'a> {
+    pub(super) tensor: Tensor,
+    format: Format,
+    /// The largest scale and element.
+    largest: (f32, f32),
+    four_six: Option<Measure>,
+    options: &'a Options,
+}
+
+impl<'a> ToNv<'a> {
+    pub(super) fn new<S: Float>(
+        x: &[S::Bits],
+        format: Format,
+        global: Global,
+        four_six: Option<Measure>,
+        options: &'a Options,
+    ) -> Result<Self> {
+        if four_six.is_some() && format != (Format { element: Element::Float(E2M1), scale: UE4M3 }) {
+            return Err(Error::value("four_over_six", "left out for formats other than nvfp4", "a measure"));
+        }
+        if options.nan == Nan::Raise {
+            amax::check_finite::<S>(x, options)?;
+        }
+        let global = match global {
+            Global::Find => Global::Amax(amax::amax::<S>(x, options)),
+            given => given,
+        };
+        let largest = format.element.largest();
+        let top =
+            if four_six.is_some() { four_six::LARGEST_SCALE } else { format.scale.decode(format.scale.largest()) };
+        let tensor = Tensor::new(global, top * largest, largest);
+        Ok(Self { tensor, format, largest: (top, largest), four_six, options })
+    }
+
+    /// Quantize blocks on one thread; `slow` takes those that are not finite, and what the loops do not know.
+    pub(super) fn run<S: Float>(
+        &self,
+        codes: &mut [u8],
+        scales: &mut [u8],
+        x: &[S::Bits],
+        given: Option<&[u32]>,
+        slow: impl Fn(&mut [u8], &[S::Bits], usize) -> u8,
+    ) {
+        if self.options.rounding != Rounding::NearestEven || self.four_six.is_some() {
             let blocks = codes.chunks_exact_mut(BYTES).zip(scales).zip(x.chunks_exact(BLOCK));
             for (index, ((codes, scale), x)) in blocks.enumerate() {
                 *scale = slow(codes, x, index);
             }
             return;
         }
-        let (largest, level) = ((top, largest), options.level);
-        match format.element {
+        let (tensor, largest, level) = (self.tensor, self.largest, self.options.level);
+        let scale = lane::ToFloat::new(&self.format.scale);
+        match self.format.element {
             Element::Float(element) => {
                 let lane = lane::ToFloat::new(&element);
-                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, slow);
+                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, given, slow);
             }
             Element::Int { .. } => {
-                let lane = lane::ToInteger::new(&format.element);
-                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, slow);
+                let lane = lane::ToInteger::new(&self.format.element);
+                ToBlocks { tensor, scale, largest, lane, level }.run::<S>(codes, scales, x, given, slow);
             }
         }
-    });
-    Ok(tensor.decode)
+    }
 }
 
-/// Quantize one block whose first element is at `first`; returns its scale. Slow and obvious.
+/// Quantize one block, given the index of its first element and, if not its own, the largest magnitude of those that
+/// share the scale; returns the scale. Slow and obvious.
 #[inline(never)]
 pub(super) fn block<S: Float>(
     codes: &mut [u8],
@@ -157,7 +194,7 @@ pub(super) fn block<S: Float>(
     tensor: &Tensor,
     four_six: Option<Measure>,
     options: &Options,
-    first: usize,
+    (first, shared): (usize, Option<f32>),
 ) -> u8 {
     let mut values = [0.0_f32; BLOCK];
     for (value, &bits) in values.iter_mut().zip(x) {
@@ -170,7 +207,7 @@ pub(super) fn block<S: Float>(
         }
         values = values.map(finite::<S>);
     }
-    let magnitude = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let magnitude = shared.unwrap_or_else(|| values.iter().fold(0.0_f32, |most, value| most.max(value.abs())));
     let target = magnitude * tensor.to_scale;
     let mut words = [0; BLOCK];
     if options.rounding == Rounding::Stochastic {

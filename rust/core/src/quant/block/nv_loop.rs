@@ -32,11 +32,13 @@ pub(crate) struct ToBlocks<E> {
 
 impl<E: Encode> ToBlocks<E> {
     /// Encode `x`; `slow` encodes one block the slow way (bytes, elements, index of the block) and returns its scale.
+    /// `given` are largest magnitudes that count instead of the blocks' own, again from the first one after the last.
     pub(crate) fn run<S: Float>(
         self,
         codes: &mut [u8],
         scales: &mut [u8],
         x: &[S::Bits],
+        given: Option<&[u32]>,
         slow: impl Fn(&mut [u8], &[S::Bits], usize) -> u8,
     ) {
         let large = codes.len() >= STREAM_FROM_BYTES;
@@ -46,7 +48,7 @@ impl<E: Encode> ToBlocks<E> {
         let pieces = codes.chunks_mut(BLOCKS * BYTES).zip(scales.chunks_mut(BLOCKS));
         for (piece, ((codes, scales), x)) in pieces.zip(x.chunks(ELEMENTS)).enumerate() {
             let magnitudes = &mut magnitudes[..scales.len()];
-            self.piece::<S>(&mut buffer, scales, magnitudes, x);
+            self.piece::<S>(&mut buffer, scales, magnitudes, x, given.map(|given| (given, piece * BLOCKS)));
             let packed = &mut buffer[..codes.len()];
             if magnitudes.iter().any(|&magnitude| magnitude >= INFINITY) {
                 let blocks = packed.chunks_exact_mut(BYTES).zip(scales).zip(x.chunks_exact(BLOCK)).zip(magnitudes);
@@ -74,15 +76,17 @@ impl<E: Encode> ToBlocks<E> {
         scales: &mut [u8],
         magnitudes: &mut [u32],
         x: &[S::Bits],
+        given: Option<(&[u32], usize)>,
     ) {
         #[cfg(target_arch = "x86_64")]
         if let Some(proof) = Avx2::at(self.level) {
-            with_features!(Avx2, proof, piece_avx2(PhantomData::<S>, self, packed, scales, magnitudes, x));
+            with_features!(Avx2, proof, piece_avx2(PhantomData::<S>, self, packed, scales, magnitudes, x, given));
             return;
         }
         for (magnitude, x) in magnitudes.iter_mut().zip(x.chunks_exact(BLOCK)) {
             *magnitude = S::largest_magnitude(x);
         }
+        replace(magnitudes, given);
         let mut factors = [0.0; BLOCKS];
         self.scales(scales, &mut factors, magnitudes);
         let mut codes = [0_u8; BLOCK];
@@ -108,6 +112,15 @@ impl<E: Encode> ToBlocks<E> {
     }
 }
 
+/// Put given magnitudes, with the index of the first block, in place of the blocks' own.
+#[inline(always)]
+fn replace(magnitudes: &mut [u32], given: Option<(&[u32], usize)>) {
+    if let Some((given, first)) = given {
+        let from = given.iter().cycle().skip(first % given.len());
+        magnitudes.iter_mut().zip(from).for_each(|(magnitude, &given)| *magnitude = given);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,f16c")]
 fn piece_avx2<S: Float, E: Encode>(
@@ -117,6 +130,7 @@ fn piece_avx2<S: Float, E: Encode>(
     scales: &mut [u8],
     magnitudes: &mut [u32],
     x: &[S::Bits],
+    given: Option<(&[u32], usize)>,
 ) {
     let steps = x.chunks_exact(x86::STEP);
     let rest = steps.remainder();
@@ -127,6 +141,7 @@ fn piece_avx2<S: Float, E: Encode>(
     if let (Some(magnitude), false) = (magnitudes.last_mut(), rest.is_empty()) {
         *magnitude = S::largest_magnitude(rest);
     }
+    replace(magnitudes, given);
     let mut factors = [0.0; BLOCKS];
     to.scales(scales, &mut factors, magnitudes);
     let lanes = x86::Lanes::new(to.lane);

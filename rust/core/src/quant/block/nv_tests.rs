@@ -21,7 +21,7 @@ fn compare<S: Float>(format: Format, x: &[S::Bits], global: Global) {
     let tensor = Tensor::new(found, top * largest, largest);
     let (mut codes, mut scales) = (vec![0; x.len() / 2], vec![0; x.len() / BLOCK]);
     for ((codes, scale), x) in codes.chunks_mut(BLOCK / 2).zip(&mut scales).zip(x.chunks(BLOCK)) {
-        *scale = block::<S>(codes, x, format, &tensor, None, &slow, 0);
+        *scale = block::<S>(codes, x, format, &tensor, None, &slow, (0, None));
     }
     let mut values = Vec::new();
     for (codes, &scale) in codes.chunks(BLOCK / 2).zip(&scales) {
