@@ -4,7 +4,7 @@
 use super::nv::{BLOCK, BYTES, Format, Global, ToNv, block};
 use super::{Nan, Options, check_sizes, finite};
 use crate::quant::source::Float;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, Level, dispatch};
 use crate::{Error, Result, parallel};
 
 /// Rows that share scales.
@@ -81,7 +81,8 @@ fn bands<'a, S: Float>(
 
 fn one_band<S: Float>(to: &ToNv<'_>, band: Band<'_, S>, magnitudes: &mut [u32], format: Format, options: &Options) {
     let Band { codes, scales, x, first } = band;
-    dispatch(options.level, Largest::<S> { x, magnitudes });
+    // Sixteen numbers are one vector of AVX-512, and reducing it costs more than the rest.
+    dispatch(options.level.min(Level::Avx2), Largest::<S> { x, magnitudes });
     let magnitudes = &*magnitudes;
     let slow = |codes: &mut [u8], piece: &[S::Bits], index: usize| {
         let tile = index % magnitudes.len();
