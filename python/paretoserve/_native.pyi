@@ -321,8 +321,7 @@ def operator_features(
 ) -> None: ...
 def pareto_mask(
     out: NDArray[np.uint8],
-    points: NDArray[Any],
-    dtype: str,
+    points: list[tuple[NDArray[Any], str]],
     maximize: list[bool],
     keep: str,
     nan: str,

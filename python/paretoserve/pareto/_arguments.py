@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve.errors import DtypeError, ShapeError
+
+if TYPE_CHECKING:
+    from paretoserve.pareto._points import Points
 
 __all__ = ["Bounds", "Sense", "allowed_rows", "box_sizes", "directions", "group_codes", "one_of", "thread_count"]
 
@@ -81,9 +84,9 @@ def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
     return codes.astype(np.uint32), len(unique)
 
 
-def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], values: NDArray[Any]) -> NDArray[np.uint8]:
+def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: Points) -> NDArray[np.uint8]:
     """Return 1 for the rows inside all bounds, both ends included, else 0."""
-    d = values.shape[1]
+    d = points.d
     if isinstance(where, Mapping):
         bounds = dict(where)
     else:
@@ -92,7 +95,7 @@ def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], values: 
         if len(where) != d:
             raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
         bounds = {column: limits for column, limits in enumerate(where) if limits is not None}
-    allowed = np.ones(len(values), dtype=np.bool_)
+    allowed = np.ones(points.n, dtype=np.bool_)
     for column, limits in bounds.items():
         if column not in range(d):
             raise ValueError(f"`where` names objective {column!r}, but there are only 0 to {d - 1}")
@@ -100,10 +103,11 @@ def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], values: 
             low, high = limits
         except (TypeError, ValueError) as error:
             raise ValueError(f"`where` must give (low, high) for objective {column}, got {limits!r}") from error
+        values = points.column(column)
         if low is not None:
-            allowed &= values[:, column] >= _bound(low, column, values.dtype, math.ceil)
+            allowed &= values >= _bound(low, column, values.dtype, math.ceil)
         if high is not None:
-            allowed &= values[:, column] <= _bound(high, column, values.dtype, math.floor)
+            allowed &= values <= _bound(high, column, values.dtype, math.floor)
     return allowed.view(np.uint8)
 
 

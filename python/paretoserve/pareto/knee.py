@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve.pareto._arguments import directions, one_of
+from paretoserve.pareto._points import as_points
 from paretoserve.pareto.mask import mask
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ def knee(
     1
     """
     one_of("nan", nan, ("raise", "drop"))
+    table = as_points("points", points)
     indices = np.flatnonzero(mask(points, sense, keep="first", nan=nan))
     if len(indices) == 0:
         return None
-    front = np.asarray(points)[indices].astype(np.float64)
+    front = table.rows(indices)
     if not np.isfinite(front).all():
         row, column = np.argwhere(~np.isfinite(front))[0]
         raise ValueError(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import real_matrix
 from paretoserve.pareto._arguments import allowed_rows, box_sizes, directions, group_codes, one_of, thread_count
+from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,21 +102,20 @@ def mask(
     >>> mask(points, threads=1)
     array([ True,  True, False,  True])
     """
-    values = real_matrix("points", points)
-    n, d = values.shape
+    table = as_points("points", points)
+    n, d = table.n, table.d
     codes, num_groups = (None, 0) if groups is None else group_codes(groups, n)
     out = np.zeros(n, dtype=np.bool_)
     _native.pareto_mask(
         out.view(np.uint8),
-        values,
-        values.dtype.name,
+        table.native,
         directions(sense, d),
         one_of("keep", keep, ("all", "first", "last")),
         one_of("nan", nan, ("raise", "drop", "worst")),
         None if eps is None else box_sizes(eps, d),
         codes,
         num_groups,
-        None if where is None else allowed_rows(where, values),
+        None if where is None else allowed_rows(where, table),
         thread_count(threads),
     )
     return out

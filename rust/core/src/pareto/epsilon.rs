@@ -5,9 +5,9 @@
 //! epsilon-Pareto set of Laumanns, Thiele, Deb and Zitzler 2002).
 
 use super::Keep;
+use super::boxes::Rows;
 use super::front::front;
 use super::keyed::push_kept;
-use super::keys::Rows;
 
 /// The representatives: per box the lexicographically best row, and the rows equal to it as `keep` says.
 pub(super) fn cover(boxes: &dyn Rows, exact: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {

@@ -6,6 +6,7 @@
 
 use super::Keep;
 use super::keyed::{Keyed, push_kept};
+use super::keys::Key;
 use super::sweep;
 
 /// Front rows compared at once; a block is stored objective by objective so that the comparison becomes vector code.
@@ -49,6 +50,20 @@ impl Blocks {
     }
 }
 
+/// The positions of the rows that no other row dominates, rising; `columns` holds their keys, one slice per objective.
+///
+/// For algorithms that have keys already: no prefilter, any number of rows.
+pub(super) fn front_of_keys<K: Key + Into<i64>>(columns: &[&[K]], keep: Keep, _threads: usize) -> Vec<u32> {
+    let n = columns.first().map_or(0, |column| column.len());
+    let mut keyed = Keyed { rows: (0..n as u32).collect(), keys: Vec::with_capacity(n * columns.len()) };
+    for row in 0..n {
+        keyed.keys.extend(columns.iter().map(|column| column[row].into()));
+    }
+    let mut front = exact(&keyed, columns.len(), keep);
+    front.sort_unstable();
+    front
+}
+
 /// The exact front of rows with their keys, by the algorithm for that many objectives.
 pub(super) fn exact(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
     match d {
@@ -84,9 +99,9 @@ fn blocks(keyed: &Keyed, d: usize, keep: Keep) -> Vec<u32> {
 }
 
 /// The rank of each key in its column; equal keys share one.
-fn dense_ranks(keys: &[u64], n: usize, d: usize) -> Vec<i32> {
+fn dense_ranks(keys: &[i64], n: usize, d: usize) -> Vec<i32> {
     let mut ranks = vec![0_i32; n * d];
-    let mut column: Vec<(u64, u32)> = Vec::with_capacity(n);
+    let mut column: Vec<(i64, u32)> = Vec::with_capacity(n);
     for k in 0..d {
         column.clear();
         column.extend((0..n).map(|position| (keys[position * d + k], position as u32)));

@@ -2,9 +2,9 @@
 //!
 //! The front of a union is the front of the parts' fronts, so any split gives the same rows.
 
+use super::boxes::Rows;
 use super::filter::exact;
 use super::keyed::Keyed;
-use super::keys::Rows;
 use super::{Keep, Options, prefilter};
 
 /// Below this many rows a thread costs more than it saves.

@@ -6,7 +6,7 @@ use super::Keep;
 #[derive(Default)]
 pub(super) struct Keyed {
     pub(super) rows: Vec<u32>,
-    pub(super) keys: Vec<u64>,
+    pub(super) keys: Vec<i64>,
 }
 
 impl Keyed {

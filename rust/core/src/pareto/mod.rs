@@ -1,10 +1,11 @@
 //! Which rows of a table are not dominated: exact fronts for any number of objectives.
 //!
-//! Every value becomes an order-preserving `u64` key with the direction folded in (`keys`), so one set of algorithms
+//! Every value becomes an order-preserving integer key with the direction folded in (`keys`), so one set of algorithms
 //! serves all dtypes and nothing is widened to a float that cannot hold it. Rows that a few strong rows dominate are
 //! dropped first (`prefilter`); the rest goes through a sweep for up to three objectives (`sweep`) or a sorted block
 //! filter above (`filter`). The front of a union is the front of the fronts, so threads never change the answer.
 
+mod boxes;
 mod epsilon;
 mod filter;
 mod front;
@@ -12,14 +13,15 @@ mod keyed;
 mod keys;
 mod prefilter;
 mod sweep;
+mod table;
 
 use std::num::NonZeroUsize;
 
-pub use keys::Value;
+pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
+use boxes::Boxes;
 use front::for_each_group;
-use keys::{Boxes, Matrix};
 
 /// Which of several equal rows of the front is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,6 @@ pub enum NanPolicy {
 /// What `mask` needs to know besides the points.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
-    /// One flag per objective: larger is better.
-    pub maximize: &'a [bool],
     /// Which of several equal rows is marked.
     pub keep: Keep,
     /// What a row with a NaN does.
@@ -65,23 +65,20 @@ pub struct Options<'a> {
 }
 
 /// Mark the rows that no other row of their group dominates: `mask[i]` becomes 1 or 0.
-///
-/// `points` holds `mask.len()` rows of `options.maximize.len()` values.
-pub fn mask<T: Value>(mask: &mut [u8], points: &[T], options: &Options<'_>) -> Result<()> {
-    let (n, d) = (mask.len(), options.maximize.len());
-    check(n, d, points.len(), options)?;
+pub fn mask(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>) -> Result<()> {
+    check(mask.len(), points, options)?;
     mask.fill(0);
-    let rows = candidates(points, n, d, options)?;
-    let exact = Matrix { values: points, maximize: options.maximize };
-    let threads = options.threads.map_or_else(|| automatic_threads(rows.len() * d), NonZeroUsize::get);
+    let rows = candidates(points, options)?;
+    let threads =
+        options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
     let marked = match options.eps {
         None => for_each_group(&rows, options, threads, &|group, threads| {
-            front::front(&exact, group, options.keep, threads)
+            front::front(points, group, options.keep, threads)
         }),
         Some(eps) => {
-            let boxes = Boxes { values: points, maximize: options.maximize, eps };
+            let boxes = Boxes { table: points, eps };
             for_each_group(&rows, options, threads, &|group, threads| {
-                epsilon::cover(&boxes, &exact, group, options.keep, threads)
+                epsilon::cover(&boxes, points, group, options.keep, threads)
             })
         }
     };
@@ -91,15 +88,10 @@ pub fn mask<T: Value>(mask: &mut [u8], points: &[T], options: &Options<'_>) -> R
     Ok(())
 }
 
-fn check(n: usize, d: usize, num_values: usize, options: &Options<'_>) -> Result<()> {
-    if d == 0 {
-        return Err(Error::shape("points", "(n, d) with d of 1 or more", format!("({n}, 0)")));
-    }
-    if n.checked_mul(d) != Some(num_values) {
-        return Err(Error::shape("points", format!("({n}, {d})"), format!("{num_values} values")));
-    }
-    if n > i32::MAX as usize {
-        return Err(Error::value("points", "at most 2147483647 rows", format!("{n} rows")));
+fn check(num_flags: usize, points: &Table<'_>, options: &Options<'_>) -> Result<()> {
+    let (n, d) = (points.num_rows(), points.num_objectives());
+    if num_flags != n {
+        return Err(Error::shape("mask", format!("({n},)"), format!("({num_flags},)")));
     }
     if let Some(eps) = options.eps {
         if eps.len() != d {
@@ -126,28 +118,24 @@ fn check(n: usize, d: usize, num_values: usize, options: &Options<'_>) -> Result
 }
 
 /// The rows that take part, in order. A NaN is looked for in all rows, also in those that the bounds cut.
-fn candidates<T: Value>(points: &[T], n: usize, d: usize, options: &Options<'_>) -> Result<Vec<u32>> {
-    let mut rows = Vec::with_capacity(n);
-    for (row, values) in points.chunks_exact(d).enumerate() {
-        if options.nan != NanPolicy::Worst
-            && let Some(column) = values.iter().position(|value| value.is_nan())
-        {
-            if options.nan == NanPolicy::Raise {
-                return Err(Error::value(
-                    "points",
-                    "free of NaN",
-                    format!(
-                        "NaN in row {row}, column {column}\nhint: nan=\"drop\" leaves such rows out, nan=\"worst\" ranks NaN last"
-                    ),
-                ));
-            }
-            continue;
-        }
-        if options.allowed.is_none_or(|allowed| allowed[row] != 0) {
-            rows.push(row as u32);
-        }
+fn candidates(points: &Table<'_>, options: &Options<'_>) -> Result<Vec<u32>> {
+    if options.nan == NanPolicy::Raise
+        && let Some((row, column)) = points.first_nan()
+    {
+        return Err(Error::value(
+            "points",
+            "free of NaN",
+            format!(
+                "NaN in row {row}, column {column}\nhint: nan=\"drop\" leaves such rows out, nan=\"worst\" ranks NaN last"
+            ),
+        ));
     }
-    Ok(rows)
+    let missing = if options.nan == NanPolicy::Drop { points.nan_rows() } else { Vec::new() };
+    let takes_part = |row: &u32| {
+        let row = *row as usize;
+        missing.get(row) != Some(&true) && options.allowed.is_none_or(|allowed| allowed[row] != 0)
+    };
+    Ok((0..points.num_rows() as u32).filter(takes_part).collect())
 }
 
 /// Threads pay from about a quarter of a million values.

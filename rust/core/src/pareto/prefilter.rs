@@ -4,9 +4,9 @@
 //! chosen decides the speed, never the answer: only rows that are truly dominated go.
 
 use super::Keep;
+use super::boxes::Rows;
 use super::filter::exact;
 use super::keyed::Keyed;
-use super::keys::Rows;
 
 /// Fewer rows are sorted faster than they are sampled.
 const FEWEST_ROWS: usize = 1024;
@@ -16,7 +16,7 @@ const STRONG_ROWS: usize = 32;
 const BLOCK_ROWS: usize = 2048;
 
 /// The keys of up to `STRONG_ROWS` rows, best first; none when the set is small.
-pub(super) fn strong_rows(table: &dyn Rows, rows: &[u32]) -> Vec<u64> {
+pub(super) fn strong_rows(table: &dyn Rows, rows: &[u32]) -> Vec<i64> {
     let d = table.num_objectives();
     if rows.len() < FEWEST_ROWS {
         return Vec::new();
@@ -24,28 +24,28 @@ pub(super) fn strong_rows(table: &dyn Rows, rows: &[u32]) -> Vec<u64> {
     let mut sample = Keyed::default();
     sample.rows.extend(rows.iter().step_by(rows.len().div_ceil(SAMPLE_ROWS)));
     table.append_keys(&sample.rows, &mut sample.keys);
-    let columns: Vec<Vec<u64>> = (0..d)
+    let columns: Vec<Vec<i64>> = (0..d)
         .map(|k| {
-            let mut column: Vec<u64> = sample.keys.iter().skip(k).step_by(d).copied().collect();
+            let mut column: Vec<i64> = sample.keys.iter().skip(k).step_by(d).copied().collect();
             column.sort_unstable();
             column
         })
         .collect();
     let mut front = Keyed { rows: exact(&sample, d, Keep::First), keys: Vec::new() };
     table.append_keys(&front.rows, &mut front.keys);
-    let volume = |keys: &[u64]| -> f64 {
+    let volume = |keys: &[i64]| -> f64 {
         let shares = keys.iter().zip(&columns).map(|(key, column)| {
             (column.len() - column.partition_point(|other| other < key)) as f64 / column.len() as f64
         });
         shares.product()
     };
-    let mut scored: Vec<(f64, &[u64])> = front.keys.chunks_exact(d).map(|keys| (volume(keys), keys)).collect();
+    let mut scored: Vec<(f64, &[i64])> = front.keys.chunks_exact(d).map(|keys| (volume(keys), keys)).collect();
     scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.iter().take(STRONG_ROWS).flat_map(|(_, keys)| keys.iter().copied()).collect()
 }
 
 /// The rows that no strong row dominates, with their keys.
-pub(super) fn survivors(table: &dyn Rows, rows: &[u32], strong: &[u64]) -> Keyed {
+pub(super) fn survivors(table: &dyn Rows, rows: &[u32], strong: &[i64]) -> Keyed {
     let d = table.num_objectives();
     let mut left = Keyed::default();
     if strong.is_empty() {
@@ -80,7 +80,7 @@ fn rest(parts: &std::slice::Chunks<'_, u32>) -> usize {
     parts.clone().map(<[u32]>::len).sum()
 }
 
-fn dominates(a: &[u64], b: &[u64]) -> bool {
+fn dominates(a: &[i64], b: &[i64]) -> bool {
     let mut better = false;
     for (x, y) in a.iter().zip(b) {
         if x > y {

@@ -46,9 +46,9 @@ pub(super) fn space(keyed: &Keyed, keep: Keep) -> Vec<u32> {
 }
 
 /// Visit the distinct rows in lexicographic order; `on_front` says whether one is on the front.
-fn sweep<const D: usize>(keyed: &Keyed, keep: Keep, mut on_front: impl FnMut([u64; D]) -> bool) -> Vec<u32> {
+fn sweep<const D: usize>(keyed: &Keyed, keep: Keep, mut on_front: impl FnMut([i64; D]) -> bool) -> Vec<u32> {
     let (keys, _) = keyed.keys.as_chunks::<D>();
-    let mut sorted: Vec<([u64; D], u32)> = keys.iter().copied().zip(keyed.rows.iter().copied()).collect();
+    let mut sorted: Vec<([i64; D], u32)> = keys.iter().copied().zip(keyed.rows.iter().copied()).collect();
     sorted.sort_unstable();
     let mut front = Vec::new();
     for run in sorted.chunk_by(|a, b| a.0 == b.0) {

@@ -1,0 +1,132 @@
+"""Points as the native module takes them: columns of any real dtype and stride, none copied without need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from paretoserve._arrays import is_torch, numpy_values
+from paretoserve.errors import DtypeError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    PointsLike: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
+
+__all__ = ["Points", "as_points"]
+
+# What the native module reads the bits of a dtype as; every other dtype as itself.
+_BITS = {"float16": "uint16", "bfloat16": "uint16"}
+_DTYPES = {
+    *("bool", "float16", "bfloat16", "float32", "float64"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A table of objectives.
+
+    Attributes
+    ----------
+    parts : tuple of ndarray
+        Matrices and columns that lie side by side.
+    n, d : int
+        Number of rows and of objectives.
+    """
+
+    parts: tuple[NDArray[Any], ...]
+    n: int
+    d: int
+
+    @property
+    def native(self) -> list[tuple[NDArray[Any], str]]:
+        """The parts as the native module takes them, each with the name of its dtype."""
+        parts = [part.view(np.uint8) if part.dtype == np.bool_ else part for part in self.parts]
+        named = [(part, part.dtype.name) for part in parts]
+        return [(part.view(_BITS[name]) if name in _BITS else part, name) for part, name in named]
+
+    def column(self, k: int) -> NDArray[Any]:
+        """Return objective `k`, not copied, shape (n,)."""
+        for part in self.parts:
+            width = part.shape[1] if part.ndim == 2 else 1
+            if k < width:
+                return part[:, k] if part.ndim == 2 else part
+            k -= width
+        raise IndexError(k)
+
+    def rows(self, indices: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float64]:
+        """Return rows as float64, shape (m, d); integers above 2^53 are rounded."""
+        columns = [self.column(k)[indices].astype(np.float64) for k in range(self.d)]
+        return np.stack(columns, axis=1)
+
+
+def as_points(argument: str, points: PointsLike) -> Points:
+    """Return `points` as a table, checked.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument for messages.
+    points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), or mapping from name to such arrays
+        Integers, floats of 16 to 64 bits or bool; the columns may differ in dtype. A list of numpy, torch or Arrow
+        arrays holds columns, a list of plain lists holds rows. Not modified; copied only if in a foreign byte order,
+        unaligned or with negative strides.
+
+    Raises
+    ------
+    ShapeError
+        If it is not a matrix, has no column, or its columns differ in length.
+    DtypeError
+        If it holds anything but real numbers, hides some behind a mask, or is wider than 64 bits.
+    """
+    columns = _columns(points)
+    if columns is None:
+        part = _part(argument, points)
+        if part.ndim != 2 or part.shape[1] == 0:
+            hint = "\nhint: for one objective use points[:, None], for one point points[None, :]"
+            expected = f"`{argument}` must have shape (n, d) with d of 1 or more"
+            raise ShapeError(f"{expected}, got {part.shape}{hint if part.ndim == 1 else ''}")
+        return Points((part,), *part.shape)
+    if not columns:
+        raise ShapeError(f"`{argument}` must have 1 column or more, got none")
+    parts = tuple(_part(f"{argument}[{name!r}]", column) for name, column in columns.items())
+    for name, part in zip(columns, parts, strict=True):
+        if part.ndim != 1 or len(part) != len(parts[0]):
+            raise ShapeError(
+                f"`{argument}[{name!r}]` must be a column of shape ({len(parts[0])},) as the first, got {part.shape}"
+            )
+    return Points(parts, len(parts[0]), len(parts))
+
+
+def _columns(points: Any) -> dict[str | int, Any] | None:
+    """Return the columns if `points` is a mapping of them or a list of one-dimensional arrays, else None."""
+    if isinstance(points, Mapping):
+        return dict(points)
+    if isinstance(points, list | tuple) and points and all(hasattr(each, "__array__") for each in points):
+        arrays = [each if hasattr(each, "ndim") else np.asarray(each) for each in points]
+        if all(each.ndim == 1 for each in arrays):
+            return dict(enumerate(arrays))
+    return None
+
+
+def _part(argument: str, values: Any) -> NDArray[Any]:
+    """Return one matrix or column as an array that the native module can read."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DtypeError(f"`{argument}` must not hide values behind a mask\nhint: fill them, for example with NaN")
+    try:
+        array = numpy_values(values) if is_torch(values) else np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
+    if array.dtype.name not in _DTYPES:
+        hint = "\nhint: None and text are not numbers; use NaN for a missing value" if array.dtype == object else ""
+        expected = f"`{argument}` must be integers, float16, bfloat16, float32, float64 or bool"
+        raise DtypeError(f"{expected}, got {array.dtype}{hint}")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    readable = array.flags.aligned and all(step >= 0 and step % array.itemsize == 0 for step in array.strides)
+    return array if readable else np.ascontiguousarray(array)

@@ -1,0 +1,4 @@
+//! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
+
+pub(crate) mod mask;
+mod points;
