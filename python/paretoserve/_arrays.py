@@ -14,7 +14,7 @@ from paretoserve.errors import DeviceError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[Any] | torch.Tensor
 
