@@ -66,7 +66,7 @@ impl<K: From<i16>, const INFINITY: u16> Value<K> for Half<INFINITY> {
 impl<K: From<i32>> Value<K> for f32 {
     #[inline(always)]
     fn is_nan(self) -> bool {
-        self != self
+        f32::is_nan(self)
     }
     #[inline(always)]
     fn ascending(self) -> K {
@@ -79,7 +79,7 @@ impl<K: From<i32>> Value<K> for f32 {
 impl Value<i64> for f64 {
     #[inline(always)]
     fn is_nan(self) -> bool {
-        self != self
+        f64::is_nan(self)
     }
     #[inline(always)]
     fn ascending(self) -> i64 {
