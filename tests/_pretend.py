@@ -1,10 +1,12 @@
 """For programs on the fake driver: tensors of the CPU that the package takes for tensors of a CUDA device.
 
-Call `install` before `paretoserve.quant` is imported. Their stream has the handle `STREAM` on device 0.
+Call `install` before `paretoserve.pareto` and `paretoserve.quant` are imported. The stream of these tensors has the
+handle `STREAM` on device 0.
 """
 
 import ctypes
 import importlib
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,11 @@ from paretoserve import _arrays
 
 STREAM = 0x51EA
 _numpy = torch.Tensor.numpy
+# What waits for the device or copies from it.
+WAITING = {
+    name: getattr(torch.Tensor, name)
+    for name in ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__")
+}
 
 
 def array(tensor: Any) -> np.ndarray:
@@ -65,10 +72,18 @@ def launches(lines: list[str]) -> list[Launch]:
 def install() -> None:
     """Patch this process; once, before `paretoserve.quant` is imported."""
     _arrays.is_cuda = _arrays.is_torch  # modules import it by name
-    for module in vars(importlib.import_module("paretoserve.quant._cuda")).values():
-        if hasattr(module, "at"):
-            module.at = lambda tensor: (0, STREAM)
+    for part in ("paretoserve.pareto._cuda", "paretoserve.quant._cuda"):
+        importlib.import_module(part)
+        for name, module in list(sys.modules.items()):
+            if name.startswith(part) and hasattr(module, "at"):
+                module.at = lambda tensor: (0, STREAM)
     # What would wait for the device or copy from it fails.
-    for name in ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__"):
+    for name in WAITING:
         setattr(torch.Tensor, name, _waits)
     torch.cuda.synchronize = _waits
+
+
+def may_wait() -> None:
+    """Let this program wait for the device, for functions that say they do."""
+    for name, function in WAITING.items():
+        setattr(torch.Tensor, name, function)

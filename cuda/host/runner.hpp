@@ -41,6 +41,7 @@ struct Fiber {
 // Threads of a group that have arrived at their next meeting, and the values they brought, of this one and the last.
 struct Meeting {
     unsigned arrived = 0, completed = 0;
+    unsigned agreeing[2] = {};
     std::uint64_t value[2][WARP] = {};
 };
 
@@ -154,6 +155,17 @@ T exchange(T value, unsigned lane) {
 inline void __syncthreads() {
     const Dim3& block = runner::machine.block;
     runner::meet(runner::machine.whole, runner::fiber().block_meetings, block.x * block.y * block.z);
+}
+
+inline int __syncthreads_and(bool agrees) {
+    const Dim3& block = runner::machine.block;
+    const unsigned size = block.x * block.y * block.z, turn = runner::fiber().block_meetings & 1;
+    runner::Meeting& meeting = runner::machine.whole;
+    // The other turn's count is read no more: all threads have come here since.
+    if (meeting.arrived == 0) meeting.agreeing[turn] = 0;
+    meeting.agreeing[turn] += agrees ? 1 : 0;
+    runner::meet(meeting, runner::fiber().block_meetings, size);
+    return meeting.agreeing[turn] == size ? 1 : 0;
 }
 
 template <class T>

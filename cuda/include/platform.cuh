@@ -36,7 +36,9 @@ using u8 = unsigned char;
 using u16 = unsigned short;
 using u32 = unsigned int;
 using u64 = unsigned long long;
+using i16 = short;
 using i32 = int;
+using i64 = long long;
 
 constexpr float FLOAT_MAX = 3.402823466385288598e38f;
 constexpr u32 INFINITY_BITS = 0x7F800000u;

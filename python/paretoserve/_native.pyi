@@ -17,6 +17,8 @@ __all__ = [
     "cuda_devices",
     "cuda_is_available",
     "cuda_kernels",
+    "cuda_pareto_beaten",
+    "cuda_pareto_keys",
     "cuda_quant_amax",
     "cuda_quant_decode",
     "cuda_quant_dequantize",
@@ -201,6 +203,22 @@ def cuda_compile(file: str, arch: str) -> tuple[str | None, bool, int, str]: ...
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
 def cuda_kernels() -> list[tuple[str, str, str]]: ...
+def cuda_pareto_beaten(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    sizes: tuple[int, int, int],
+    d: int,
+    order: str,
+    wide: bool,
+) -> None: ...
+def cuda_pareto_keys(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int],
+    dtype: str,
+    shape: tuple[int, int],
+    maximize: bool,
+    wide: bool,
+) -> None: ...
 def cuda_quant_amax(
     at: tuple[int, int],
     addresses: tuple[int, int],

@@ -22,12 +22,14 @@ def catalog() -> dict[str, dict[str, list[str]]]:
     rows = text.split("kernels! { @ []")[1].split("};")[0].split(";")
     for row in filter(str.strip, rows):
         file, kind, names, tail, parameters = re.fullmatch(
-            r'\s*"(\w+\.cu)" (wide|one)\s+\[([^\]]*)\](?:\s+"(\w*)")?\s+(\w+)', row
+            r'\s*"(\w+\.cu)" (wide|keys|one)\s+\[([^\]]*)\](?:\s+"(\w*)")?\s+(\w+)', row
         ).groups()
-        ends = [f"{tail}_{dtype}" for dtype in ("f32", "f16", "bf16")] if kind == "wide" else [""]
+        part = "pareto" if kind == "keys" else "quant"
+        kinds = {"wide": ("_f32", "_f16", "_bf16"), "keys": ("_narrow", "_wide"), "one": ("",)}
+        ends = [f"{tail or ''}{end}" for end in kinds[kind]]
         for name in re.findall(r"\w+", names):
             for end in ends:
-                found.setdefault(file, {})[f"paretoserve_quant_{name}{end}"] = lists[parameters]
+                found.setdefault(file, {})[f"paretoserve_{part}_{name}{end}"] = lists[parameters]
     return found
 
 

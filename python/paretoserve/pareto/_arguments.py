@@ -14,7 +14,17 @@ from paretoserve.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     from paretoserve.pareto._points import Points
 
-__all__ = ["Bounds", "Sense", "allowed_rows", "box_sizes", "directions", "group_codes", "one_of", "thread_count"]
+__all__ = [
+    "Bounds",
+    "Sense",
+    "allowed_rows",
+    "bounds_of",
+    "box_sizes",
+    "directions",
+    "group_codes",
+    "one_of",
+    "thread_count",
+]
 
 Sense: TypeAlias = Literal["min", "max"]
 Bounds: TypeAlias = tuple[float | None, float | None]
@@ -84,9 +94,8 @@ def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
     return codes.astype(np.uint32), len(unique)
 
 
-def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: Points) -> NDArray[np.uint8]:
-    """Return 1 for the rows inside all bounds, both ends included, else 0."""
-    d = points.d
+def bounds_of(where: Mapping[int, Bounds] | Sequence[Bounds | None], d: int) -> dict[int, Bounds]:
+    """Return (low, high) by objective, checked."""
     if isinstance(where, Mapping):
         bounds = dict(where)
     else:
@@ -95,7 +104,6 @@ def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: 
         if len(where) != d:
             raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
         bounds = {column: limits for column, limits in enumerate(where) if limits is not None}
-    allowed = np.ones(points.n, dtype=np.bool_)
     for column, limits in bounds.items():
         if column not in range(d):
             raise ValueError(f"`where` names objective {column!r}, but there are only 0 to {d - 1}")
@@ -103,18 +111,27 @@ def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: 
             low, high = limits
         except (TypeError, ValueError) as error:
             raise ValueError(f"`where` must give (low, high) for objective {column}, got {limits!r}") from error
+        for bound in (low, high):
+            number = bound is None or (np.isscalar(bound) and not np.iscomplexobj(bound) and bound == bound)
+            if not number or isinstance(bound, (str, bytes)):
+                raise ValueError(f"`where` must give numbers or None for objective {column}, got {bound!r}")
+    return bounds
+
+
+def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: Points) -> NDArray[np.uint8]:
+    """Return 1 for the rows inside all bounds, both ends included, else 0."""
+    allowed = np.ones(points.n, dtype=np.bool_)
+    for column, (low, high) in bounds_of(where, points.d).items():
         values = points.column(column)
         if low is not None:
-            allowed &= values >= _bound(low, column, values.dtype, math.ceil)
+            allowed &= values >= _bound(low, values.dtype, math.ceil)
         if high is not None:
-            allowed &= values <= _bound(high, column, values.dtype, math.floor)
+            allowed &= values <= _bound(high, values.dtype, math.floor)
     return allowed.view(np.uint8)
 
 
-def _bound(bound: float, column: int, dtype: np.dtype[Any], towards: Any) -> Any:
+def _bound(bound: float, dtype: np.dtype[Any], towards: Any) -> Any:
     """Return a bound as `dtype` compares exactly: whole for integers, rounded but never to infinity for floats."""
-    if isinstance(bound, (str, bytes)) or not np.isscalar(bound) or np.iscomplexobj(bound) or bound != bound:
-        raise ValueError(f"`where` must give numbers or None for objective {column}, got {bound!r}")
     if dtype.kind == "f":
         largest = float(np.finfo(dtype).max)
         return dtype.type(bound if math.isinf(bound) else min(max(float(bound), -largest), largest))

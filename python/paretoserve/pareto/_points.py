@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._arrays import is_cuda, is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     PointsLike: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
 
-__all__ = ["Points", "as_points"]
+__all__ = ["Points", "as_points", "on_cuda"]
 
 # What the native module reads the bits of a dtype as; every other dtype as itself.
 _BITS = {"float16": "uint16", "bfloat16": "uint16"}
@@ -102,6 +102,15 @@ def as_points(argument: str, points: PointsLike) -> Points:
                 f"`{argument}[{name!r}]` must be a column of shape ({len(parts[0])},) as the first, got {part.shape}"
             )
     return Points(parts, len(parts[0]), len(parts))
+
+
+def on_cuda(points: object) -> bool:
+    """Tell whether `points` is a tensor on a CUDA device, or columns of which the first is one."""
+    if isinstance(points, Mapping):
+        points = list(points.values())
+    if isinstance(points, list | tuple):
+        return bool(points) and is_cuda(points[0])
+    return is_cuda(points)
 
 
 def _columns(points: Any) -> dict[str | int, Any] | None:

@@ -6,13 +6,15 @@ here the arguments get their meaning and their messages.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
+from paretoserve.errors import DeviceError
 from paretoserve.pareto._arguments import allowed_rows, box_sizes, directions, group_codes, one_of, thread_count
-from paretoserve.pareto._points import as_points
+from paretoserve.pareto._points import as_points, on_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,9 +41,11 @@ def mask(
 
     Parameters
     ----------
-    points : array_like, shape (n, d), any integer, float16/32/64 or bool dtype
-        One row per point, one column per objective (1 or more). Compared in its own dtype, so that large integers stay
-        exact. -0.0 equals 0.0; an infinity is a value like any other, beyond all finite ones. Not modified.
+    points : array_like, shape (n, d), any integer, float16/32/64, bfloat16 or bool dtype
+        One row per point, one column per objective (1 or more); a list of arrays or a mapping to them holds columns,
+        which may differ in dtype. A torch tensor on a CUDA device stays there, and so does the result. Compared in its
+        own dtype, so that large integers stay exact. -0.0 equals 0.0; an infinity is a value like any other, beyond all
+        finite ones. Not modified.
     sense : {"min", "max"} or sequence of d of them, default "min"
         Direction per objective.
     keep : {"all", "first", "last"}, default "all"
@@ -102,6 +106,9 @@ def mask(
     >>> mask(points, threads=1)
     array([ True,  True, False,  True])
     """
+    if on_cuda(points):
+        marks: NDArray[np.bool_] = _on_device("mask", points, sense, keep, nan, eps, groups, where)
+        return marks
     table = as_points("points", points)
     n, d = table.n, table.d
     codes, num_groups = (None, 0) if groups is None else group_codes(groups, n)
@@ -155,6 +162,9 @@ def front(
     >>> front([[3, 0], [1, 1], [2, 2], [0, 3]], ["max", "min"])
     array([0])
     """
+    if on_cuda(points):
+        found: NDArray[np.int64] = _on_device("front", points, sense, keep, nan, eps, groups, where)
+        return found
     marked = mask(points, sense, keep=keep, nan=nan, eps=eps, groups=groups, where=where, threads=threads)
     indices = np.flatnonzero(marked)
     values: NDArray[Any] = np.asarray(points)[indices, 0]
@@ -163,3 +173,17 @@ def front(
     missing = np.isnan(values)
     order = -ranks if directions(sense, np.shape(points)[1])[0] else ranks
     return indices[np.lexsort((order, missing))].astype(np.int64, copy=False)
+
+
+def _on_device(name: str, points: Any, sense: Any, keep: str, nan: str, eps: Any, groups: Any, where: Any) -> Any:
+    """Call the function of this name for tensors on a CUDA device."""
+    cuda = importlib.import_module("paretoserve.pareto._cuda")
+    if eps is not None:
+        raise DeviceError("`eps` must be None on a CUDA device\nhint: thin the front on the CPU, after points.cpu()")
+    options = {
+        "keep": one_of("keep", keep, ("all", "first", "last")),
+        "nan": one_of("nan", nan, ("raise", "drop", "worst")),
+        "groups": groups,
+        "where": where,
+    }
+    return getattr(cuda, name)(points, sense, **options)

@@ -40,6 +40,7 @@ macro_rules! embed {
 
 /// The kernels' files.
 pub const SOURCES: &[Source] = embed!("kernels":
+    "pareto_beaten.cu", "pareto_keys.cu",
     "quant_amax.cu", "quant_cast.cu", "quant_dequantize.cu", "quant_fp8.cu", "quant_group.cu", "quant_hadamard.cu",
     "quant_mx.cu", "quant_mx_transposed.cu", "quant_nv.cu", "quant_nv_transposed.cu", "quant_pack.cu",
     "quant_swizzle.cu",
@@ -49,7 +50,7 @@ pub const SOURCES: &[Source] = embed!("kernels":
 pub const HEADERS: &[Source] = embed!("include":
     "cast.cuh", "columns.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh", "formats.cuh",
     "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh",
-    "packing.cuh", "platform.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh",
+    "packing.cuh", "pareto_dominance.cuh", "pareto_keys.cuh", "platform.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh",
     "team.cuh", "wide.cuh",
 );
 
@@ -108,11 +109,16 @@ const UNPACK: &[Parameter] = &[Pointer, Pointer, U64, U64, U32, U32, U32, U32];
 // out, scales | rows, columns
 const SWIZZLE: &[Parameter] = &[Pointer, Pointer, U64, U64];
 
+// beaten, keys, others | n, stride, num_others | d, order
+const BEATEN: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U32, U32];
+// keys, alive or null, values | n, stride | dtype, maximize
+const KEYS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32];
+
 const fn kernel(file: &'static str, entry: &'static str, parameters: &'static [Parameter]) -> Kernel {
     Kernel { file, entry, parameters }
 }
 
-// `wide` stands for three entries: of float32, float16 and bfloat16.
+// `wide` stands for three entries: of float32, float16 and bfloat16; `keys` for two: of 32 and 64 bits.
 macro_rules! kernels {
     (@ [$($done:tt)*]) => { &[$($done)*] };
     (@ [$($done:tt)*] $file:literal wide [$($name:literal)*] $tail:literal $parameters:ident; $($rest:tt)*) => {
@@ -122,6 +128,12 @@ macro_rules! kernels {
             kernel($file, concat!("paretoserve_quant_", $name, $tail, "_bf16"), $parameters),
         )*] $($rest)*)
     };
+    (@ [$($done:tt)*] $file:literal keys [$name:literal] $parameters:ident; $($rest:tt)*) => {
+        kernels!(@ [$($done)*
+            kernel($file, concat!("paretoserve_pareto_", $name, "_narrow"), $parameters),
+            kernel($file, concat!("paretoserve_pareto_", $name, "_wide"), $parameters),
+        ] $($rest)*)
+    };
     (@ [$($done:tt)*] $file:literal one [$name:literal] $parameters:ident; $($rest:tt)*) => {
         kernels!(@ [$($done)* kernel($file, concat!("paretoserve_quant_", $name), $parameters),] $($rest)*)
     };
@@ -129,6 +141,8 @@ macro_rules! kernels {
 
 /// Every kernel.
 pub const KERNELS: &[Kernel] = kernels! { @ []
+    "pareto_beaten.cu" keys ["beaten"] BEATEN;
+    "pareto_keys.cu" keys ["keys"] KEYS;
     "quant_cast.cu" wide ["encode"] "" ENCODE;
     "quant_cast.cu" wide ["decode"] "" DECODE;
     "quant_mx.cu" wide ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "" MX;

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod error;
 pub mod launch;
 mod nvrtc;
+pub mod pareto;
 pub mod quant;
 
 pub use arch::Arch;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use paretoserve_cuda::catalog::{self, Parameter};
+use paretoserve_cuda::launch::Stream;
 use paretoserve_cuda::{Arch, Device, compile};
 use pyo3::prelude::*;
 
@@ -14,6 +15,16 @@ type Row = (i32, String, (i32, i32), usize, String);
 
 /// Path of the cache's entry (none if it could not be written), whether it was there, bytes of machine code, log.
 type Compiled = (Option<OsString>, bool, usize, String);
+
+/// Number of the device and handle of the stream.
+#[derive(FromPyObject, Clone, Copy)]
+pub(crate) struct At(i32, u64);
+
+impl At {
+    pub(crate) fn stream(self) -> Stream<'static> {
+        Stream { device: self.0, handle: self.1, find_nvrtc: &find_nvrtc }
+    }
+}
 
 /// Whether a CUDA driver shows at least one device.
 #[pyfunction]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paretoserve import _native
-from paretoserve.quant._cuda._launch import aligned, at, beside
+from paretoserve._launch import aligned, at, beside
 
 if TYPE_CHECKING:
     import torch

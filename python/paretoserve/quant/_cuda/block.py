@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from paretoserve import _native
 from paretoserve._arrays import device_name, dtype_name, is_cuda
+from paretoserve._launch import aligned, at, beside, would_wait
 from paretoserve.errors import DeviceError, ShapeError
 from paretoserve.quant import _mx, _nv
 from paretoserve.quant._cuda import run
-from paretoserve.quant._cuda._launch import aligned, at, beside, would_wait
 from paretoserve.quant._cuda.rotate import hadamard, signs_beside
 
 if TYPE_CHECKING:

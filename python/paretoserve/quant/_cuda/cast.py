@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from paretoserve import _native
 from paretoserve._arrays import dtype_name
-from paretoserve.quant._cuda._launch import aligned, at, beside, would_wait
+from paretoserve._launch import aligned, at, beside, would_wait
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paretoserve import _native
 from paretoserve._arrays import dtype_name
-from paretoserve.quant._cuda._launch import aligned, at, beside
+from paretoserve._launch import aligned, at, beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

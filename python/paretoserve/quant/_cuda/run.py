@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from paretoserve import _native
 from paretoserve._arrays import device_name, dtype_name
+from paretoserve._launch import at
 from paretoserve.errors import DeviceError
-from paretoserve.quant._cuda._launch import at
 
 if TYPE_CHECKING:
     import torch

@@ -1,24 +1,13 @@
 //! Bindings of `paretoserve_cuda::quant`: addresses and sizes in, a launch on the caller's stream.
 
-use paretoserve_cuda::launch::Stream;
 use paretoserve_cuda::quant::block::{self, Matrix, Rotation, ScaleRule};
 use paretoserve_cuda::quant::cast::{self, Kind, Options, Rule, Scalar, Special};
 use paretoserve_cuda::quant::{Rounding, Wide};
 use pyo3::prelude::*;
 
 use super::cast::Format;
-use crate::cuda::find_nvrtc;
+use crate::cuda::At;
 use crate::errors::{detached_cuda, raise};
-
-/// Number of the device and handle of the stream.
-#[derive(FromPyObject, Clone, Copy)]
-pub(crate) struct At(i32, u64);
-
-impl At {
-    pub(crate) fn stream(self) -> Stream<'static> {
-        Stream { device: self.0, handle: self.1, find_nvrtc: &find_nvrtc }
-    }
-}
 
 /// Rounding and seed.
 #[derive(FromPyObject)]

@@ -5,7 +5,8 @@ use paretoserve_cuda::quant::rotate;
 use paretoserve_cuda::quant::run::{self, Integers};
 use pyo3::prelude::*;
 
-use super::cuda::{At, Random, block_options, wide};
+use super::cuda::{Random, block_options, wide};
+use crate::cuda::At;
 use crate::errors::detached_cuda;
 
 /// Width, number of the scales' dtype, number of the rule.

@@ -1,0 +1,8 @@
+"""Torch tensors on a CUDA device: the same functions, as kernels on the caller's current stream.
+
+Torch allocates and sorts; the results lie on the device of the points. Imported when the first CUDA tensor comes.
+"""
+
+from paretoserve.pareto._cuda.mask import front, mask
+
+__all__ = ["front", "mask"]

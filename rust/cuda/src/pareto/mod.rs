@@ -1,0 +1,12 @@
+//! Launches of the kernels of `pareto`, one file per file of kernels: names, arguments in order, size of the grid.
+//!
+//! A table is `d` columns of keys, one after the other, of 32 bits (narrow) or 64 (wide). Addresses come first, outputs
+//! before inputs; 0 stands for an array that is left out.
+
+pub mod beaten;
+pub mod keys;
+
+/// The end of the names of the kernels for keys of 32 or 64 bits.
+pub(crate) fn suffix(wide: bool) -> &'static str {
+    if wide { "wide" } else { "narrow" }
+}

@@ -1,0 +1,116 @@
+"""Fronts of tensors on a device, by the fake driver, which runs the shipped kernels: the marks of the CPU."""
+
+import textwrap
+
+import pytest
+
+pytest.importorskip("torch")
+
+BEGIN = """
+import numpy as np
+import torch
+from _pretend import STREAM, array, launches, may_wait, record
+from paretoserve import errors, pareto
+may_wait()
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
+          torch.int8, torch.uint8, torch.bool, torch.uint16, torch.uint32, torch.uint64]
+
+def numpy_of(tensor):
+    return tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+def check(tensor, sense="min", **options):
+    before = tensor.clone()
+    got = pareto.mask(tensor, sense, **options)
+    assert isinstance(got, torch.Tensor) and got.dtype == torch.bool
+    plain = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in options.items()}
+    expected = pareto.mask(numpy_of(tensor), sense, **plain)
+    np.testing.assert_array_equal(array(got), expected)
+    indices = pareto.front(tensor, sense, **options)
+    np.testing.assert_array_equal(array(indices), pareto.front(numpy_of(tensor), sense, **plain))
+    assert torch.equal(before.view(torch.uint8), tensor.view(torch.uint8))
+"""
+
+
+@pytest.fixture
+def run(programs):
+    return lambda program, **environment: programs.run(BEGIN + textwrap.dedent(program), **environment)
+
+
+def test_masks_equal_those_of_the_cpu_for_every_dtype(run):
+    run("""
+    generator = np.random.default_rng(0)
+    for dtype in DTYPES:
+        for d in (1, 2, 3, 4, 8, 9, 33):
+            values = torch.from_numpy(generator.integers(0, 2 if dtype == torch.bool else 5, (150, d)))
+            senses = generator.choice(["min", "max"], d).tolist()
+            for keep in ("all", "first", "last"):
+                check(values.to(dtype), senses, keep=keep)
+    """)
+
+
+def test_nan_policies_bounds_and_groups_equal_those_of_the_cpu(run):
+    run("""
+    generator = np.random.default_rng(1)
+    values = generator.integers(-3, 4, (300, 3)).astype(np.float32)
+    values[generator.random((300, 3)) < 0.05] = np.nan
+    values[generator.random((300, 3)) < 0.05] = np.inf
+    t, groups = torch.from_numpy(values), torch.from_numpy(generator.integers(0, 7, 300))
+    for nan in ("drop", "worst"):
+        for sense in ("min", "max", ["min", "max", "min"]):
+            check(t, sense, nan=nan)
+            check(t, sense, nan=nan, groups=groups, keep="last")
+            check(t, sense, nan=nan, where={0: (-1, None), 2: (None, 1.5)})
+    check(torch.from_numpy(generator.integers(-5, 5, (200, 2))), where=[(-2.5, 1e30), None])
+    try:
+        pareto.mask(t)
+    except ValueError as error:
+        row = int(np.isnan(values).any(axis=1).argmax())
+        assert f"NaN in row {row}" in str(error), error
+    else:
+        raise AssertionError("no error")
+    """)
+
+
+def test_large_tables_go_through_the_sample_and_all_rounds(run):
+    run("""
+    generator = np.random.default_rng(2)
+    for d in (2, 4):
+        check(torch.from_numpy(generator.random((6000, d))))
+    sphere = np.abs(generator.standard_normal((1500, 3)))
+    check(torch.from_numpy(sphere / np.linalg.norm(sphere, axis=1, keepdims=True)), "max", keep="first")
+    """)
+
+
+def test_strided_tensors_and_columns_need_no_copy(run):
+    run("""
+    wide = torch.from_numpy(np.random.default_rng(3).random((500, 6)))
+    expected = pareto.mask(wide[:, ::2].contiguous())
+    record()
+    assert torch.equal(pareto.mask(wide[:, ::2]), expected)
+    first = launches(record())[0]
+    assert first.entry == "paretoserve_pareto_keys_wide" and first.stream == STREAM
+    assert first.arguments[2:5] == (str(wide.data_ptr()), "500", "6"), first
+    assert torch.equal(pareto.mask([wide[:, 0], wide[:, 2].float().double(), wide[:, 4]]),
+                       pareto.mask(torch.stack([wide[:, 0], wide[:, 2].float().double(), wide[:, 4]], 1)))
+    """)
+
+
+def test_what_the_device_cannot_do_is_refused(run):
+    run("""
+    t = torch.zeros((4, 2))
+    for points, options, error, text in (
+        (t, {"eps": 1.0}, errors.DeviceError, "`eps` must be None on a CUDA device"),
+        (t[:, 0], {}, errors.ShapeError, "`points` must have shape"),
+        (t[:, :0], {}, errors.ShapeError, "`points` must have shape"),
+        (t.to(torch.complex64), {}, errors.DtypeError, "`points` must be integers"),
+        ([t[:, 0], t[:2, 1]], {}, errors.ShapeError, "must be a column of shape (4,)"),
+        (t, {"groups": torch.zeros(3)}, errors.ShapeError, "`groups` must have shape (4,)"),
+    ):
+        try:
+            pareto.mask(points, **options)
+        except error as raised:
+            assert text in str(raised), raised
+        else:
+            raise AssertionError(text)
+    assert pareto.mask(t[:0]).shape == (0,)
+    """)
