@@ -39,6 +39,7 @@ using u64 = unsigned long long;
 using i32 = int;
 
 constexpr float FLOAT_MAX = 3.402823466385288598e38f;
+constexpr float FLOAT_MIN = 1.175494350822287508e-38f;  // the least normal number
 constexpr u32 INFINITY_BITS = 0x7F800000u;
 constexpr u32 NAN_BITS = 0x7FC00000u;
 
