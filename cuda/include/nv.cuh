@@ -45,9 +45,13 @@ struct TensorScale {
         if (is_scale) {
             decode = given;
             encode = divide(1.0f, given);
-        } else if (quotient > 0.0f) {
+        } else if (given > 0.0f && quotient < FLOAT_MIN) {
+            // Below the normal numbers G would overflow: tensors that small share the least scale with a reciprocal.
+            decode = FLOAT_MIN;
+            encode = divide(1.0f, FLOAT_MIN);
+        } else if (given > 0.0f) {
             decode = quotient;
-            encode = smaller(divide(range, given), FLOAT_MAX);
+            encode = divide(range, given);
         }
         to_scale = multiply(encode, divide(1.0f, largest_element));
         inverse = divide(1.0f, encode);

@@ -41,6 +41,7 @@ using i32 = int;
 using i64 = long long;
 
 constexpr float FLOAT_MAX = 3.402823466385288598e38f;
+constexpr float FLOAT_MIN = 1.175494350822287508e-38f;  // the least normal number
 constexpr u32 INFINITY_BITS = 0x7F800000u;
 constexpr u32 NAN_BITS = 0x7FC00000u;
 

@@ -59,8 +59,8 @@ def check_array(argument: str, value: object) -> None:
         raise DtypeError(f"`{argument}` must be an ndarray or torch.Tensor, got {type(value).__name__}")
 
 
-def as_numpy(array: Array) -> NDArray[Any]:
-    """Return `array` as numpy sees it, sharing its memory.
+def as_numpy(array: Array, argument: str = "array") -> NDArray[Any]:
+    """Return `array` as numpy sees it, sharing its memory. `argument` is its name for messages.
 
     What numpy has no dtype for is shown as unsigned integers of the same width: bfloat16 as uint16, 8-bit floats as
     uint8. float16 is shown as uint16, too, because that is how the native module takes it.
@@ -69,14 +69,17 @@ def as_numpy(array: Array) -> NDArray[Any]:
         library = sys.modules["torch"]
         tensor: torch.Tensor = array.detach()  # type: ignore[union-attr]
         if tensor.device.type != "cpu":
-            raise DeviceError(f"array must be in the memory of the CPU, got a tensor on {tensor.device}")
+            raise DeviceError(f"`{argument}` must be in the memory of the CPU, got a tensor on {tensor.device}")
+        if tensor.layout != library.strided:
+            raise DtypeError(f"`{argument}` must be dense, got {tensor.layout}\nhint: convert first with to_dense()")
         if tensor.dtype.is_floating_point and tensor.element_size() < 4:
             tensor = tensor.view(library.uint8 if tensor.element_size() == 1 else library.uint16)
         return tensor.numpy()
     values = np.asarray(array)
     if values.dtype.name == "float16" or (values.dtype.kind == "V" and values.dtype.itemsize == 2):
         return values.view(np.uint16)
-    if values.dtype.kind == "V" and values.dtype.itemsize == 1:
+    # ml_dtypes gives all its dtypes the kind V but for float8_e5m2.
+    if values.dtype.kind in "Vf" and values.dtype.itemsize == 1:
         return values.view(np.uint8)
     return values
 
@@ -118,7 +121,7 @@ def float_bits(argument: str, array: Array) -> tuple[NDArray[Any], str]:
     if name not in ("float32", "float16", "bfloat16"):
         hint = "\nhint: convert first, for example x.astype(numpy.float32)" if name in ("float64", "int64") else ""
         raise DtypeError(f"`{argument}` must be float32, float16 or bfloat16, got {name}{hint}")
-    return np.ascontiguousarray(as_numpy(array)), name
+    return np.ascontiguousarray(as_numpy(array, argument)), name
 
 
 def widened(bits: NDArray[Any], dtype: str) -> NDArray[np.float32]:

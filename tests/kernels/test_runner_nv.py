@@ -88,7 +88,7 @@ def test_roundings_and_padding(kernels, reduction, shape, fmt, rounding):
     check(kernels, largest(reduction, x, "bf16"), x, "bf16", fmt, shape, rounding=rounding, seed=9)
 
 
-@pytest.mark.parametrize("value", [0.0, 1e-42, 3e38])
+@pytest.mark.parametrize("value", [0.0, 1e-42, 3e-38, 1e-36, 3e38])
 def test_zero_tiny_and_huge_tensors(kernels, reduction, value):
     x = place(np.full(64, value, np.float32))
     check(kernels, largest(reduction, x, "f32"), x, "f32", "nvfp4", (2, 32))

@@ -87,7 +87,7 @@ def test_same_command_gives_the_same_bytes(model, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ([], 2, "one of `fmt` and `budget` must be given"),
+        ([], 2, "one of `fmt` (--format) and `budget` must be given"),
         (["--format", "mxfp3"], 2, "did you mean"),
         (["--format", "mxfp4", "--layout", "gguf"], 2, "`layout` must be one of"),
         (["--format", "mxfp4", "--report", "x.txt"], 2, "`--report` must end in .parquet, .csv or .json"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from paretoserve import quant
-from paretoserve.errors import ParetoserveError, UnknownNameError
+from paretoserve.errors import DeviceError, DtypeError, ParetoserveError, UnknownNameError
 
 X = np.random.default_rng(5).standard_normal((4, 64)).astype(np.float32)
 
@@ -65,8 +65,37 @@ def test_global_scale_the_wrong_way_is_refused(fmt, dtype):
     quant.quantize(x, fmt, global_scale=scale * 100)  # of layers that are fused with larger ones
     with pytest.raises(ValueError, match=r"`global_scale` must be the scale that decodes(.|\n)*its inverse"):
         quant.quantize(x, fmt, global_scale=1 / scale if fmt != "nvfp4_ue5m3" else 1e12)
+    out = quant.quantize(x, fmt)
+    before = out.codes.copy(), out.scales.copy()
+    with pytest.raises(ValueError, match="its inverse"):
+        quant.quantize(x, fmt, global_scale=1e12, out=out)
+    np.testing.assert_array_equal(out.codes, before[0])
+    np.testing.assert_array_equal(out.scales, before[1])
+    late = np.zeros((300, x.shape[1]), x.dtype)
+    late[-1] = x[0]
+    quant.quantize(late, fmt, global_scale=scale)
     zeros = quant.quantize(-np.zeros_like(x), fmt, global_scale=1 / scale)
     assert not quant.dequantize(zeros).any()
+
+
+@pytest.mark.parametrize("name", ["float8_e5m2", "float8_e4m3fn", "float8_e8m0fnu"])
+def test_eight_bit_floats_of_ml_dtypes_take_codes(name):
+    out = np.zeros(X.shape, getattr(ml_dtypes, name))
+    assert quant.cast(X, "e5m2", out=out) is out
+    np.testing.assert_array_equal(out.view(np.uint8), quant.cast(X, "e5m2"))
+
+
+def test_tensors_without_bytes_are_named():
+    x = torch.from_numpy(X)
+    for call in (
+        lambda x: quant.cast(x, "e5m2"),
+        lambda x: quant.quantize(x, "mxfp4"),
+        lambda x: quant.hadamard(x, 16),
+    ):
+        with pytest.raises(DeviceError, match="`x` must be in the memory of the CPU, got a tensor on meta"):
+            call(x.to("meta"))
+        with pytest.raises(DtypeError, match=r"`x` must be dense, got torch.sparse_coo\nhint: convert first with to_d"):
+            call(x.to_sparse())
 
 
 def test_lists_are_no_arrays():

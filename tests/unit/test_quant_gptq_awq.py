@@ -88,7 +88,7 @@ def test_gptq_becomes_compressed_tensors_and_comes_back(bits, name, version, zer
     assert report.exact
 
 
-@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
 @pytest.mark.parametrize("zeros", [True, False])
 def test_values_of_a_qtensor_are_those_of_the_layout(bits, zeros):
     parts = weight(bits, 64, 128, 32, zeros=zeros)
@@ -249,10 +249,31 @@ def test_arrays_of_awq_that_do_not_fit_are_refused():
             quant.convert(source | {name: source[name][part]}, "awq", "ct_int")
 
 
-@pytest.mark.parametrize(
-    ("layout", "fmt", "shape"), [("awq", "int4", (12, 64)), ("gptq", "int4", (12, 64)), ("gptq", "int6", (64, 64))]
-)
+@pytest.mark.parametrize(("layout", "fmt", "shape"), [("awq", "int4", (12, 64)), ("gptq", "int4", (12, 64))])
 def test_weights_that_a_layout_cannot_hold_are_refused(layout, fmt, shape):
     q = quant.quantize(np.ones(shape, np.float32), fmt, group=32)
     with pytest.raises(ValueError, match="`q` must have"):
         quant.convert(q, "qtensor", layout)
+
+
+@pytest.mark.parametrize("fmt", [f"int{bits}{zeros}" for bits in range(2, 9) for zeros in ("", "_asym")])
+@pytest.mark.parametrize("inputs", [64, 224])
+def test_every_width_of_a_qtensor_goes_to_compressed_tensors_and_comes_back(fmt, inputs):
+    x = np.random.default_rng(3).standard_normal((33, inputs), dtype=np.float32)
+    q = quant.quantize(x, fmt, group=32, scale_dtype="float16")
+    stored, first = quant.convert(q, "qtensor", "ct_int")
+    back, second = quant.convert(stored, "ct_int", "qtensor")
+    assert first.exact
+    assert second.exact
+    assert back.meta.fmt == fmt
+    np.testing.assert_array_equal(quant.dequantize(back), quant.dequantize(q))
+
+
+@pytest.mark.parametrize("bits", [5, 6, 7])
+def test_widths_that_gptq_has_not_are_refused(bits):
+    q = quant.quantize(np.ones((64, 64), np.float32), f"int{bits}", group=32)
+    with pytest.raises(ValueError, match=f"`dst` gptq holds int4 or .*, and the source is int{bits}"):
+        quant.convert(q, "qtensor", "gptq")
+    stored, _ = quant.convert(q, "qtensor", "ct_int")
+    with pytest.raises(ValueError, match=f"codes must have 2, 3, 4 or 8 bits for gptq, got {bits}"):
+        quant.convert(stored, "ct_int", "gptq")

@@ -155,6 +155,19 @@ def test_policies_for_what_is_not_finite(fmt, bad):
     assert zero.global_scale == same.global_scale
 
 
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("amax", [2e-33, 1e-35, 1e-36, 3e-38])
+def test_tiny_tensors_keep_a_scale_that_has_a_reciprocal(fmt, amax):
+    """The encoding scale of such a tensor is beyond float32: codes must fit the decoding scale that is stored."""
+    x = np.repeat(F([amax, -amax / 2]), 8)[None]
+    q = quantize(x, fmt)
+    assert q.global_scale >= np.finfo(F).tiny
+    np.testing.assert_allclose(dequantize(q), x, rtol=0.2)
+    same = quantize(x, fmt, global_scale=q.global_scale)
+    np.testing.assert_array_equal(same.codes, q.codes)
+    np.testing.assert_array_equal(same.scales, q.scales)
+
+
 def test_given_amax_and_global_scale():
     x = tie_rich(50)
     q = quantize(x, "nvfp4")

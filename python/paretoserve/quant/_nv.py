@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._arrays import widened
 from paretoserve._integers import shown
 from paretoserve.errors import ShapeError
 from paretoserve.quant._call import Call, check_choice
@@ -21,8 +22,8 @@ __all__ = ["OPTIONS", "dequantize", "global_arguments", "parts", "quantize"]
 OPTIONS = frozenset({"scale", "rounding", "seed", "nan", "amax", "global_scale", "four_over_six", "rows"})
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
-# Both formats of block scales have three mantissa bits.
-SMALLEST_NORMAL_CODE = 8
+# Numbers that are looked at together.
+SCANNED = 1 << 14
 
 
 def parts(call: Call, shape: tuple[int, ...]) -> Parts:
@@ -63,6 +64,8 @@ def global_arguments(call: Call) -> tuple[float | None, float | None]:
 def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: Call) -> None:
     """Fill codes, scales and the tensor's scale from `x`."""
     amax, scale = global_arguments(call)
+    if scale is not None:
+        _refuse_encoding_scale(x, dtype, scale, call)
     parts["global_scale"][...] = _native.quant_nv_quantize(
         parts["codes"],
         parts["scales"],
@@ -77,17 +80,26 @@ def quantize(parts: dict[str, NDArray[Any]], x: NDArray[Any], dtype: str, call: 
         (call.rounding, call.seed, call.nan),
         call.threads,
     )
-    if scale is not None:
-        _refuse_encoding_scale(parts["scales"], x, scale)
 
 
-def _refuse_encoding_scale(scales: NDArray[Any], x: NDArray[Any], scale: float) -> None:
-    """Refuse a scale under which no block has a normal scale, such as 2688 / amax: hardly a number would survive."""
-    if scales.size == 0 or scales.max() >= SMALLEST_NORMAL_CODE:
-        return
-    # Zeros of the wide floats are the only bits that are nothing but a sign.
-    magnitudes = x.view(np.uint32) & 0x7FFFFFFF if x.itemsize == 4 else x & 0x7FFF
-    if magnitudes.any():
+def _refuse_encoding_scale(x: NDArray[Any], dtype: str, scale: float, call: Call) -> None:
+    """Refuse a scale under which no block has a normal scale, such as 2688 / amax: hardly a number would survive.
+
+    Looks no further than the first number that is large enough, most often in the first few thousand.
+    """
+    # What rounds to a scale of eight steps, the first that is normal: both formats have three mantissa bits.
+    step = 2.0**-17 if call.fmt.scale == "ue5m3" else 2.0**-9
+    least = 7.5 * step * (7 if call.fmt.element == "int4" else 4 if call.four_over_six else 6)
+    bits = x.reshape(-1).view(np.uint32 if x.itemsize == 4 else np.uint16)
+    seen = False
+    for start in range(0, bits.size, SCANNED):
+        part = bits[start : start + SCANNED] & (0x7FFFFFFF if x.itemsize == 4 else 0x7FFF)
+        largest = float(widened(part.max(keepdims=True).view(x.dtype), dtype)[0])
+        # What is not finite is for the policy that was asked for.
+        if not largest / scale < least:
+            return
+        seen |= largest > 0
+    if seen:
         raise ValueError(
             f"`global_scale` must be the scale that decodes, amax / 2688 for nvfp4, got {scale}: all blocks would have "
             "subnormal scales\nhint: what compressed-tensors stores, 2688 / amax, is its inverse"

@@ -92,8 +92,8 @@ def quantize(
     amax : float or array of shape (), optional
         Largest magnitude of the tensor for two-level formats, if known; else it is computed.
     global_scale : float or array of shape (), optional
-        Scale of the tensor for two-level formats, in the decoding direction, in place of `amax`. One that leaves no
-        block a normal scale is refused (on the CPU, with `out` already written): it is most likely the inverse.
+        Scale of the tensor for two-level formats, in the decoding direction, in place of `amax`. On the CPU one that
+        leaves no block a normal scale is refused with nothing written: it is most likely the inverse.
     four_over_six : {"mse", "mae", "absmax"}, optional
         Let each NVFP4 block choose 4 or 6 as its largest code, by the error of the block.
     hadamard : {0, 16, 32, 64, 128}, default 0

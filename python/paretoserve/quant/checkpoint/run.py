@@ -55,7 +55,7 @@ def quantize_checkpoint(
     formats : sequence of str
         With `budget`: what to choose from; ``kept`` for leaving a tensor as it is.
     group : int, default 128
-        Columns of a group of ``int4``; -1 for rows.
+        Columns of a group of ``int4`` and ``int4_asym``; -1 for rows. Other formats have groups of their own.
     scale : {"rceil", "floor", "ceil", "even"}, optional
         Rule of the power-of-two scales of MX formats; default ``rceil``.
     include, exclude : sequence of str
@@ -141,7 +141,7 @@ def _target(layout: str) -> Target:
 def _candidates(target: Target, fmt: str | None, budget: float | None, formats: Sequence[str]) -> list[str]:
     """Return the full names of the formats to choose from: one without a budget."""
     if (fmt is None) == (budget is None):
-        raise ValueError(f"one of `fmt` and `budget` must be given, got {fmt!r} and {budget!r}")
+        raise ValueError(f"one of `fmt` (--format) and `budget` must be given, got {fmt!r} and {budget!r}")
     if budget is None and formats:
         raise ValueError("`formats` are what a budget chooses from, got them without `budget`")
     if budget is not None and not 0 < budget < float("inf"):
@@ -149,7 +149,10 @@ def _candidates(target: Target, fmt: str | None, budget: float | None, formats: 
     if isinstance(formats, str) or (budget is not None and len(formats) == 0):
         raise ValueError(f"`formats` must be one or more names to choose from, got {formats!r}")
     asked = [fmt] if fmt is not None else list(formats)
-    names = [each if each == KEPT and fmt is None else block_format(each, "formats").name for each in asked]
+    names = [
+        each if each == KEPT and fmt is None else block_format(each, "formats" if fmt is None else "fmt").name
+        for each in asked
+    ]
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise ValueError(f"`formats` must name each format once, got {twice} more than once")

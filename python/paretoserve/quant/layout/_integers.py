@@ -45,7 +45,7 @@ __all__ = [
     "unpacked_along",
 ]
 
-FORMATS = ("int4", "int4_asym", "int6", "int6_asym", "int8", "int8_asym")
+FORMATS = tuple(f"int{bits}{zeros}" for bits in (4, 6, 8, 2, 3, 5, 7) for zeros in ("", "_asym"))
 SCALE_DTYPES = ("float16", "bfloat16", "float32")
 BIAS = Tensor("bias", SCALE_DTYPES, 1, optional=True)
 GROUP_SIZE = Setting("group_size", "inputs that share a scale, -1 for all; to be checked against the arrays", None)
@@ -98,7 +98,7 @@ def to_qtensor(weight: Integers) -> QTensor:
     name = f"int{weight.bits}" + ("_asym" if weight.zeros is not None else "")
     if name not in FORMATS:
         raise ValueError(
-            f"`tensors` must have codes of 4, 6 or 8 bits for a QTensor, got {weight.bits}\n"
+            f"`tensors` must have codes of 2 to 8 bits for a QTensor, got {weight.bits}\n"
             "hint: gptq, gptq_v2 and ct_int convert into each other at every width"
         )
     if weight.g_idx is not None:

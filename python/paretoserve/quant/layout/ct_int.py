@@ -204,7 +204,7 @@ LAYOUTS = (
 _VERSIONS = (("gptq", "v1"), ("gptq_v2", "v2"))
 _PADDED = (("ct_int", False), ("ct_int_padded", True))
 
-# These keep groups of scattered inputs and widths that a `QTensor` has no format for.
+# These keep groups of scattered inputs and codes of 1 bit, which no `QTensor` has.
 DIRECT = (
     *(Direct(name, "ct_int", partial(_from_gptq, named=named), gptq.SETTINGS) for name, named in _VERSIONS),
     *(

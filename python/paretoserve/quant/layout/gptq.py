@@ -14,7 +14,6 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.quant.layout._integers import (
     BIAS,
-    FORMATS,
     GROUP_SIZE,
     SCALE_DTYPES,
     Integers,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYOUTS", "SETTINGS", "parse", "write"]
 
+WIDTHS = (2, 3, 4, 8)
 VERSION = Setting(
     "gptq_version",
     'how zero points are stored: "v1" less one, "v2" as they are, "auto" by symmetric ones, else by the name',
@@ -56,7 +56,7 @@ def parse(tensors: Tensors, log: Log, *, named: str, gptq_version: str, group_si
     if scales.shape != (groups, outputs):
         raise ShapeError(f"`scales` must have shape (groups, {outputs}) beside this `qweight`, got {scales.shape}")
     bits = packed.shape[1] * 32 // max(outputs, 1)
-    if bits not in (2, 3, 4, 8) or packed.shape != (groups, outputs * bits // 32) or outputs * bits % 32:
+    if bits not in WIDTHS or packed.shape != (groups, outputs * bits // 32) or outputs * bits % 32:
         raise ShapeError(
             f"`qzeros` must have shape ({groups}, {outputs} * bits / 32) with 2, 3, 4 or 8 bits, got {packed.shape}"
         )
@@ -94,8 +94,8 @@ def _zeros(stored: NDArray[np.uint8], bits: int, named: str, asked: str, log: Lo
 def write(weight: Integers, log: Log, *, version: str) -> Tensors:
     """Make the arrays of GPTQ."""
     bits, outputs = weight.bits, weight.words.shape[0]
-    if bits == 6:
-        raise ValueError("`q` must have 4 or 8 bits for gptq, got 6\nhint: ct_int holds 6 bits")
+    if bits not in WIDTHS:
+        raise ValueError(f"codes must have 2, 3, 4 or 8 bits for gptq, got {bits}\nhint: ct_int holds {bits} bits")
     if outputs * bits % 32 or weight.inputs * bits % 32:
         raise ShapeError(
             f"`q` must have inputs and outputs in whole words of {bits} bits for gptq, got ({outputs}, {weight.inputs})"
@@ -126,7 +126,7 @@ def _layout(name: str, version: str, what: str) -> Layout:
     return Layout(
         name,
         what,
-        FORMATS,
+        tuple(f"int{bits}{zeros}" for bits in (4, 8, 2, 3) for zeros in ("", "_asym")),
         (
             Tensor("qweight", ("int32",), 2),
             Tensor("qzeros", ("int32",), 2),

@@ -72,7 +72,11 @@ impl Tensor {
     pub(crate) fn new(global: Global, range: f32, largest_element: f32) -> Self {
         let (decode, encode) = match global {
             Global::Scale(scale) => (scale, 1.0 / scale),
-            Global::Amax(amax) if amax / range > 0.0 => (amax / range, (range / amax).min(f32::MAX)),
+            // Below the normal numbers G would overflow: tensors that small share the least scale that has a reciprocal.
+            Global::Amax(amax) if amax > 0.0 && amax / range < f32::MIN_POSITIVE => {
+                (f32::MIN_POSITIVE, 1.0 / f32::MIN_POSITIVE)
+            }
+            Global::Amax(amax) if amax > 0.0 => (amax / range, range / amax),
             _ => (1.0, 1.0),
         };
         Self { decode, to_scale: encode * (1.0 / largest_element), inverse: 1.0 / encode }

@@ -50,7 +50,7 @@ fn compare<S: Float>(format: Format, x: &[S::Bits], global: Global) {
 fn loops_equal_the_slow_way() {
     for name in ["nvfp4", "nvfp4_ue5m3", "nvint4"] {
         let format = Format::named(name).expect("a known format");
-        for global in [Global::Find, Global::Amax(3.0), Global::Scale(1e-4), Global::Scale(1e30)] {
+        for global in [Global::Find, Global::Amax(3.0), Global::Amax(1e-36), Global::Scale(1e-4), Global::Scale(1e30)] {
             compare::<F32>(format, &blocks::<F32>(1100), global);
         }
         // Numbers of one magnitude, so that all scales are in use, and an odd number of blocks.
@@ -63,12 +63,13 @@ fn loops_equal_the_slow_way() {
 #[test]
 fn zeros_have_finite_scales() {
     let format = Format::named("nvfp4").expect("a known format");
-    for value in [0.0_f32, -0.0, 1e-45] {
+    // What is too small for the least scale becomes zero, too.
+    for (value, expected) in [(0.0_f32, 1.0), (-0.0, 1.0), (1e-45, f32::MIN_POSITIVE)] {
         let (mut codes, mut scales) = ([1; BLOCK / 2], [1]);
         let x = [value; BLOCK];
         let options = options(Level::Avx512);
         let global = quantize::<F32>(&mut codes, &mut scales, &x, format, Global::Find, None, &options);
-        assert_eq!(global, Ok(1.0));
+        assert_eq!(global, Ok(expected));
         assert_eq!((scales, codes), ([0], [if value.is_sign_negative() { 0x88 } else { 0 }; BLOCK / 2]));
     }
 }
