@@ -12,8 +12,9 @@ use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, fence, stream_piece};
 #[cfg(target_arch = "x86_64")]
 use {
+    super::e2m1::{self, TOGETHER},
     super::nibbles::x86::narrow as join,
-    super::{e2m1, x86},
+    super::x86,
     crate::quant::cast::half::ByHalf,
     crate::simd::vector::put32,
     crate::simd::{Avx2, bytes_mut, with_features},
@@ -135,15 +136,17 @@ fn e2m1_piece<S: Float, E: Encode>(
     x: &[S::Bits],
 ) -> bool {
     let mut simple = true;
-    for (index, (scale, x)) in scales.iter_mut().zip(x.chunks_exact(BLOCK)).enumerate() {
-        let halves = e2m1::load::<S>(x);
-        let magnitude = e2m1::largest(halves);
-        let (byte, _, fine) = scale_of(to.shared, magnitude);
-        simple &= fine;
-        *scale = byte;
-        if let Some(bytes) = packed[index * BLOCK / 2..].first_chunk_mut() {
-            x86::pack(bytes, e2m1::encode::<S>(halves, byte), 4);
-        }
+    let (codes, _) = packed.as_chunks_mut();
+    let (whole, rest) = scales.as_chunks_mut();
+    let pieces = x.chunks(TOGETHER * BLOCK);
+    for ((codes, scales), x) in codes.iter_mut().zip(&mut *whole).zip(pieces) {
+        simple &= e2m1::encode::<S>(codes, scales, x, to.shared);
+    }
+    if let Some(codes) = codes.get_mut(whole.len()).filter(|_| !rest.is_empty()) {
+        let (mut last, mut bytes) = ([S::Bits::default(); TOGETHER * BLOCK], [0; TOGETHER]);
+        last[..rest.len() * BLOCK].copy_from_slice(&x[whole.len() * TOGETHER * BLOCK..]);
+        simple &= e2m1::encode::<S>(codes, &mut bytes, &last, to.shared);
+        rest.copy_from_slice(&bytes[..rest.len()]);
     }
     simple
 }

@@ -43,6 +43,12 @@ impl Shared {
         Self { bump, largest_exponent: (largest >> 23) as i32 - 127 }
     }
 
+    /// What is added to the bits of a magnitude, and what is subtracted from the exponent of the sum.
+    #[inline(always)]
+    pub(crate) fn constants(self) -> (u32, i32) {
+        (self.bump, self.largest_exponent)
+    }
+
     /// The scale of a block whose largest magnitude has these bits: finite and without sign.
     #[inline(always)]
     pub fn byte(self, magnitude: u32) -> u8 {
