@@ -203,5 +203,5 @@ def test_wrong_arguments_of_unpack_bits_are_refused(error, said, arguments):
 
 def test_meta_tensors_are_refused():
     torch = pytest.importorskip("torch")
-    with pytest.raises(DeviceError, match="array must be in the memory of the CPU"):
+    with pytest.raises(DeviceError, match="`array` must be in the memory of the CPU"):
         quant.pack_bits(torch.empty((2, 8), dtype=torch.uint8, device="meta"), 4)
