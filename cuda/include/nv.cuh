@@ -46,7 +46,7 @@ struct TensorScale {
             decode = given;
             encode = divide(1.0f, given);
         } else if (given > 0.0f && quotient < FLOAT_MIN) {
-            // Below the normal numbers G would overflow: tensors that small share the least scale with a reciprocal.
+            // Below the normal numbers G would overflow: the least scale that has a reciprocal.
             decode = FLOAT_MIN;
             encode = divide(1.0f, FLOAT_MIN);
         } else if (given > 0.0f) {

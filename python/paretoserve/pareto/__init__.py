@@ -3,4 +3,8 @@
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
 
-__all__ = ["front", "knee", "mask"]
+__all__ = [
+    "front",
+    "knee",
+    "mask",
+]

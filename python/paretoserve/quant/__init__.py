@@ -15,6 +15,7 @@ from paretoserve.quant.pack import pack_bits, unpack_bits
 from paretoserve.quant.planes import pack_planes, unpack_planes
 from paretoserve.quant.quantize import dequantize, quantize
 from paretoserve.quant.quest import quest_scale
+from paretoserve.quant.scaling import capybara_loss, optimal_em
 from paretoserve.quant.swizzle import swizzle_scales, unswizzle_scales
 from paretoserve.quant.theory import Crossover, crossover, theory_qsnr
 from paretoserve.quant.transcode import mxfp4_to_nvfp4, requant_global_scale, requantize
@@ -33,6 +34,7 @@ __all__ = [
     "TensorReport",
     "allocate_bits",
     "calibrate_kv_scales",
+    "capybara_loss",
     "cast",
     "convert",
     "crest_factor",
@@ -44,6 +46,7 @@ __all__ = [
     "hadamard",
     "layouts",
     "mxfp4_to_nvfp4",
+    "optimal_em",
     "pack_bits",
     "pack_planes",
     "qsnr",

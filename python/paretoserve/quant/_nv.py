@@ -90,7 +90,7 @@ def _refuse_encoding_scale(x: NDArray[Any], dtype: str, scale: float, call: Call
     # What rounds to a scale of eight steps, the first that is normal: both formats have three mantissa bits.
     step = 2.0**-17 if call.fmt.scale == "ue5m3" else 2.0**-9
     least = 7.5 * step * (7 if call.fmt.element == "int4" else 4 if call.four_over_six else 6)
-    bits = x.reshape(-1).view(np.uint32 if x.itemsize == 4 else np.uint16)
+    bits: NDArray[np.unsignedinteger[Any]] = x.reshape(-1).view(np.uint32 if x.itemsize == 4 else np.uint16)
     seen = False
     for start in range(0, bits.size, SCANNED):
         part = bits[start : start + SCANNED] & (0x7FFFFFFF if x.itemsize == 4 else 0x7FFF)

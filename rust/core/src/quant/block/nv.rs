@@ -72,7 +72,7 @@ impl Tensor {
     pub(crate) fn new(global: Global, range: f32, largest_element: f32) -> Self {
         let (decode, encode) = match global {
             Global::Scale(scale) => (scale, 1.0 / scale),
-            // Below the normal numbers G would overflow: tensors that small share the least scale that has a reciprocal.
+            // Below the normal numbers G would overflow: the least scale that has a reciprocal.
             Global::Amax(amax) if amax > 0.0 && amax / range < f32::MIN_POSITIVE => {
                 (f32::MIN_POSITIVE, 1.0 / f32::MIN_POSITIVE)
             }
