@@ -197,3 +197,10 @@ T atomicMax(T* address, T value) {
     *address = value > old ? value : old;
     return old;
 }
+
+template <class T>
+T atomicAdd(T* address, T value) {
+    const T old = *address;
+    *address = old + value;
+    return old;
+}

@@ -19,6 +19,8 @@ __all__ = [
     "cuda_kernels",
     "cuda_pareto_beaten",
     "cuda_pareto_keys",
+    "cuda_pareto_members",
+    "cuda_pareto_ranks",
     "cuda_quant_amax",
     "cuda_quant_decode",
     "cuda_quant_dequantize",
@@ -219,6 +221,10 @@ def cuda_pareto_keys(
     maximize: bool,
     wide: bool,
 ) -> None: ...
+def cuda_pareto_members(
+    at: tuple[int, int], addresses: tuple[int, int, int], sizes: tuple[int, int], d: int, wide: bool
+) -> None: ...
+def cuda_pareto_ranks(at: tuple[int, int], addresses: tuple[int, int], n: int, d: int, wide: bool) -> None: ...
 def cuda_quant_amax(
     at: tuple[int, int],
     addresses: tuple[int, int],

@@ -114,3 +114,67 @@ def test_what_the_device_cannot_do_is_refused(run):
             raise AssertionError(text)
     assert pareto.mask(t[:0]).shape == (0,)
     """)
+
+
+PEEL = """
+from paretoserve.pareto import _cuda
+
+def peeled(points, sense, rows):
+    found = np.full(len(points), -1, np.int32)
+    for rank in range(len(rows)):
+        if len(rows) == 0:
+            break
+        on_front = pareto.mask(points[rows], sense, nan="worst")
+        found[rows[on_front]] = rank
+        rows = rows[~on_front]
+    return found
+"""
+
+
+def test_ranks_equal_peeling(run):
+    run(
+        PEEL
+        + """
+generator = np.random.default_rng(4)
+options = {"nan": "drop", "groups": None, "where": None, "stop_after": None, "num_fronts": None}
+for dtype in (torch.float64, torch.float32, torch.int16):
+    for d in (1, 2, 4, 9):
+        values = torch.from_numpy(generator.integers(0, 9, (300, d))).to(dtype)
+        sense = generator.choice(["min", "max"], d).tolist()
+        expected = peeled(values.numpy(), sense, np.arange(300))
+        np.testing.assert_array_equal(array(_cuda.ranks(values, sense, **options)), expected)
+        few = array(_cuda.ranks(values, sense, **options | {"num_fronts": 2}))
+        np.testing.assert_array_equal(few, np.where(expected < 2, expected, -1))
+chain = torch.arange(300.0).repeat(2, 1).T
+np.testing.assert_array_equal(array(_cuda.ranks(chain, "max", **options)), np.arange(300)[::-1])
+groups = generator.integers(0, 3, 300)
+values = generator.random((300, 3)).astype(np.float32)
+values[5] = np.nan
+expected = np.full(300, -1, np.int32)
+for code in range(3):
+    rows = np.flatnonzero(groups == code)
+    rows = rows[rows != 5]
+    expected = np.maximum(expected, peeled(values, "min", rows))
+got = array(_cuda.ranks(torch.from_numpy(values), "min", **options | {"groups": torch.from_numpy(groups)}))
+np.testing.assert_array_equal(got, expected)
+stopped = array(_cuda.ranks(torch.from_numpy(values), "min",
+                            **options | {"groups": torch.from_numpy(groups), "stop_after": 40}))
+for code in range(3):
+    of_group = expected[groups == code]
+    last = next(rank for rank in range(99) if ((of_group >= 0) & (of_group <= rank)).sum() >= 40)
+    np.testing.assert_array_equal(stopped[groups == code], np.where(of_group <= last, of_group, -1))
+"""
+    )
+
+
+def test_members_equal_a_loop_of_masks(run):
+    run("""
+    from paretoserve.pareto import _cuda
+    generator = np.random.default_rng(5)
+    for d in (2, 3, 9):
+        samples = np.round(generator.normal(0, 1, (7, 150, d)), 1).astype(np.float32)
+        samples[2, 3, 0] = np.nan
+        expected = sum(pareto.mask(each, "max", nan="drop").astype(int) for each in samples)
+        got = _cuda.members(torch.from_numpy(samples), "max", nan="drop")
+        np.testing.assert_array_equal(array(got), expected)
+    """)

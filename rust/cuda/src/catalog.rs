@@ -40,7 +40,7 @@ macro_rules! embed {
 
 /// The kernels' files.
 pub const SOURCES: &[Source] = embed!("kernels":
-    "pareto_beaten.cu", "pareto_keys.cu",
+    "pareto_beaten.cu", "pareto_keys.cu", "pareto_members.cu", "pareto_ranks.cu",
     "quant_amax.cu", "quant_cast.cu", "quant_dequantize.cu", "quant_fp8.cu", "quant_group.cu", "quant_hadamard.cu",
     "quant_mx.cu", "quant_mx_transposed.cu", "quant_nv.cu", "quant_nv_transposed.cu", "quant_pack.cu",
     "quant_swizzle.cu",
@@ -111,6 +111,10 @@ const SWIZZLE: &[Parameter] = &[Pointer, Pointer, U64, U64];
 
 // beaten, keys, others | n, stride, num_others | d, order
 const BEATEN: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U32, U32];
+// ranks, keys | n, first, count | d
+const RANKS: &[Parameter] = &[Pointer, Pointer, U64, U64, U64, U32];
+// counts, alive, keys | n, samples | d
+const MEMBERS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32];
 // keys, alive or null, values | n, stride | dtype, maximize
 const KEYS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32];
 
@@ -143,6 +147,9 @@ macro_rules! kernels {
 pub const KERNELS: &[Kernel] = kernels! { @ []
     "pareto_beaten.cu" keys ["beaten"] BEATEN;
     "pareto_keys.cu" keys ["keys"] KEYS;
+    "pareto_members.cu" keys ["members"] MEMBERS;
+    "pareto_ranks.cu" keys ["raise"] RANKS;
+    "pareto_ranks.cu" keys ["settle"] RANKS;
     "quant_cast.cu" wide ["encode"] "" ENCODE;
     "quant_cast.cu" wide ["decode"] "" DECODE;
     "quant_mx.cu" wide ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "" MX;

@@ -4,5 +4,7 @@ Torch allocates and sorts; the results lie on the device of the points. Imported
 """
 
 from paretoserve.pareto._cuda.mask import front, mask
+from paretoserve.pareto._cuda.members import members
+from paretoserve.pareto._cuda.ranks import ranks
 
-__all__ = ["front", "mask"]
+__all__ = ["front", "mask", "members", "ranks"]

@@ -5,6 +5,8 @@
 
 pub mod beaten;
 pub mod keys;
+pub mod members;
+pub mod ranks;
 
 /// The end of the names of the kernels for keys of 32 or 64 bits.
 pub(crate) fn suffix(wide: bool) -> &'static str {

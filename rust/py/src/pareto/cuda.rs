@@ -2,6 +2,8 @@
 
 use paretoserve_cuda::pareto::beaten::{Beating, beaten};
 use paretoserve_cuda::pareto::keys::{Column, DTYPES, keys};
+use paretoserve_cuda::pareto::members::members;
+use paretoserve_cuda::pareto::ranks::ranks;
 use pyo3::prelude::*;
 
 use crate::cuda::At;
@@ -46,4 +48,32 @@ pub(crate) fn cuda_pareto_beaten(
         _ => Beating::Strictly,
     };
     detached_cuda(py, || beaten(at.stream(), addresses, sizes, d, order, wide))
+}
+
+/// Add to counts how often each row is on the front of a sample; `addresses` are counts, rows that take part, keys.
+///
+/// `sizes` are rows and samples.
+#[pyfunction]
+pub(crate) fn cuda_pareto_members(
+    py: Python<'_>,
+    at: At,
+    addresses: [u64; 3],
+    sizes: [u64; 2],
+    d: u32,
+    wide: bool,
+) -> PyResult<()> {
+    detached_cuda(py, || members(at.stream(), addresses, sizes, d, wide))
+}
+
+/// Fill ranks, 0 before, of `n` sorted rows; `addresses` are those of ranks and keys.
+#[pyfunction]
+pub(crate) fn cuda_pareto_ranks(
+    py: Python<'_>,
+    at: At,
+    addresses: [u64; 2],
+    n: u64,
+    d: u32,
+    wide: bool,
+) -> PyResult<()> {
+    detached_cuda(py, || ranks(at.stream(), addresses, n, d, wide))
 }
