@@ -73,7 +73,7 @@ def torch_peers(x):
         ("fp8_row", None, 0.25),
     ],
 )
-def bench_groups(show, x, fmt, group, target):
+def test_groups(show, x, fmt, group, target):
     options = {} if group is None else {"group": group}
     if fmt.startswith("int"):
         options["scale_dtype"] = "float32"
@@ -95,6 +95,6 @@ def bench_groups(show, x, fmt, group, target):
 
 
 @pytest.mark.parametrize("n", [16, 32, 64, 128])
-def bench_hadamard(show, x, n):
+def test_hadamard(show, x, n):
     out = np.empty_like(x)
     compare(show, f"hadamard {n}", 2 * x.nbytes, lambda: hadamard(x, n, out=out, threads=1), {}, target=0.5)

@@ -385,10 +385,13 @@ mod around {
 #[inline(always)]
 pub(crate) fn prefetch<T: Plain>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in slice.chunks(64 / size_of::<T>()) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a prefetch never faults, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
+    {
+        let (lines, rest) = bytes(slice).as_chunks::<LINE>();
+        for byte in lines.iter().map(|line| &line[0]).chain(rest.first()) {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(byte).cast()) }
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = slice;

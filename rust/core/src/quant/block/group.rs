@@ -84,15 +84,15 @@ pub(super) struct Codes {
 
 impl Codes {
     #[inline(always)]
-    fn encode(self, codes: &mut [u8], x: &[f32], avx2: Option<Avx2>) {
+    fn encode(self, codes: &mut [u8], x: &[f32], avx2: Option<Avx2>, ahead: &[u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(proof) = avx2 {
             let (chunks, rest) = x.as_chunks::<{ vectors::LANES }>();
             let (coded, coded_rest) = codes.as_chunks_mut::<{ vectors::LANES }>();
-            with_features!(Avx2, proof, vectors::encode(coded, chunks, self));
+            with_features!(Avx2, proof, vectors::encode(coded, chunks, self, ahead));
             return self.divide(coded_rest, rest);
         }
-        let _ = avx2;
+        let _ = (avx2, ahead);
         self.divide(codes, x);
     }
 
@@ -145,8 +145,22 @@ impl Scaled for Integers {
 
     #[inline(always)]
     fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64) {
+        self.encode_ahead(codes, x, scale, zero, options, key, &[]);
+    }
+
+    #[inline(always)]
+    fn encode_ahead(
+        &self,
+        codes: &mut [u8],
+        x: &[f32],
+        scale: f32,
+        zero: u8,
+        options: &Options,
+        key: u64,
+        ahead: &[u8],
+    ) {
         if options.rounding == Rounding::NearestEven {
-            return Codes { scale, ..self.codes(zero) }.encode(codes, x, self.avx2);
+            return Codes { scale, ..self.codes(zero) }.encode(codes, x, self.avx2, ahead);
         }
         for (index, (code, &value)) in codes.iter_mut().zip(x).enumerate() {
             let word = match options.rounding {
@@ -167,7 +181,7 @@ impl Scaled for Integers {
     fn several(&self, batch: Batch<'_>, stored: impl Fn(f32) -> f32) -> bool {
         let Some(proof) = self.avx2 else { return false };
         let divisor = if self.rule == ScaleRule::Amax { self.largest() as f32 } else { self.half() };
-        let Batch { codes, scales, x, run } = batch;
+        let Batch { codes, scales, x, run, ahead } = batch;
         with_features!(
             Avx2,
             proof,
@@ -176,12 +190,8 @@ impl Scaled for Integers {
         for scale in &mut *scales {
             *scale = stored(*scale / divisor);
         }
-        if !scales.iter().all(|&scale| vectors::is_ordinary(scale)) {
-            return false;
-        }
         let (codes, x) = (codes.as_chunks_mut().0, x.as_chunks().0);
-        with_features!(Avx2, proof, vectors::encode_each(codes, x, scales, run / vectors::LANES, self.codes(0)));
-        true
+        with_features!(Avx2, proof, vectors::encode_each(codes, x, scales, run / vectors::LANES, self.codes(0), ahead))
     }
 
     #[inline(always)]

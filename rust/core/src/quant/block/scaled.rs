@@ -7,7 +7,7 @@ use super::sink::{PIECE, Packer};
 use super::{Nan, Options, amax, finite};
 use crate::parallel;
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, dispatch, prefetch};
+use crate::simd::{Kernel, Level, bytes, dispatch, prefetch};
 use crate::{Error, Result};
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
@@ -32,6 +32,8 @@ pub struct Batch<'a> {
     pub x: &'a [f32],
     /// Elements of a run.
     pub run: usize,
+    /// What to ask for meanwhile.
+    pub ahead: &'a [u8],
 }
 
 /// Runs up to this length are quantized together.
@@ -39,6 +41,9 @@ const SHORT: usize = PIECE / 2;
 
 /// The most runs that are quantized together: [`PIECE`] elements in runs of 32.
 pub(super) const MOST_RUNS: usize = PIECE / 32;
+
+/// What is asked for while some are: as many bytes so many times further on.
+const BATCHES_AHEAD: usize = 6;
 
 /// Of a long run, this part of the next one is asked for while its scale is fitted, the rest while it is encoded.
 const WHILE_FITTED: usize = 4;
@@ -64,6 +69,22 @@ pub trait Scaled: Copy + Send + Sync {
     }
     /// Codes of `x`, whose random words start at that of `key`; `scale` is not 0.
     fn encode(&self, codes: &mut [u8], x: &[f32], scale: f32, zero: u8, options: &Options, key: u64);
+    /// As [`Scaled::encode`]; asks for `ahead` to be in the cache meanwhile, a bit with every step.
+    #[expect(clippy::too_many_arguments, reason = "those of the plain one and what comes next")]
+    #[inline(always)]
+    fn encode_ahead(
+        &self,
+        codes: &mut [u8],
+        x: &[f32],
+        scale: f32,
+        zero: u8,
+        options: &Options,
+        key: u64,
+        ahead: &[u8],
+    ) {
+        prefetch(ahead);
+        self.encode(codes, x, scale, zero, options, key);
+    }
     /// Whether [`Scaled::several`] is there.
     fn takes_several(&self, _options: &Options) -> bool {
         false
@@ -241,7 +262,8 @@ impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
         let (runs, first) = (count / self.run, at / self.run);
         let x = widened::<S>(scratch, &self.x[at..at + count]);
         let mut scales = [0.0; MOST_RUNS];
-        let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run };
+        let ahead = self.x[at..].chunks(count).nth(BATCHES_AHEAD).map_or(&[][..], bytes);
+        let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run, ahead };
         // Not `min`, which would make the largest scale of NaN.
         let most = |scale: f32| if scale > F::LARGEST { F::LARGEST } else { scale };
         if !self.format.several(batch, |scale| F::to_f32(F::from_f32(most(scale)))) {
@@ -289,10 +311,8 @@ fn encode<S: Float, F: Float, K: Scaled>(
     let mut key = options.key(flat);
     for (index, x) in x.chunks(PIECE).enumerate() {
         // Memory would idle while codes are computed: ask for the next run meanwhile.
-        if let Some(piece) = next.and_then(|next| next.chunks(PIECE).nth(index)) {
-            prefetch(piece);
-        }
-        format.encode(packer.next(x.len()), x, scale, zero, options, key);
+        let ahead = next.and_then(|next| next.chunks(PIECE).nth(index)).map_or(&[][..], bytes);
+        format.encode_ahead(packer.next(x.len()), x, scale, zero, options, key, ahead);
         key += x.len() as u64;
     }
     (stored, zero)

@@ -67,7 +67,9 @@ impl<'a, T: Plain> Sink<'a, T> {
             body.copy_from_slice(&self.buffer[head..count]);
         }
         self.out = later;
-        self.buffer.copy_within(count..self.filled, 0);
+        if count < self.filled {
+            self.buffer.copy_within(count..self.filled, 0);
+        }
         self.filled -= count;
     }
 

@@ -18,14 +18,17 @@ use std::arch::x86_64::{
 };
 
 use super::group::Codes;
-use crate::simd::bytes_mut;
 use crate::simd::vector::{load_ps, store16, store32};
+use crate::simd::{bytes_mut, prefetch};
 
 /// Elements that are encoded together.
 pub(super) const LANES: usize = 32;
 
 /// What lies nearer than this to a tie is not sure, in units of a product.
 const NEAR: i16 = 6;
+
+/// Times [`LANES`] that are checked together.
+const CHECKED: usize = 4;
 
 /// The unit of a product is one of this.
 const UNITS: f32 = 65536.0;
@@ -56,6 +59,29 @@ pub(super) fn largest_bits(x: &[[f32; 8]]) -> u32 {
         largest = _mm256_max_epu32(largest, magnitudes(x));
     }
     reduce!(largest, _mm_max_epu32) as u32
+}
+
+/// The largest of each vector. Reduced side by side: one after the other would take three times the steps.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn largest_of_four([a, b, c, d]: [__m256i; 4]) -> [f32; 4] {
+    let low = _mm256_max_epu32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    let high = _mm256_max_epu32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+    let all = _mm256_max_epu32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+    let four = _mm_max_epu32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
+    let mut largest = [0.0; 4];
+    if let Some(bytes) = bytes_mut(&mut largest).first_chunk_mut() {
+        store16(bytes, four);
+    }
+    largest
+}
+
+/// The largest magnitudes in each of the 8 lanes of four vectors.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn lanes_of([a, b, c, d]: &[[f32; 8]; 4]) -> __m256i {
+    let (low, high) = (_mm256_max_epu32(magnitudes(a), magnitudes(b)), _mm256_max_epu32(magnitudes(c), magnitudes(d)));
+    _mm256_max_epu32(low, high)
 }
 
 /// The largest magnitudes in each of the 8 lanes.
@@ -96,7 +122,8 @@ struct Group {
     scale: __m256,
     /// Units per element.
     inverse: __m256,
-    /// Makes codes start at 0, so that they are packed without loss, and rounds: in units.
+    /// Makes codes start at 0, so that they are packed without loss, and rounds: in units. [`NEAR`] is added, so that
+    /// what is near a tie on either side has a small fraction.
     start: __m256,
     least: __m256,
     most: __m256,
@@ -116,7 +143,7 @@ impl Group {
         Self {
             scale: _mm256_set1_ps(by.scale),
             inverse: _mm256_set1_ps(UNITS / by.scale),
-            start: _mm256_set1_ps((0.5 - by.least) * UNITS),
+            start: _mm256_set1_ps((0.5 - by.least) * UNITS + f32::from(NEAR)),
             least: _mm256_set1_ps(by.least),
             most: _mm256_set1_ps(by.most),
             up: _mm256_set1_epi16(up),
@@ -135,16 +162,21 @@ pub(super) fn is_ordinary(scale: f32) -> bool {
 /// The codes of `x`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn encode(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes) {
+pub(super) fn encode(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes, ahead: &[u8]) {
     let group = Group::new(by);
     if by.bounded && is_ordinary(by.scale) {
-        for (codes, x) in codes.iter_mut().zip(x) {
-            encode_lanes(codes, x, &group);
-        }
+        encode_run(codes, x, &group, ahead);
     } else {
-        for (codes, x) in codes.iter_mut().zip(x) {
-            divide_lanes(codes, x, &group);
-        }
+        divide(codes, x, &group);
+    }
+}
+
+/// The codes of quotients.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn divide(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], group: &Group) {
+    for (codes, x) in codes.iter_mut().zip(x) {
+        divide_lanes(codes, x, group);
     }
 }
 
@@ -154,20 +186,14 @@ pub(super) fn encode(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes) {
 pub(super) fn largest_of_each(largest: &mut [f32], x: &[[[f32; 8]; 4]], run: usize) {
     let (fours, rest) = largest.as_chunks_mut::<4>();
     let (together, alone) = x.split_at(fours.len() * 4 * run);
-    for (largest, x) in fours.iter_mut().zip(together.chunks_exact(4 * run)) {
-        // Reduced side by side: one after the other would take three times the steps. No closure: one that is not
-        // inlined passes vectors through memory.
-        let mut lanes = [_mm256_setzero_si256(); 4];
-        for (lanes, x) in lanes.iter_mut().zip(x.chunks_exact(run)) {
-            *lanes = largest_lanes(x);
+    if run == 1 {
+        for (largest, [a, b, c, d]) in fours.iter_mut().zip(together.as_chunks().0) {
+            *largest = largest_of_four([lanes_of(a), lanes_of(b), lanes_of(c), lanes_of(d)]);
         }
-        let [a, b, c, d] = lanes;
-        let low = _mm256_max_epu32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-        let high = _mm256_max_epu32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
-        let all = _mm256_max_epu32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
-        let four = _mm_max_epu32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
-        if let Some(bytes) = bytes_mut(largest).first_chunk_mut() {
-            store16(bytes, four);
+    } else {
+        for (largest, x) in fours.iter_mut().zip(together.chunks_exact(4 * run)) {
+            let of = |index: usize| largest_lanes(&x[index * run..][..run]);
+            *largest = largest_of_four([of(0), of(1), of(2), of(3)]);
         }
     }
     for (largest, x) in rest.iter_mut().zip(alone.chunks_exact(run)) {
@@ -175,37 +201,75 @@ pub(super) fn largest_of_each(largest: &mut [f32], x: &[[[f32; 8]; 4]], run: usi
     }
 }
 
-/// The codes of runs of `run` times [`LANES`] under ordinary scales, one each.
+/// The codes of runs of `run` times [`LANES`] under scales, one each; false if those are not ordinary.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn encode_each(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], scales: &[f32], run: usize, by: Codes) {
+pub(super) fn encode_each(
+    codes: &mut [[u8; LANES]],
+    x: &[[f32; LANES]],
+    scales: &[f32],
+    run: usize,
+    by: Codes,
+    ahead: &[u8],
+) -> bool {
+    if !scales.iter().fold(true, |all, &scale| all & is_ordinary(scale)) {
+        return false;
+    }
     let mut group = Group::new(by);
+    let mut distance = _mm256_set1_epi16(-1);
+    let mut ahead = ahead.chunks_exact(4 * LANES * run);
     for ((codes, x), &scale) in codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales) {
-        group.scale = _mm256_set1_ps(scale);
+        prefetch(ahead.next().unwrap_or(&[]));
         group.inverse = _mm256_set1_ps(UNITS / scale);
         for (codes, x) in codes.iter_mut().zip(x) {
-            encode_lanes(codes, x, &group);
+            distance = _mm256_min_epu16(distance, encode_lanes(codes, x, &group));
+        }
+    }
+    if is_unsure(distance) {
+        for ((codes, x), &scale) in codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales) {
+            encode(codes, x, Codes { scale, ..by }, &[]);
+        }
+    }
+    true
+}
+
+/// The codes of what shares a scale. A check covers several vectors: a branch for each would cost as much as they do.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn encode_run(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], group: &Group, ahead: &[u8]) {
+    let mut ahead = ahead.chunks(CHECKED * LANES * 4);
+    for (codes, x) in codes.chunks_mut(CHECKED).zip(x.chunks(CHECKED)) {
+        prefetch(ahead.next().unwrap_or(&[]));
+        let mut distance = _mm256_set1_epi16(-1);
+        for (codes, x) in codes.iter_mut().zip(x) {
+            distance = _mm256_min_epu16(distance, encode_lanes(codes, x, group));
+        }
+        if is_unsure(distance) {
+            divide(codes, x, group);
         }
     }
 }
 
+/// Whether a product may lie beyond a tie that its quotient does not reach, or the other way around.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn is_unsure(distance: __m256i) -> bool {
+    let unsure = _mm256_subs_epu16(_mm256_set1_epi16(2 * NEAR), distance);
+    _mm256_testz_si256(unsure, unsure) == 0
+}
+
+/// The codes of `x`, unless what is returned, distances to ties plus [`NEAR`], says that they are not sure.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn encode_lanes(codes: &mut [u8; LANES], x: &[f32; LANES], group: &Group) {
+fn encode_lanes(codes: &mut [u8; LANES], x: &[f32; LANES], group: &Group) -> __m256i {
     let (eights, _) = x.as_chunks::<8>();
     let (first, first_fraction) = products(&eights[0], &eights[1], group);
     let (second, second_fraction) = products(&eights[2], &eights[3], group);
-    // Fractions start at a tie.
-    let near = _mm256_set1_epi16(NEAR);
-    let distance = _mm256_min_epu16(_mm256_add_epi16(first_fraction, near), _mm256_add_epi16(second_fraction, near));
-    let unsure = _mm256_subs_epu16(_mm256_set1_epi16(2 * NEAR), distance);
-    if _mm256_testz_si256(unsure, unsure) == 0 {
-        return divide_lanes(codes, x, group);
-    }
     let sort = _mm256_setr_epi8(
         0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15, 0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15,
     );
     store(codes, _mm256_shuffle_epi8(_mm256_packus_epi16(first, second), sort), group);
+    _mm256_min_epu16(first_fraction, second_fraction)
 }
 
 /// Codes from 0 on, not clipped, and what rounding cut off, of two vectors in turns.
@@ -218,7 +282,7 @@ fn products(even: &[f32; 8], odd: &[f32; 8], group: &Group) -> (__m256i, __m256i
     (whole, _mm256_blend_epi16::<0xAA>(even, _mm256_slli_epi32::<16>(odd)))
 }
 
-#[inline(never)]
+#[inline]
 #[target_feature(enable = "avx2")]
 fn divide_lanes(codes: &mut [u8; LANES], x: &[f32; LANES], group: &Group) {
     let (eights, _) = x.as_chunks::<8>();
