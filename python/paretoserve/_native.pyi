@@ -349,12 +349,12 @@ def pareto_mask(
     maximize: list[bool],
     keep: str,
     nan: str,
-    eps: list[float] | None,
+    eps: tuple[list[float], bool] | None,
     groups: NDArray[np.uint32] | None,
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
-) -> None: ...
+) -> tuple[int, int]: ...
 def quant_allocate(
     choice: NDArray[np.int64],
     costs: NDArray[np.float64],

@@ -119,7 +119,7 @@ def mask(
         directions(sense, d),
         one_of("keep", keep, ("all", "first", "last")),
         one_of("nan", nan, ("raise", "drop", "worst")),
-        None if eps is None else box_sizes(eps, d),
+        None if eps is None else (box_sizes(eps, d), False),
         codes,
         num_groups,
         None if where is None else allowed_rows(where, table),

@@ -1,7 +1,7 @@
 //! Masks against a brute force over all pairs, with ties, NaN, groups, bounds and covers.
 
 use paretoserve_core::Error;
-use paretoserve_core::pareto::{Column, Keep, NanPolicy, Options, Table, Values, mask};
+use paretoserve_core::pareto::{Boxes, Column, Grid, Keep, NanPolicy, Options, Table, Values, mask};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
@@ -67,7 +67,7 @@ proptest! {
         prop_assert_eq!(marked(&points, maximize, &options), brute_force(&points, maximize, &[0; 40], &options));
         let grouped = Options { groups: Some(&groups), num_groups: 3, ..options };
         prop_assert_eq!(marked(&points, maximize, &grouped), brute_force(&points, maximize, &groups, &options));
-        let covered = Options { eps: Some(&vec![0.0; d]), keep: Keep::First, ..options };
+        let covered = Options { eps: Some(Boxes { sizes: &vec![0.0; d], kind: Grid::Add }), keep: Keep::First, ..options };
         let plain = Options { keep: Keep::First, ..options };
         prop_assert_eq!(marked(&points, maximize, &covered), marked(&points, maximize, &plain));
     }
@@ -99,8 +99,14 @@ fn wrong_sizes_are_refused() {
     assert!(matches!(Table::of_matrix(&[0.0; 3], 2, 2), Err(Error::Shape { argument: "points", .. })));
     assert!(matches!(Table::of_matrix(&[], 0, 0), Err(Error::Shape { argument: "points", .. })));
     assert!(matches!(mask(&mut [0; 3], &points, &PLAIN), Err(Error::Shape { argument: "mask", .. })));
-    assert!(matches!(bad(Options { eps: Some(&[1.0]), ..PLAIN }), Error::Shape { argument: "eps", .. }));
-    assert!(matches!(bad(Options { eps: Some(&[1.0, -1.0]), ..PLAIN }), Error::Value { .. }));
+    assert!(matches!(
+        bad(Options { eps: Some(Boxes { sizes: &[1.0], kind: Grid::Add }), ..PLAIN }),
+        Error::Shape { argument: "eps", .. }
+    ));
+    assert!(matches!(
+        bad(Options { eps: Some(Boxes { sizes: &[1.0, -1.0], kind: Grid::Add }), ..PLAIN }),
+        Error::Value { .. }
+    ));
     assert!(matches!(bad(Options { groups: Some(&[0, 1]), num_groups: 1, ..PLAIN }), Error::Value { .. }));
     assert!(matches!(bad(Options { groups: Some(&[0]), num_groups: 1, ..PLAIN }), Error::Shape { .. }));
     assert!(matches!(bad(Options { allowed: Some(&[1]), ..PLAIN }), Error::Shape { argument: "where", .. }));

@@ -5,27 +5,43 @@
 //! epsilon-Pareto set of Laumanns, Thiele, Deb and Zitzler 2002).
 
 use super::Keep;
-use super::boxes::Rows;
-use super::front::front;
+use super::boxes::Boxes;
+use super::filter::front_of_keys;
 use super::keyed::push_kept;
+use super::table::{ReadKeys, Table};
 
 /// The representatives: per box the lexicographically best row, and the rows equal to it as `keep` says.
-pub(super) fn cover(boxes: &dyn Rows, exact: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
-    let d = exact.num_objectives();
-    let in_boxes = front(boxes, rows, Keep::All, threads);
-    let (mut box_keys, mut keys) = (Vec::new(), Vec::new());
-    boxes.append_keys(&in_boxes, &mut box_keys);
-    exact.append_keys(&in_boxes, &mut keys);
-    let of_box = |position: usize| &box_keys[position * d..][..d];
-    let of_row = |position: usize| &keys[position * d..][..d];
-    let mut sorted: Vec<usize> = (0..in_boxes.len()).collect();
-    sorted.sort_unstable_by(|&a, &b| {
-        of_box(a).cmp(of_box(b)).then_with(|| of_row(a).cmp(of_row(b))).then_with(|| in_boxes[a].cmp(&in_boxes[b]))
-    });
+pub(super) fn cover<K: ReadKeys>(
+    points: &Table<'_>,
+    boxes: Boxes<'_>,
+    rows: &[u32],
+    keep: Keep,
+    threads: usize,
+) -> Vec<u32> {
+    let mut numbers: Vec<Vec<i64>> = (0..points.num_objectives()).map(|k| boxes.numbers(points, k, rows)).collect();
+    let columns: Vec<&[i64]> = numbers.iter().map(Vec::as_slice).collect();
+    let in_boxes = front_of_keys(&columns, Keep::All, threads);
+    for column in &mut numbers {
+        *column = in_boxes.iter().map(|&position| column[position as usize]).collect();
+    }
+    let rows: Vec<u32> = in_boxes.iter().map(|&position| rows[position as usize]).collect();
+    let keys: Vec<Vec<K>> = points.columns_of(&rows);
+    let mut sorted: Vec<u32> = (0..rows.len() as u32).collect();
+    // A stable sort keeps equal rows by index.
+    sorted.sort_by(|&a, &b| compare(&numbers, a, b).then_with(|| compare(&keys, a, b)));
     let mut kept = Vec::new();
-    for same_box in sorted.chunk_by(|&a, &b| of_box(a) == of_box(b)) {
-        let equal = same_box.partition_point(|&position| of_row(position) == of_row(same_box[0]));
-        push_kept(&mut kept, same_box[..equal].iter().map(|&position| in_boxes[position]), keep);
+    for same_box in sorted.chunk_by(|&a, &b| compare(&numbers, a, b).is_eq()) {
+        let equal = same_box.partition_point(|&position| compare(&keys, position, same_box[0]).is_eq());
+        push_kept(&mut kept, same_box[..equal].iter().map(|&position| rows[position as usize]), keep);
     }
     kept
+}
+
+/// Two rows of columns, lexicographically.
+fn compare<K: Ord>(columns: &[Vec<K>], a: u32, b: u32) -> std::cmp::Ordering {
+    columns
+        .iter()
+        .map(|column| column[a as usize].cmp(&column[b as usize]))
+        .find(|order| order.is_ne())
+        .unwrap_or(std::cmp::Ordering::Equal)
 }

@@ -1,11 +1,6 @@
-//! The front of a set of rows: drop what strong rows dominate, then filter exactly; in threads and by groups.
-//!
-//! The front of a union is the front of the parts' fronts, so any split gives the same rows.
+//! Groups of rows: one counting sort puts each group's rows together, then threads take groups in turn.
 
-use super::boxes::Rows;
-use super::filter::exact;
-use super::keyed::Keyed;
-use super::{Keep, Options, prefilter};
+use super::Options;
 
 /// Below this many rows a thread costs more than it saves.
 const ROWS_PER_THREAD: usize = 8192;
@@ -20,31 +15,6 @@ fn in_parts<T: Sync, R: Send>(items: &[T], threads: usize, work: &(impl Fn(&[T])
         let running: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
         running.into_iter().map(|thread| thread.join().expect("a thread of the front panicked")).collect()
     })
-}
-
-/// The rows of the front, in no particular order.
-pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
-    let d = table.num_objectives();
-    let strong = prefilter::strong_rows(table, rows);
-    let parts =
-        in_parts(rows, threads.min(rows.len() / ROWS_PER_THREAD), &|part| prefilter::survivors(table, part, &strong));
-    let mut left = Keyed::join(parts);
-    let threads = threads.min(left.rows.len() / ROWS_PER_THREAD);
-    // A sweep is mostly one sort, which fronts of the parts would only add to.
-    if threads > 1 && d > 3 {
-        // Equal rows may lie in two parts, so only the last round may choose among them.
-        let rows = std::mem::take(&mut left.rows);
-        left = Keyed::join(in_parts(&rows, threads, &|part| {
-            let mut keyed = Keyed { rows: part.to_vec(), keys: Vec::with_capacity(part.len() * d) };
-            table.append_keys(part, &mut keyed.keys);
-            let mut rows = exact(&keyed, d, Keep::All);
-            rows.sort_unstable();
-            keyed.keys.clear();
-            table.append_keys(&rows, &mut keyed.keys);
-            Keyed { rows, keys: keyed.keys }
-        }));
-    }
-    exact(&left, d, keep)
 }
 
 /// Call `work(rows of one group, threads)` for each group and join what it returns.

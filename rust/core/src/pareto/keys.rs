@@ -4,15 +4,24 @@
 //! float64 merges neighbors above 2^53), a direction is a bit flip (negation overflows for the smallest integer and for
 //! unsigned ones), and -0.0 equals 0.0. The key of NaN is the largest there is, worse than both infinities.
 
+use std::ops::{BitAnd, BitOr};
+
 use crate::simd::Plain;
 
 /// A key; the algorithms below `mask` see nothing else.
-pub(super) trait Key: Plain + Ord + Send + Sync + 'static {
+pub(super) trait Key:
+    Plain + Ord + Send + Sync + std::fmt::Debug + BitAnd<Output = Self> + BitOr<Output = Self> + 'static
+{
     /// The key of NaN, in either direction; no float has it. The largest or smallest integer may.
     const NAN: Self;
     /// The key as seen in the other direction.
     #[must_use]
     fn flipped(self) -> Self;
+    /// All bits set or none: what a vector comparison gives.
+    fn flag(set: bool) -> Self;
+    /// The sum, wrapped around.
+    #[must_use]
+    fn plus(self, other: Self) -> Self;
 }
 
 impl Key for i32 {
@@ -21,6 +30,14 @@ impl Key for i32 {
     fn flipped(self) -> Self {
         !self
     }
+    #[inline(always)]
+    fn flag(set: bool) -> Self {
+        -Self::from(set)
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
 }
 
 impl Key for i64 {
@@ -28,6 +45,14 @@ impl Key for i64 {
     #[inline(always)]
     fn flipped(self) -> Self {
         !self
+    }
+    #[inline(always)]
+    fn flag(set: bool) -> Self {
+        -Self::from(set)
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
     }
 }
 

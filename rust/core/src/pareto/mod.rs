@@ -1,9 +1,8 @@
 //! Which rows of a table are not dominated: exact fronts for any number of objectives.
 //!
 //! Every value becomes an order-preserving integer key with the direction folded in (`keys`), so one set of algorithms
-//! serves all dtypes and nothing is widened to a float that cannot hold it. Rows that a few strong rows dominate are
-//! dropped first (`prefilter`); the rest goes through a sweep for up to three objectives (`sweep`) or a sorted block
-//! filter above (`filter`). The front of a union is the front of the fronts, so threads never change the answer.
+//! serves all dtypes and nothing is widened to a float that cannot hold it. `filter` finds the front of such keys; groups
+//! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
 mod boxes;
 mod epsilon;
@@ -11,17 +10,20 @@ mod filter;
 mod front;
 mod keyed;
 mod keys;
-mod prefilter;
-mod sweep;
+mod source;
 mod table;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use boxes::{Boxes, Grid};
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
-use boxes::Boxes;
+use boxes::LEAST_FACTOR;
 use front::for_each_group;
+use source::Rows;
+use table::ReadKeys;
 
 /// Which of several equal rows of the front is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct Options<'a> {
     pub keep: Keep,
     /// What a row with a NaN does.
     pub nan: NanPolicy,
-    /// One box size per objective; thins the front to one representative per box.
-    pub eps: Option<&'a [f64]>,
+    /// Thins the front to one representative per box.
+    pub eps: Option<Boxes<'a>>,
     /// One group code per row, all below `num_groups`; each group has its own front.
     pub groups: Option<&'a [u32]>,
     /// Number of group codes.
@@ -64,28 +66,65 @@ pub struct Options<'a> {
     pub threads: Option<NonZeroUsize>,
 }
 
+/// How many rows took no part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Because of a NaN, under [`NanPolicy::Drop`]; rows that `allowed` cuts are not counted.
+    pub missing: usize,
+    /// Because `allowed` says so.
+    pub outside: usize,
+}
+
 /// Mark the rows that no other row of their group dominates: `mask[i]` becomes 1 or 0.
-pub fn mask(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>) -> Result<()> {
+pub fn mask(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>) -> Result<Dropped> {
     check(mask.len(), points, options)?;
     mask.fill(0);
-    let rows = candidates(points, options)?;
-    let threads =
-        options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
-    let marked = match options.eps {
-        None => for_each_group(&rows, options, threads, &|group, threads| {
-            front::front(points, group, options.keep, threads)
-        }),
-        Some(eps) => {
-            let boxes = Boxes { table: points, eps };
-            for_each_group(&rows, options, threads, &|group, threads| {
-                epsilon::cover(&boxes, points, group, options.keep, threads)
-            })
+    if points.is_narrow() { mark::<i32>(mask, points, options) } else { mark::<i64>(mask, points, options) }
+}
+
+fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>) -> Result<Dropped> {
+    let mut dropped = Dropped::default();
+    let mut nan = if options.nan == NanPolicy::Worst { Vec::new() } else { points.float_columns() };
+    let listed = match options.allowed {
+        None => None,
+        Some(allowed) => {
+            let rows = candidates(points, options)?;
+            dropped.outside = allowed.iter().map(|&flag| usize::from(flag == 0)).sum();
+            dropped.missing = points.num_rows() - dropped.outside - rows.len();
+            nan.clear();
+            Some(rows)
         }
     };
+    let all = Rows::Span { first: 0, count: points.num_rows() as u32 };
+    let rows = listed.as_deref().map_or(all, Rows::List);
+    let threads =
+        options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
+    if let Some(eps) = options.eps {
+        boxes::check(points, rows, eps, options.nan == NanPolicy::Drop)?;
+    }
+    let missing = AtomicUsize::new(0);
+    let of_group = |group: Rows<'_>, threads| {
+        let left = filter::prefilter::survivors::<K>(points, group, &nan, threads);
+        missing.fetch_add(left.missing, Ordering::Relaxed);
+        match options.eps {
+            None => filter::exact::<K>(points, &left.rows, options.keep, threads),
+            Some(eps) => epsilon::cover::<K>(points, eps, &left.rows, options.keep, threads),
+        }
+    };
+    let marked = match options.groups {
+        None => of_group(rows, threads),
+        Some(_) => {
+            for_each_group(&rows.to_vec(), options, threads, &|group, threads| of_group(Rows::List(group), threads))
+        }
+    };
+    dropped.missing += missing.into_inner();
+    if dropped.missing > 0 && options.nan == NanPolicy::Raise {
+        refuse_nan(points)?;
+    }
     for row in marked {
         mask[row as usize] = 1;
     }
-    Ok(())
+    Ok(dropped)
 }
 
 fn check(num_flags: usize, points: &Table<'_>, options: &Options<'_>) -> Result<()> {
@@ -93,12 +132,16 @@ fn check(num_flags: usize, points: &Table<'_>, options: &Options<'_>) -> Result<
     if num_flags != n {
         return Err(Error::shape("mask", format!("({n},)"), format!("({num_flags},)")));
     }
-    if let Some(eps) = options.eps {
-        if eps.len() != d {
-            return Err(Error::shape("eps", format!("({d},)"), format!("({},)", eps.len())));
+    if let Some(Boxes { sizes, kind }) = options.eps {
+        if sizes.len() != d {
+            return Err(Error::shape("eps", format!("({d},)"), format!("({},)", sizes.len())));
         }
-        if let Some(bad) = eps.iter().find(|value| !(value.is_finite() && **value >= 0.0)) {
+        if let Some(bad) = sizes.iter().find(|value| !(value.is_finite() && **value >= 0.0)) {
             return Err(Error::value("eps", "finite and not negative", bad));
+        }
+        if let Some(bad) = sizes.iter().find(|value| kind == Grid::Multiply && **value > 0.0 && **value < LEAST_FACTOR)
+        {
+            return Err(Error::value("eps", format!("0 or at least {LEAST_FACTOR:e} for eps_kind=\"mult\""), bad));
         }
     }
     if let Some(groups) = options.groups {
@@ -119,16 +162,8 @@ fn check(num_flags: usize, points: &Table<'_>, options: &Options<'_>) -> Result<
 
 /// The rows that take part, in order. A NaN is looked for in all rows, also in those that the bounds cut.
 fn candidates(points: &Table<'_>, options: &Options<'_>) -> Result<Vec<u32>> {
-    if options.nan == NanPolicy::Raise
-        && let Some((row, column)) = points.first_nan()
-    {
-        return Err(Error::value(
-            "points",
-            "free of NaN",
-            format!(
-                "NaN in row {row}, column {column}\nhint: nan=\"drop\" leaves such rows out, nan=\"worst\" ranks NaN last"
-            ),
-        ));
+    if options.nan == NanPolicy::Raise {
+        refuse_nan(points)?;
     }
     let missing = if options.nan == NanPolicy::Drop { points.nan_rows() } else { Vec::new() };
     let takes_part = |row: &u32| {
@@ -136,6 +171,17 @@ fn candidates(points: &Table<'_>, options: &Options<'_>) -> Result<Vec<u32>> {
         missing.get(row) != Some(&true) && options.allowed.is_none_or(|allowed| allowed[row] != 0)
     };
     Ok((0..points.num_rows() as u32).filter(takes_part).collect())
+}
+
+fn refuse_nan(points: &Table<'_>) -> Result<()> {
+    let Some((row, column)) = points.first_nan() else { return Ok(()) };
+    Err(Error::value(
+        "points",
+        "free of NaN",
+        format!(
+            "NaN in row {row}, column {column}\nhint: nan=\"drop\" leaves such rows out, nan=\"worst\" ranks NaN last"
+        ),
+    ))
 }
 
 /// Threads pay from about a quarter of a million values.

@@ -231,6 +231,12 @@ impl<'a> Table<'a> {
             .collect()
     }
 
+    /// The columns that can hold a NaN.
+    pub(super) fn float_columns(&self) -> Vec<usize> {
+        let is_float = |values| matches!(values, Values::F64(_) | Values::F32(_) | Values::F16(_) | Values::Bf16(_));
+        (0..self.columns.len()).filter(|&k| is_float(self.columns[k].values)).collect()
+    }
+
     /// The first row with a NaN, and its first column with one.
     pub(super) fn first_nan(&self) -> Option<(usize, usize)> {
         let firsts = self.columns.iter().enumerate();

@@ -1,0 +1,151 @@
+//! A block of rows in the first-level cache, column by column, from which strong rows strike what they dominate.
+
+use super::super::keys::Key;
+
+/// Rows that are tested at once; a few vectors of every CPU.
+pub(super) const LANES: usize = 16;
+
+/// Keys of up to `capacity` rows, one column per objective and one with the sum of each row.
+pub(super) struct Block<K> {
+    capacity: usize,
+    d: usize,
+    len: usize,
+    keys: Vec<K>,
+    /// Where each row was when the block was filled.
+    places: Vec<u32>,
+    alive: Vec<bool>,
+    kept: Vec<u32>,
+}
+
+impl<K: Key> Block<K> {
+    pub(super) fn new(capacity: usize, d: usize) -> Self {
+        let capacity = capacity.next_multiple_of(LANES);
+        let keys = vec![K::default(); (d + 1) * capacity];
+        Self {
+            capacity,
+            d,
+            len: 0,
+            keys,
+            places: vec![0; capacity],
+            alive: vec![true; capacity],
+            kept: vec![0; capacity],
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where the rows that are left were at first.
+    pub(super) fn places(&self) -> &[u32] {
+        &self.places[..self.len]
+    }
+
+    pub(super) fn column(&self, k: usize) -> &[K] {
+        &self.keys[k * self.capacity..][..self.len]
+    }
+
+    /// The keys of one row, and their sum.
+    pub(super) fn row(&self, index: usize, out: &mut [K]) {
+        for (out, column) in out.iter_mut().zip(self.keys.chunks_exact(self.capacity)) {
+            *out = column[index];
+        }
+    }
+
+    /// Start with `len` rows, whose columns `read` fills.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, len: usize, mut read: impl FnMut(usize, &mut [K])) {
+        self.len = len;
+        for k in 0..self.d {
+            read(k, &mut self.keys[k * self.capacity..][..len]);
+        }
+        for (index, place) in self.places[..len].iter_mut().enumerate() {
+            *place = index as u32;
+        }
+        let (keys, sums) = self.keys.split_at_mut(self.d * self.capacity);
+        sums[..len].copy_from_slice(&keys[..len]);
+        for column in keys.chunks_exact(self.capacity).skip(1) {
+            for (sum, &key) in sums[..len].iter_mut().zip(column) {
+                *sum = sum.plus(key);
+            }
+        }
+    }
+
+    /// Remove the rows for which column `k` holds `key`; how many they were.
+    #[inline(always)]
+    pub(super) fn remove_equal(&mut self, k: usize, key: K) -> usize {
+        let column = &self.keys[k * self.capacity..][..self.len];
+        // All are compared, as vectors: almost always there is none.
+        if column.iter().fold(K::default(), |any, &own| any | K::flag(own == key)) == K::default() {
+            return 0;
+        }
+        for (alive, &own) in self.alive.iter_mut().zip(column) {
+            *alive = own != key;
+        }
+        let before = self.len;
+        self.compress();
+        before - self.len
+    }
+
+    /// Strike every row that one of the `strong` rows, `d` keys and their sum each, dominates; how many they were.
+    ///
+    /// A row whose sum equals that of the strong row is spared: it may be the same row. That is cheaper than comparing
+    /// for equality, and sums that wrap around only spare more.
+    #[inline(always)]
+    pub(super) fn strike(&mut self, strong: &[K]) -> usize {
+        let before = self.len;
+        for start in (0..before).step_by(LANES) {
+            let struck = self.struck(strong, start);
+            for (alive, flag) in self.alive[start..start + LANES].iter_mut().zip(struck) {
+                *alive = flag == K::default();
+            }
+        }
+        self.compress();
+        before - self.len
+    }
+
+    #[inline(always)]
+    fn struck(&self, strong: &[K], start: usize) -> [K; LANES] {
+        const NONE: &str = "columns hold whole vectors";
+        let lanes = |k: usize| self.keys[k * self.capacity + start..].first_chunk::<LANES>().expect(NONE);
+        let sums = lanes(self.d);
+        let mut struck = [K::default(); LANES];
+        for row in strong.chunks_exact(self.d + 1) {
+            let mut worse = [K::flag(true); LANES];
+            for (k, &key) in row[..self.d].iter().enumerate() {
+                for (flag, &own) in worse.iter_mut().zip(lanes(k)) {
+                    *flag = *flag & K::flag(key <= own);
+                }
+                if k % 4 == 3 && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default() {
+                    break;
+                }
+            }
+            for ((struck, &flag), &own) in struck.iter_mut().zip(&worse).zip(sums) {
+                *struck = *struck | (flag & K::flag(own != row[self.d]));
+            }
+        }
+        struck
+    }
+
+    /// Keep the rows that are alive.
+    #[inline(always)]
+    fn compress(&mut self) {
+        let mut count = 0;
+        for (index, &alive) in self.alive[..self.len].iter().enumerate() {
+            self.kept[count] = index as u32;
+            count += usize::from(alive);
+        }
+        if count < self.len {
+            let kept = &self.kept[..count];
+            for column in self.keys.chunks_exact_mut(self.capacity) {
+                for (to, &from) in kept.iter().enumerate() {
+                    column[to] = column[from as usize];
+                }
+            }
+            for (to, &from) in kept.iter().enumerate() {
+                self.places[to] = self.places[from as usize];
+            }
+        }
+        self.len = count;
+    }
+}

@@ -1,0 +1,39 @@
+//! The exact front of rows of keys, by the algorithm for that many objectives and rows.
+//!
+//! Rows that a few strong rows dominate are dropped first (`prefilter`). The rest is swept for up to three objectives
+//! (`sweep`), and tested against a tree of the front so far above (`tree`). The front of a union is the front of the
+//! parts' fronts, so threads never change the answer.
+
+mod block;
+mod grid;
+mod lanes;
+pub(super) mod prefilter;
+mod sweep;
+mod tree;
+
+use super::Keep;
+use super::keys::Key;
+use super::source::{Columns, Rows, Source};
+
+/// The positions of the rows that no other row dominates, rising; `columns` holds their keys, one slice per objective.
+pub(super) fn front_of_keys<K: Key>(columns: &[&[K]], keep: Keep, threads: usize) -> Vec<u32> {
+    let count = columns.first().map_or(0, |column| column.len()) as u32;
+    let mut front = front(&Columns(columns), Rows::Span { first: 0, count }, keep, threads);
+    front.sort_unstable();
+    front
+}
+
+/// The rows of the front, in no particular order.
+pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
+    exact(source, &prefilter::survivors(source, rows, &[], threads).rows, keep, threads)
+}
+
+/// As [`front`], without a prefilter; `rows` rise.
+pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
+    match source.num_objectives() {
+        1 => sweep::line(source, rows, keep),
+        2 => sweep::plane(source, rows, keep),
+        3 => sweep::space(source, rows, keep),
+        _ => tree::front(source, rows, keep, threads),
+    }
+}

@@ -1,0 +1,168 @@
+//! Drop most dominated rows before anything is sorted: test every row against a few rows that dominate a lot.
+//!
+//! They are found in a sample, best first by the share of the sample's rank space behind them. How they are chosen
+//! decides the speed, never the answer: only rows that are truly dominated go.
+
+use super::super::keys::Key;
+use super::super::source::{Rows, Source};
+use super::block::Block;
+use crate::parallel;
+use crate::simd::{self, Kernel, dispatch};
+
+/// Fewer rows are sorted faster than they are sampled.
+const FEWEST_ROWS: usize = 512;
+const FEWEST_SAMPLES: usize = 256;
+const MOST_SAMPLES: usize = 2048;
+const MOST_STRONG: usize = 128;
+/// A thread takes this many rows at least.
+const ROWS_PER_THREAD: usize = 8192;
+/// Keys of a block: half of a first-level cache.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// The rows that a prefilter leaves, rising, and how many it left out because of NaN.
+#[derive(Debug, Default)]
+pub(in super::super) struct Left {
+    pub(in super::super) rows: Vec<u32>,
+    pub(in super::super) missing: usize,
+}
+
+/// The rows that no strong row dominates; `nan` lists the objectives in which a NaN leaves a row out.
+pub(in super::super) fn survivors<K: Key>(
+    source: &dyn Source<K>,
+    rows: Rows<'_>,
+    nan: &[usize],
+    threads: usize,
+) -> Left {
+    let mut left = round(source, rows, nan, threads);
+    let mut before = rows.len();
+    // Rounds go on while they pay.
+    while left.rows.len() >= FEWEST_ROWS && left.rows.len() * 4 <= before * 3 {
+        before = left.rows.len();
+        left.rows = round(source, Rows::List(&left.rows), &[], threads).rows;
+    }
+    left
+}
+
+fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads: usize) -> Left {
+    let strong = if rows.len() < FEWEST_ROWS { Vec::new() } else { strong_rows(source, rows, nan) };
+    if strong.is_empty() && nan.is_empty() {
+        return Left { rows: rows.to_vec(), missing: 0 };
+    }
+    let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
+    let scan = |rows| dispatch(simd::level(), Scan { source, rows, nan, strong: &strong });
+    let mut parts = parallel::each(parts, scan).into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    for part in parts {
+        all.rows.extend(part.rows);
+        all.missing += part.missing;
+    }
+    all
+}
+
+/// One thread's part of a round.
+struct Scan<'a, K> {
+    source: &'a dyn Source<K>,
+    rows: Rows<'a>,
+    nan: &'a [usize],
+    strong: &'a [K],
+}
+
+impl<K: Key> Kernel for Scan<'_, K> {
+    type Output = Left;
+
+    #[inline(always)]
+    fn run(self) -> Left {
+        let d = self.source.num_objectives();
+        let capacity = (BLOCK_BYTES / size_of::<K>() / d).clamp(64, 1024);
+        let mut block = Block::new(capacity, d);
+        let mut left = Left::default();
+        for start in (0..self.rows.len()).step_by(capacity) {
+            let part = self.rows.part(start, capacity);
+            block.fill(part.len(), |k, out| part.read(self.source, k, out));
+            for &k in self.nan {
+                left.missing += block.remove_equal(k, K::NAN);
+            }
+            // Rows that the first few dominate need not meet the others.
+            let mut strong = self.strong;
+            let mut count = 4;
+            while !strong.is_empty() && block.len() > 0 {
+                let (first, rest) = strong.split_at((count * (d + 1)).min(strong.len()));
+                block.strike(first);
+                (strong, count) = (rest, count * 2);
+            }
+            left.rows.extend(block.places().iter().map(|&place| part.at(place as usize)));
+        }
+        left
+    }
+}
+
+/// The strong rows, each with the sum of its keys; none if they would strike less than a fifth.
+fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) -> Vec<K> {
+    let count = (rows.len() / 32).clamp(FEWEST_SAMPLES, MOST_SAMPLES);
+    let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
+    dispatch(simd::level(), Choose { source, sample, nan })
+}
+
+/// The choice of strong rows in a sample.
+struct Choose<'a, K> {
+    source: &'a dyn Source<K>,
+    sample: Vec<u32>,
+    nan: &'a [usize],
+}
+
+impl<K: Key> Kernel for Choose<'_, K> {
+    type Output = Vec<K>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<K> {
+        let d = self.source.num_objectives();
+        let mut block = Block::new(self.sample.len(), d);
+        block.fill(self.sample.len(), |k, out| self.source.gather(k, &self.sample, out));
+        for &k in self.nan {
+            block.remove_equal(k, K::NAN);
+        }
+        let count = block.len();
+        let order = by_volume(&block, d);
+        let columns: Vec<Vec<K>> = (0..d).map(|k| block.column(k).to_vec()).collect();
+        block.fill(count, |k, out| {
+            for (out, &index) in out.iter_mut().zip(&order) {
+                *out = columns[k][index as usize];
+            }
+        });
+        let (mut strong, mut row) = (Vec::new(), vec![K::default(); d + 1]);
+        // A row that is left has no stronger one that dominates it.
+        let mut next = 0;
+        while next < block.len() && strong.len() < MOST_STRONG * (d + 1) {
+            block.row(next, &mut row);
+            if block.strike(&row) > 0 {
+                strong.extend_from_slice(&row);
+            }
+            next += 1;
+        }
+        if block.len() * 5 > count * 4 { Vec::new() } else { strong }
+    }
+}
+
+/// The rows of a sample by the share of its rank space that each dominates, largest first.
+#[inline(always)]
+fn by_volume<K: Key>(block: &Block<K>, d: usize) -> Vec<u32> {
+    let count = block.len();
+    let mut volumes = vec![1.0_f64; count];
+    let mut sorted: Vec<(K, u32)> = Vec::with_capacity(count);
+    for k in 0..d {
+        sorted.clear();
+        sorted.extend(block.column(k).iter().copied().zip(0..));
+        sorted.sort_unstable();
+        let mut share = 1.0;
+        for (place, &(key, index)) in sorted.iter().enumerate() {
+            // Equal keys have equal ranks.
+            if place > 0 && sorted[place - 1].0 != key {
+                share = 1.0 - place as f64 / count as f64;
+            }
+            volumes[index as usize] *= share;
+        }
+    }
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    order.sort_unstable_by(|&a, &b| volumes[b as usize].total_cmp(&volumes[a as usize]).then(a.cmp(&b)));
+    order
+}
