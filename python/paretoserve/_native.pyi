@@ -35,6 +35,7 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "pareto_ranks",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -347,6 +348,18 @@ def pareto_mask(
     groups: NDArray[np.uint32] | None,
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def pareto_ranks(
+    out: NDArray[np.int32],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    stop_after: int | None,
+    num_fronts: int | None,
     threads: int | None,
 ) -> None: ...
 def quant_allocate(

@@ -2,5 +2,6 @@
 
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
+from paretoserve.pareto.ranks import ranks
 
-__all__ = ["front", "knee", "mask"]
+__all__ = ["front", "knee", "mask", "ranks"]

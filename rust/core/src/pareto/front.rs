@@ -48,12 +48,12 @@ pub(super) fn front(table: &dyn Rows, rows: &[u32], keep: Keep, threads: usize) 
 }
 
 /// Call `work(rows of one group, threads)` for each group and join what it returns.
-pub(super) fn for_each_group(
+pub(super) fn for_each_group<R: Clone + Send>(
     rows: &[u32],
     options: &Options<'_>,
     threads: usize,
-    work: &(impl Fn(&[u32], usize) -> Vec<u32> + Sync),
-) -> Vec<u32> {
+    work: &(impl Fn(&[u32], usize) -> Vec<R> + Sync),
+) -> Vec<R> {
     let Some(groups) = options.groups else { return work(rows, threads) };
     let mut ends = vec![0_u32; options.num_groups];
     for &row in rows {

@@ -12,11 +12,13 @@ mod front;
 mod keyed;
 mod keys;
 mod prefilter;
+mod rank;
 mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;
 
+pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
