@@ -37,6 +37,7 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_mask",
+    "pareto_ranks",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -355,6 +356,18 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> tuple[int, int]: ...
+def pareto_ranks(
+    out: NDArray[np.int32],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    stop_after: int | None,
+    num_fronts: int | None,
+    threads: int | None,
+) -> None: ...
 def quant_allocate(
     choice: NDArray[np.int64],
     costs: NDArray[np.float64],

@@ -2,9 +2,11 @@
 
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
+from paretoserve.pareto.ranks import ranks
 
 __all__ = [
     "front",
     "knee",
     "mask",
+    "ranks",
 ]

@@ -27,6 +27,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
+    use super::pareto::ranks::pareto_ranks;
+    #[pymodule_export]
     use super::quant::allocate::quant_allocate;
     #[pymodule_export]
     use super::quant::cast::{quant_convert, quant_decode, quant_encode};

@@ -18,12 +18,12 @@ fn in_parts<T: Sync, R: Send>(items: &[T], threads: usize, work: &(impl Fn(&[T])
 }
 
 /// Call `work(rows of one group, threads)` for each group and join what it returns.
-pub(super) fn for_each_group(
+pub(super) fn for_each_group<R: Clone + Send>(
     rows: &[u32],
     options: &Options<'_>,
     threads: usize,
-    work: &(impl Fn(&[u32], usize) -> Vec<u32> + Sync),
-) -> Vec<u32> {
+    work: &(impl Fn(&[u32], usize) -> Vec<R> + Sync),
+) -> Vec<R> {
     let Some(groups) = options.groups else { return work(rows, threads) };
     let mut ends = vec![0_u32; options.num_groups];
     for &row in rows {

@@ -10,13 +10,17 @@ mod filter;
 mod front;
 mod keyed;
 mod keys;
+mod prefilter;
+mod rank;
 mod source;
+mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use boxes::{Boxes, Grid};
+pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};

@@ -3,3 +3,4 @@
 pub(crate) mod cuda;
 pub(crate) mod mask;
 mod points;
+pub(crate) mod ranks;

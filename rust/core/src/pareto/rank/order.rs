@@ -1,0 +1,132 @@
+//! Rows as dense ranks in lexicographic order, equal rows once: what every algorithm here starts from.
+//!
+//! A row can only be dominated by an earlier one, and an earlier one is never worse in the leading objective, so that
+//! objective need not be compared. Objectives in which all rows are equal are left out.
+
+use super::words::{bits_for, dense_ranks, sort};
+use crate::parallel;
+use crate::pareto::table::{ReadKeys, Table};
+
+/// Marks a row that equals the one before it.
+const REPEATED: u32 = 1 << 31;
+
+/// Distinct rows in an order in which none is dominated by a later one.
+pub(super) struct Ordered {
+    /// Positions of all rows in order, those equal to the row before with [`REPEATED`].
+    order: Vec<u32>,
+    /// Dense ranks of the distinct rows, one vector per objective except the leading one.
+    pub(super) columns: Vec<Vec<i32>>,
+    /// Number of distinct rows.
+    pub(super) num_distinct: usize,
+}
+
+impl Ordered {
+    /// Rank the columns of `rows` and sort the rows.
+    pub(super) fn new(table: &Table<'_>, rows: &[u32], threads: usize) -> Self {
+        let mut columns = if table.is_narrow() {
+            ranked_columns::<i32>(table, rows, threads)
+        } else {
+            ranked_columns::<i64>(table, rows, threads)
+        };
+        columns.retain(|(count, _)| *count > 1);
+        // The objective with the fewest ties leads; the others then decide least often.
+        columns.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        let order = lexicographic(&columns, rows.len());
+        let distinct = || order.iter().filter(|&&position| position & REPEATED == 0);
+        let num_distinct = distinct().count();
+        let columns = columns
+            .into_iter()
+            .skip(1)
+            .map(|(_, ranks)| distinct().map(|&position| ranks[position as usize]).collect())
+            .collect();
+        Self { order, columns, num_distinct }
+    }
+
+    /// Call `visit(position of a row, index of the distinct row that it equals)` for all rows.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(u32, usize)) {
+        let mut next = 0;
+        for &position in &self.order {
+            next += usize::from(position & REPEATED == 0);
+            visit(position & !REPEATED, next - 1);
+        }
+    }
+}
+
+/// Per objective: the number of ranks and the rank of each row.
+fn ranked_columns<K: ReadKeys + Into<i64>>(table: &Table<'_>, rows: &[u32], threads: usize) -> Vec<(usize, Vec<i32>)> {
+    let d = table.num_objectives();
+    let rank_some = |objectives: std::ops::Range<usize>| -> Vec<(usize, Vec<i32>)> {
+        let mut scratch = Default::default();
+        objectives
+            .map(|k| {
+                let mut ranks = vec![0; rows.len()];
+                (dense_ranks::<K>(table, k, rows, &mut ranks, &mut scratch), ranks)
+            })
+            .collect()
+    };
+    let parts = threads.clamp(1, d);
+    parallel::each((0..parts).map(|part| d * part / parts..d * (part + 1) / parts).collect(), rank_some).concat()
+}
+
+/// The positions of the rows in lexicographic order of their ranks, equal rows by position.
+fn lexicographic(columns: &[(usize, Vec<i32>)], n: usize) -> Vec<u32> {
+    let position_bits = bits_for(n);
+    let mut left = 64 - position_bits;
+    let mut packed = 0;
+    while let Some((count, _)) = columns.get(packed)
+        && bits_for(*count) <= left
+    {
+        left -= bits_for(*count);
+        packed += 1;
+    }
+    let mut words: Vec<u64> = vec![0; n];
+    for (count, ranks) in &columns[..packed] {
+        let bits = bits_for(*count);
+        for (word, &rank) in words.iter_mut().zip(ranks) {
+            *word = *word << bits | rank as u64;
+        }
+    }
+    for (position, word) in words.iter_mut().enumerate() {
+        *word = *word << position_bits | position as u64;
+    }
+    sort(&mut words, &mut Vec::new(), position_bits, 64 - left);
+    let position = |word: u64| (word & ((1_u64 << position_bits) - 1)) as u32;
+    let rest = &columns[packed..];
+    let compare = |a: u32, b: u32| {
+        let ranks = rest.iter().map(|(_, ranks)| ranks[a as usize].cmp(&ranks[b as usize]));
+        ranks.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    };
+    let mut order = Vec::with_capacity(n);
+    for run in words.chunk_by_mut(|a, b| a >> position_bits == b >> position_bits) {
+        if rest.is_empty() || run.len() == 1 {
+            order.push(position(run[0]));
+            order.extend(run[1..].iter().map(|&word| position(word) | REPEATED));
+            continue;
+        }
+        run.sort_unstable_by(|&a, &b| compare(position(a), position(b)).then(a.cmp(&b)));
+        for equal in run.chunk_by(|&a, &b| compare(position(a), position(b)).is_eq()) {
+            order.push(position(equal[0]));
+            order.extend(equal[1..].iter().map(|&word| position(word) | REPEATED));
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_equal_ones_are_one() {
+        let points = [[2.0, 1.0, 5.0], [1.0, 9.0, 5.0], [2.0, 0.0, 5.0], [1.0, 9.0, 5.0], [1.0, 3.0, 5.0]];
+        let flat = points.concat();
+        let table = Table::of_matrix(&flat, 5, 3).expect("it is a table");
+        let ordered = Ordered::new(&table, &[0, 1, 2, 3, 4], 2);
+        let mut seen = Vec::new();
+        ordered.for_each(|position, distinct| seen.push((position, distinct)));
+        // The second objective has more values, so it leads; the third is the same everywhere.
+        assert_eq!(seen, [(2, 0), (0, 1), (4, 2), (1, 3), (3, 3)]);
+        assert_eq!(ordered.columns, [[1, 1, 0, 0]]);
+        assert_eq!(ordered.num_distinct, 4);
+    }
+}
