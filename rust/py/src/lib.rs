@@ -23,6 +23,8 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::pareto::hypervolume::pareto_hypervolume;
+    #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
     use super::quant::allocate::quant_allocate;

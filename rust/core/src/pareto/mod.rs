@@ -9,6 +9,7 @@ mod boxes;
 mod epsilon;
 mod filter;
 mod front;
+pub mod hypervolume;
 mod keyed;
 mod keys;
 mod prefilter;
