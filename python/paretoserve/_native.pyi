@@ -36,6 +36,7 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_hypervolume",
     "pareto_mask",
     "pareto_ranks",
     "quant_allocate",
@@ -344,6 +345,9 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_hypervolume(
+    points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
+) -> tuple[float, int]: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],

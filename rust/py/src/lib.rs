@@ -25,6 +25,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
     #[pymodule_export]
+    use super::pareto::hypervolume::pareto_hypervolume;
+    #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;

@@ -8,6 +8,7 @@ mod boxes;
 mod epsilon;
 mod filter;
 mod front;
+pub mod hypervolume;
 mod keyed;
 mod keys;
 mod prefilter;

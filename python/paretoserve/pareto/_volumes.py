@@ -1,0 +1,51 @@
+"""What the functions around the hypervolume share: their arguments as the native module takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._points import as_points
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.pareto._points import PointsLike
+
+__all__ = ["NanPolicy", "matrix", "nan_policy", "reference_point"]
+
+NanPolicy: TypeAlias = Literal["raise", "drop"]
+
+
+def matrix(argument: str, points: PointsLike, d: int | None = None) -> NDArray[np.float64]:
+    """Return `points` as a C-order float64 matrix, not copied if it is one, of `d` objectives if given."""
+    table = as_points(argument, points)
+    if d is not None and table.d != d:
+        raise ShapeError(f"`{argument}` must have shape (n, {d}), one column per objective, got {(table.n, table.d)}")
+    (first, *rest) = table.parts
+    if not rest and first.ndim == 2 and first.dtype == np.float64 and first.flags.c_contiguous:
+        return first
+    return table.rows()
+
+
+def reference_point(ref: ArrayLike, d: int) -> list[float]:
+    """Return one value per objective; NaN is left to the native module."""
+    try:
+        values: NDArray[Any] = np.asarray(ref)
+        if values.dtype == object or values.dtype.kind not in "fiub":
+            raise TypeError
+        values = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"`ref` must be a number or {d} of them, got {ref!r:.60}") from error
+    if values.shape not in ((), (d,)):
+        raise ShapeError(f"`ref` must be one number or {d}, one per objective, got shape {values.shape}")
+    reference: list[float] = np.broadcast_to(values, d).tolist()
+    return reference
+
+
+def nan_policy(nan: str) -> str:
+    """Return what happens to a row with NaN."""
+    return one_of("nan", nan, ("raise", "drop"))

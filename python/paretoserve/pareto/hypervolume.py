@@ -1,0 +1,143 @@
+"""How much of space a set of points dominates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paretoserve import _native
+from paretoserve.pareto._arguments import directions, thread_count
+from paretoserve.pareto._volumes import matrix, nan_policy, reference_point
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from paretoserve.pareto._arguments import Sense
+    from paretoserve.pareto._points import PointsLike
+    from paretoserve.pareto._volumes import NanPolicy
+
+__all__ = ["Hypervolume", "hypervolume"]
+
+
+class Hypervolume(float):
+    """A volume: a float in every respect, which also says how it came about.
+
+    Attributes
+    ----------
+    num_outside : int
+        Points that are not better than the reference in every objective; they add nothing.
+    method : {"exact", "approx"}
+        How it was computed.
+    rel_err : float
+        Half the width of its confidence interval, relative to it; 0 if it is exact up to rounding.
+
+    Examples
+    --------
+    >>> volume = hypervolume([[1, 1], [9, 0]], ref=[3, 3])
+    >>> volume / 2, volume.num_outside
+    (2.0, 1)
+    >>> volume
+    Hypervolume(4.0, num_outside=1, method='exact', rel_err=0.0)
+    """
+
+    __slots__ = ("method", "num_outside", "rel_err")
+
+    method: str
+    num_outside: int
+    rel_err: float
+
+    def __new__(cls, value: float, num_outside: int = 0, method: str = "exact", rel_err: float = 0.0) -> Hypervolume:
+        """Attach to `value` how it came about."""
+        self = super().__new__(cls, value)
+        self.num_outside = num_outside
+        self.method = method
+        self.rel_err = rel_err
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return float(self), self.num_outside, self.method, self.rel_err
+
+    def __repr__(self) -> str:
+        named = ", ".join(f"{name}={value!r}" for name, value in list(self.to_dict().items())[1:])
+        return f"Hypervolume({float(self)!r}, {named})"
+
+    __str__ = float.__repr__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "value": float(self),
+            "num_outside": self.num_outside,
+            "method": self.method,
+            "rel_err": self.rel_err,
+        }
+
+
+def hypervolume(
+    points: PointsLike,
+    ref: ArrayLike,
+    sense: Sense | Sequence[Sense] = "min",
+    *,
+    nan: NanPolicy = "raise",
+    threads: int | None = None,
+) -> Hypervolume:
+    """Return the volume of the space between the points and a reference that some point dominates.
+
+    Parameters
+    ----------
+    points : array_like, shape (n, d), any integer, float16/32/64 or bool dtype
+        One row per point, one column per objective (1 or more). Computed in float64, to which integers above 2^53 are
+        rounded. Dominated points and duplicates change nothing. Not modified.
+    ref : float or array_like of shape (d,)
+        The reference point, worse than what counts. A point that is not better than it in every objective, also one
+        that is equal in one, adds nothing and is counted in `num_outside`. With an infinite objective the volume of any
+        point inside is infinite.
+    sense : {"min", "max"} or sequence of d of them, default "min"
+        Direction per objective; it holds for `ref`, too.
+    nan : {"raise", "drop"}, default "raise"
+        What a row with NaN does: it is an error, or it takes no part and is not counted.
+    threads : int, optional
+        Most threads to use; None decides by size. The result never depends on it.
+
+    Returns
+    -------
+    volume : Hypervolume
+        A float with `num_outside`, `method` and `rel_err`. 0 without points.
+
+    Raises
+    ------
+    ShapeError
+        If `points` is not a matrix or `ref` or `sense` has not one entry per objective.
+    DtypeError
+        If `points` or `ref` holds anything but real numbers.
+    ValueError
+        If there is a NaN in `ref`, or in `points` under ``nan="raise"`` (row and column are named).
+
+    Notes
+    -----
+    Objectives are first scaled by powers of two, exactly, so that values of any size neither overflow nor vanish unless
+    the volume itself does. The points are sorted first, so their order does not matter, to the last bit.
+
+    O(n log n) for d <= 3 by sweeps (Beume et al. 2009). Above, the points are sliced along one objective and what each
+    adds to its slice is computed with one objective less (WFG: While, Bradstreet and Barone 2012; boxes bounded by
+    single points as in Guerreiro and Fonseca 2018): about n^2 for d = 4, exponential in d. With all points on the
+    front, 500 points take about 10 ms of two cores for d = 6 and a second for d = 8.
+
+    Examples
+    --------
+    >>> float(hypervolume([[1, 2], [2, 1]], ref=[3, 3]))
+    3.0
+    >>> float(hypervolume([[1, 2], [2, 1]], ref=0, sense="max"))
+    3.0
+    >>> float(hypervolume([[1, 2], [2, 1]], ref=[0, 4], sense=["max", "min"]))
+    6.0
+    >>> hypervolume([[1, 2], [float("nan"), 1], [5, 1]], ref=[3, 3], nan="drop", threads=1)
+    Hypervolume(2.0, num_outside=1, method='exact', rel_err=0.0)
+    """
+    rows = matrix("points", points)
+    d = rows.shape[1]
+    value, num_outside = _native.pareto_hypervolume(
+        rows, reference_point(ref, d), directions(sense, d), nan_policy(nan), thread_count(threads)
+    )
+    return Hypervolume(value, num_outside)

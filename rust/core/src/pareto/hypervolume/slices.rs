@@ -1,0 +1,241 @@
+//! Four and more objectives: the points are taken by their last objective; each adds the volume that it alone dominates
+//! in the others, of the points so far, times the extent of the last one (WFG: While, Bradstreet and Barone 2012).
+//!
+//! What a point alone dominates is its box less what the others dominate of it. Points that are worse in one objective
+//! only first make the box smaller, so that few others reach into it; those, moved to its corner, are measured with one
+//! objective less. As many of them then share the value of the corner in some objective, that one is sliced next: they
+//! form the first slice together. In space a sweep ends the recursion.
+
+use super::corner::Corner;
+use super::set::{Set, covers, delimit, within};
+use crate::simd::{Kernel, Level, dispatch};
+
+/// The buffers of one number of objectives.
+#[derive(Default)]
+struct Depth {
+    /// Points so far in all objectives but the last.
+    before: Set,
+    /// Values of the last objective with their points.
+    sorted: Vec<(f64, u32)>,
+    boxed: Boxed,
+}
+
+/// The box that one point dominates, in all objectives but the last, and what reaches into it.
+#[derive(Default)]
+struct Boxed {
+    corner: Vec<f64>,
+    far: Vec<f64>,
+    /// Points that reach into the box.
+    reaching: Vec<u32>,
+    /// They, row after row, moved to where they are no better than the corner; and their sums with their rows.
+    moved: Vec<f64>,
+    sums: Vec<(f64, u32)>,
+    /// Those that none other dominates.
+    clipped: Set,
+}
+
+/// All buffers that a thread needs.
+pub(super) struct Slices {
+    level: Level,
+    /// One per number of objectives, most first, down to four.
+    depths: Vec<Depth>,
+    space: Corner,
+}
+
+impl Slices {
+    /// Buffers for points of `d` objectives, at least four.
+    pub(super) fn new(level: Level, d: usize) -> Self {
+        let mut slices = Self { level, depths: Vec::new(), space: Corner::default() };
+        slices.depths.resize_with(d - 3, Depth::default);
+        slices.depths[0].before.clear(d - 1);
+        slices
+    }
+
+    /// What `point` (without its last objective) dominates below `reference` and no point so far does.
+    ///
+    /// With `keep` the point joins them, unless one dominates it, and those that it dominates leave; with `skip` the
+    /// volume is not computed.
+    pub(super) fn exclusive(&mut self, point: &[f64], reference: &[f64], keep: bool, skip: bool) -> f64 {
+        let (depth, below) = self.depths.split_first_mut().expect("there is a buffer");
+        depth.boxed.corner.clear();
+        depth.boxed.corner.extend_from_slice(point);
+        let below = Below { depths: below, space: &mut self.space, level: self.level };
+        dispatch(
+            self.level,
+            Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip },
+        )
+    }
+}
+
+/// What a computation in fewer objectives works with.
+struct Below<'a> {
+    depths: &'a mut [Depth],
+    space: &'a mut Corner,
+    level: Level,
+}
+
+struct Exclusive<'a> {
+    before: &'a mut Set,
+    boxed: &'a mut Boxed,
+    below: Below<'a>,
+    reference: &'a [f64],
+    keep: bool,
+    skip: bool,
+}
+
+impl Kernel for Exclusive<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(mut self) -> f64 {
+        exclusive(self.before, self.boxed, &mut self.below, self.reference, self.keep, self.skip)
+    }
+}
+
+#[inline(always)]
+fn exclusive(
+    before: &mut Set,
+    boxed: &mut Boxed,
+    below: &mut Below<'_>,
+    reference: &[f64],
+    keep: bool,
+    skip: bool,
+) -> f64 {
+    boxed.far.clear();
+    boxed.far.extend_from_slice(&reference[..before.d()]);
+    if !delimit(before, &boxed.corner, &mut boxed.far) {
+        return 0.0;
+    }
+    within(before, &boxed.far, &mut boxed.reaching);
+    let volume = if skip { 0.0 } else { left(before, boxed, below) };
+    if keep {
+        for &point in boxed.reaching.iter().rev() {
+            let point = point as usize;
+            if boxed.corner.iter().enumerate().all(|(k, &own)| before.get(point, k) >= own) {
+                before.swap_remove(point);
+            }
+        }
+        before.push(&boxed.corner);
+    }
+    volume
+}
+
+/// What the points that reach into the box leave of it.
+#[inline(always)]
+fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_>) -> f64 {
+    let Boxed { corner, far, reaching, moved, sums, clipped } = boxed;
+    let d = before.d();
+    let whole = extent(far, |k| corner[k]);
+    if let [point] = reaching[..] {
+        return whole - extent(far, |k| corner[k].max(before.get(point as usize, k)));
+    }
+    if reaching.is_empty() {
+        return whole;
+    }
+    if d == 3 {
+        below.space.clear();
+        for &point in &*reaching {
+            below.space.push(std::array::from_fn(|k| corner[k].max(before.get(point as usize, k))));
+        }
+        return whole - below.space.covered(far);
+    }
+    moved.clear();
+    sums.clear();
+    for (row, &point) in reaching.iter().enumerate() {
+        moved.extend(corner.iter().enumerate().map(|(k, &own)| own.max(before.get(point as usize, k))));
+        sums.push((moved[row * d..].iter().sum(), row as u32));
+    }
+    // A dominating row never has the larger sum, as rounding keeps the order.
+    sums.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    clipped.clear(d);
+    for &(_, row) in &*sums {
+        let row = &moved[row as usize * d..][..d];
+        if !covers(clipped, row) {
+            clipped.push(row);
+        }
+    }
+    let sliced = most_shared(clipped, corner);
+    clipped.swap_columns(sliced, d - 1);
+    corner.swap(sliced, d - 1);
+    far.swap(sliced, d - 1);
+    let volume = volume(clipped, corner, far, below);
+    corner.swap(sliced, d - 1);
+    whole - volume
+}
+
+/// The objective in which most points share the corner's value.
+#[inline(always)]
+fn most_shared(clipped: &Set, corner: &[f64]) -> usize {
+    let shared = |k: usize| (0..clipped.len()).filter(|&point| clipped.get(point, k) == corner[k]).count();
+    (0..corner.len()).map(|k| (shared(k), k)).max().map_or(0, |(_, k)| k)
+}
+
+/// What `points`, none of which dominates another or is better than `corner`, dominate below `far`.
+fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_>) -> f64 {
+    match points.len() {
+        0 => 0.0,
+        1 => extent(far, |k| points.get(0, k)),
+        2 => {
+            let both = extent(far, |k| points.get(0, k).max(points.get(1, k)));
+            extent(far, |k| points.get(0, k)) + extent(far, |k| points.get(1, k)) - both
+        }
+        _ if points.d() == 3 => {
+            below.space.clear();
+            for point in 0..points.len() {
+                below.space.push(std::array::from_fn(|k| points.get(point, k)));
+            }
+            below.space.covered(far)
+        }
+        _ => {
+            let (depth, depths) = below.depths.split_first_mut().expect("there is a buffer per number of objectives");
+            let below = Below { depths, space: below.space, level: below.level };
+            dispatch(below.level, Sliced { points, corner, far, depth, below })
+        }
+    }
+}
+
+struct Sliced<'a> {
+    points: &'a Set,
+    corner: &'a [f64],
+    far: &'a [f64],
+    depth: &'a mut Depth,
+    below: Below<'a>,
+}
+
+impl Kernel for Sliced<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(mut self) -> f64 {
+        let (points, last) = (self.points, self.points.d() - 1);
+        let Depth { before, sorted, boxed } = self.depth;
+        before.clear(last);
+        sorted.clear();
+        for point in 0..points.len() {
+            let value = points.get(point, last);
+            if value > self.corner[last] {
+                sorted.push((value, point as u32));
+            } else {
+                boxed.corner.clear();
+                boxed.corner.extend((0..last).map(|k| points.get(point, k)));
+                before.push(&boxed.corner);
+            }
+        }
+        sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let first = volume(before, &self.corner[..last], &self.far[..last], &mut self.below);
+        let mut total = first * (self.far[last] - self.corner[last]);
+        for (index, &(value, point)) in sorted.iter().enumerate() {
+            boxed.corner.clear();
+            boxed.corner.extend((0..last).map(|k| points.get(point as usize, k)));
+            let keep = index + 1 < sorted.len();
+            total += exclusive(before, boxed, &mut self.below, self.far, keep, false) * (self.far[last] - value);
+        }
+        total
+    }
+}
+
+/// The product of the distances to `far`.
+#[inline(always)]
+fn extent(far: &[f64], value: impl Fn(usize) -> f64) -> f64 {
+    far.iter().enumerate().fold(1.0, |product, (k, &far)| product * (far - value(k)))
+}
