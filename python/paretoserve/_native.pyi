@@ -34,7 +34,10 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_epsilon",
     "pareto_mask",
+    "pareto_nearest",
+    "pareto_nearest_other",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -337,6 +340,13 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_epsilon(
+    points: NDArray[np.float64],
+    references: NDArray[np.float64],
+    maximize: list[bool],
+    multiplicative: bool,
+    threads: int | None,
+) -> float: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],
@@ -348,6 +358,17 @@ def pareto_mask(
     num_groups: int,
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
+) -> None: ...
+def pareto_nearest(
+    out: NDArray[np.float64],
+    points: NDArray[np.float64],
+    references: NDArray[np.float64],
+    maximize: list[bool],
+    distance: str,
+    threads: int | None,
+) -> None: ...
+def pareto_nearest_other(
+    out: NDArray[np.float64], points: NDArray[np.float64], d: int, threads: int | None
 ) -> None: ...
 def quant_allocate(
     choice: NDArray[np.int64],

@@ -25,6 +25,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys};
     #[pymodule_export]
+    use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
+    #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
     use super::quant::allocate::quant_allocate;

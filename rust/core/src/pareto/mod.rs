@@ -9,6 +9,7 @@ mod boxes;
 mod epsilon;
 mod filter;
 mod front;
+pub mod indicator;
 mod keyed;
 mod keys;
 mod prefilter;
