@@ -36,8 +36,11 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_epsilon",
     "pareto_hypervolume",
     "pareto_mask",
+    "pareto_nearest",
+    "pareto_nearest_other",
     "pareto_ranks",
     "quant_allocate",
     "quant_convert",
@@ -345,6 +348,13 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_epsilon(
+    points: NDArray[np.float64],
+    references: NDArray[np.float64],
+    maximize: list[bool],
+    multiplicative: bool,
+    threads: int | None,
+) -> float: ...
 def pareto_hypervolume(
     points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
 ) -> tuple[float, int]: ...
@@ -360,6 +370,17 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> tuple[int, int]: ...
+def pareto_nearest(
+    out: NDArray[np.float64],
+    points: NDArray[np.float64],
+    references: NDArray[np.float64],
+    maximize: list[bool],
+    distance: str,
+    threads: int | None,
+) -> None: ...
+def pareto_nearest_other(
+    out: NDArray[np.float64], points: NDArray[np.float64], d: int, threads: int | None
+) -> None: ...
 def pareto_ranks(
     out: NDArray[np.int32],
     points: list[tuple[NDArray[Any], str]],

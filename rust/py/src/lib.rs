@@ -27,6 +27,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::hypervolume::pareto_hypervolume;
     #[pymodule_export]
+    use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
+    #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;

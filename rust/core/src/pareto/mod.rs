@@ -9,6 +9,7 @@ mod epsilon;
 mod filter;
 mod front;
 pub mod hypervolume;
+pub mod indicator;
 mod keyed;
 mod keys;
 mod prefilter;

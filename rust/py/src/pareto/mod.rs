@@ -2,6 +2,7 @@
 
 pub(crate) mod cuda;
 pub(crate) mod hypervolume;
+pub(crate) mod indicator;
 pub(crate) mod mask;
 mod points;
 pub(crate) mod ranks;

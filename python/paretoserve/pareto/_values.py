@@ -1,0 +1,102 @@
+"""Points as float64 rows, for what computes with them instead of only comparing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from paretoserve.errors import ShapeError
+from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._points import as_points
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from paretoserve.pareto._points import PointsLike
+
+__all__ = ["NanOfRows", "float_rows", "like_rows", "mean"]
+
+NanOfRows: TypeAlias = Literal["raise", "drop"]
+
+
+def float_rows(
+    argument: str,
+    points: PointsLike,
+    *,
+    nan: NanOfRows = "raise",
+    d: int | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return finite rows and where they stood.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument for messages.
+    points : array_like of shape (n, d), or what else `as_points` takes
+        Integers above 2^53 are rounded.
+    nan : {"raise", "drop"}, default "raise"
+        Whether a row with NaN is an error or left out.
+    d : int, optional
+        Number of objectives that it must have.
+
+    Returns
+    -------
+    rows : ndarray of float64, shape (m, d), C order
+        Perhaps the input itself: not to be written.
+    indices : ndarray of int64, shape (m,)
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        As `as_points`, or if the number of objectives is another.
+    ValueError
+        If there is an infinity, or NaN under ``nan="raise"``.
+    """
+    one_of("nan", nan, ("raise", "drop"))
+    table = as_points(argument, points)
+    if d is not None and table.d != d:
+        raise ShapeError(f"`{argument}` must have {d} objectives, one per column, got {table.d}")
+    first = table.parts[0]
+    whole = len(table.parts) == 1 and first.dtype == np.float64 and first.ndim == 2 and first.flags.c_contiguous
+    rows = first if whole else np.ascontiguousarray(table.rows())
+    indices = np.arange(table.n, dtype=np.int64)
+    if np.isfinite(rows).all():
+        return rows, indices
+    missing = np.isnan(rows)
+    if missing.any():
+        if nan == "raise":
+            row, column = np.argwhere(missing)[0]
+            hint = 'nan="drop" leaves such rows out'
+            raise ValueError(f"`{argument}` must be free of NaN, got NaN in row {row}, column {column}\nhint: {hint}")
+        indices = np.flatnonzero(~missing.any(axis=1)).astype(np.int64, copy=False)
+        rows = rows[indices]
+    infinite = np.argwhere(np.isinf(rows))
+    if len(infinite):
+        row, column = infinite[0]
+        raise ValueError(
+            f"`{argument}` must be finite, got {rows[row, column]} in row {indices[row]}, column {column}\n"
+            "hint: there is no distance to an infinity; leave such rows out"
+        )
+    return rows, indices
+
+
+def like_rows(argument: str, values: PointsLike | float, d: int) -> NDArray[np.float64]:
+    """Return one finite number per objective; a single number stands for all."""
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"`{argument}` must be a number or {d} of them, got {values!r:.60}") from error
+    if numbers.ndim > 1 or (numbers.ndim == 1 and len(numbers) != d):
+        raise ShapeError(f"`{argument}` must be one number or {d}, one per objective, got shape {numbers.shape}")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"`{argument}` must be finite, got {numbers}")
+    return np.ascontiguousarray(np.broadcast_to(numbers, (d,)))
+
+
+def mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of non-negative numbers, also where their sum would overflow."""
+    largest = float(values.max())
+    if not 0 < largest < np.inf:
+        return largest
+    return float((values / largest).sum() / len(values) * largest) if largest > 1e290 else float(values.mean())
