@@ -59,7 +59,8 @@ impl Rows for Boxes<'_> {
 /// value.
 const MOST_BOXES: i64 = 1 << 50;
 
-fn float_box(value: f64, eps: f64) -> i64 {
+/// The number of the box of size `eps` that holds a float.
+pub(super) fn float_box(value: f64, eps: f64) -> i64 {
     let number = (value / eps).floor();
     let bits = value.to_bits().cast_signed();
     let key = bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();

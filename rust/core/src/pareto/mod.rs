@@ -5,6 +5,7 @@
 //! dropped first (`prefilter`); the rest goes through a sweep for up to three objectives (`sweep`) or a sorted block
 //! filter above (`filter`). The front of a union is the front of the fronts, so threads never change the answer.
 
+mod archive;
 mod boxes;
 mod epsilon;
 mod filter;
@@ -17,6 +18,7 @@ mod table;
 
 use std::num::NonZeroUsize;
 
+pub use archive::{Archive, ArchiveOptions, Counters};
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
