@@ -1,7 +1,7 @@
 """Types of the native module; checked against it by the meta tests."""
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ __all__ = [
     "MixedTable",
     "Model",
     "Operators",
+    "ParetoArchive",
     "Scheduler",
     "StepTime",
     "cuda_clear_cache",
@@ -121,6 +122,30 @@ class Operators:
     ) -> None: ...
     def lend(self, rates: tuple[float, float, float, float, float, float, int, int]) -> Operators: ...
     def memory_ns(self, bytes: float) -> float: ...
+
+class ParetoArchive:
+    def __new__(
+        cls,
+        maximize: list[bool],
+        keep_all: bool,
+        eps: list[float] | None,
+        capacity: int | None,
+        reference: list[float] | None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    def add(self, point: ArrayLike, id: int | None = None) -> bool: ...
+    def counted(self) -> tuple[int, int, int]: ...
+    def hypervolume(self) -> float: ...
+    def mark_dominated(self, out: NDArray[np.uint8], points: NDArray[np.float64]) -> None: ...
+    def members(self, points: NDArray[np.float64], ids: NDArray[np.int64]) -> bool: ...
+    def offer(
+        self,
+        kept: NDArray[np.uint8],
+        points: NDArray[np.float64],
+        ids: NDArray[np.int64] | None,
+        threads: int | None,
+    ) -> None: ...
+    def set_counted(self, offered: int, kept: int, removed: int) -> None: ...
 
 @final
 class Scheduler:

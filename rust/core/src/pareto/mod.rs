@@ -4,6 +4,7 @@
 //! serves all dtypes and nothing is widened to a float that cannot hold it. `filter` finds the front of such keys; groups
 //! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
+mod archive;
 mod boxes;
 mod epsilon;
 mod filter;
@@ -12,15 +13,14 @@ pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
-mod prefilter;
 mod rank;
 mod source;
-mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use archive::{Archive, ArchiveOptions, Counters};
 pub use boxes::{Boxes, Grid};
 pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
