@@ -10,9 +10,9 @@ use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
 /// Fewer rows are sorted faster than they are sampled.
-const FEWEST_ROWS: usize = 512;
-const FEWEST_SAMPLES: usize = 256;
-const MOST_SAMPLES: usize = 2048;
+const FEWEST_ROWS: usize = 192;
+const FEWEST_SAMPLES: usize = 64;
+const MOST_SAMPLES: usize = 1024;
 const MOST_STRONG: usize = 128;
 /// A thread takes this many rows at least.
 const ROWS_PER_THREAD: usize = 8192;
@@ -98,7 +98,7 @@ impl<K: Key> Kernel for Scan<'_, K> {
 
 /// The strong rows, each with the sum of its keys; none if they would strike less than a fifth.
 fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) -> Vec<K> {
-    let count = (rows.len() / 32).clamp(FEWEST_SAMPLES, MOST_SAMPLES);
+    let count = (rows.len() / 64).clamp(FEWEST_SAMPLES, MOST_SAMPLES);
     let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
     dispatch(simd::level(), Choose { source, sample, nan })
 }
