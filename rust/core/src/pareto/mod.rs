@@ -190,7 +190,7 @@ fn refuse_nan(points: &Table<'_>) -> Result<()> {
     ))
 }
 
-/// Threads pay from about a quarter of a million values.
+/// Threads pay from about an eighth of a million values.
 fn automatic_threads(num_values: usize) -> usize {
-    if num_values < 1 << 18 { 1 } else { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) }
+    if num_values < 1 << 17 { 1 } else { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) }
 }

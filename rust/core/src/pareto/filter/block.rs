@@ -28,7 +28,8 @@ impl<K: Key> Block<K> {
             len: 0,
             keys,
             places: vec![0; capacity],
-            dead: vec![0; capacity], kept: Vec::with_capacity(capacity),
+            dead: vec![0; capacity],
+            kept: Vec::with_capacity(capacity),
         }
     }
 
@@ -125,7 +126,10 @@ impl<K: Key> Block<K> {
                 for (flag, &own) in worse.iter_mut().zip(lanes(k)) {
                     *flag = *flag & K::flag(key <= own);
                 }
-                if k % 4 == 3 && k + 1 < self.d && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default() {
+                if k % 4 == 3
+                    && k + 1 < self.d
+                    && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default()
+                {
                     break;
                 }
             }
