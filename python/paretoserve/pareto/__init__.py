@@ -1,5 +1,6 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
+from paretoserve.pareto.cover import Cover, cover
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
@@ -7,7 +8,9 @@ from paretoserve.pareto.mask import front, mask
 from paretoserve.pareto.ranks import ranks
 
 __all__ = [
+    "Cover",
     "Hypervolume",
+    "cover",
     "epsilon",
     "front",
     "gd",

@@ -23,6 +23,8 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::pareto::cover::pareto_cover_share;
+    #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
     #[pymodule_export]
     use super::pareto::hypervolume::pareto_hypervolume;

@@ -12,16 +12,15 @@ pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
-mod prefilter;
 mod rank;
 mod source;
-mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use boxes::{Boxes, Grid};
+pub use epsilon::cover_share;
 pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
 

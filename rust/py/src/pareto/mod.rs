@@ -1,5 +1,6 @@
 //! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
 
+pub(crate) mod cover;
 pub(crate) mod cuda;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;
