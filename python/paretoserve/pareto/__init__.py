@@ -1,6 +1,7 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
 from paretoserve.pareto.cover import Cover, cover
+from paretoserve.pareto.from_frame import TableFront, from_frame
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
@@ -10,8 +11,10 @@ from paretoserve.pareto.ranks import ranks
 __all__ = [
     "Cover",
     "Hypervolume",
+    "TableFront",
     "cover",
     "epsilon",
+    "from_frame",
     "front",
     "gd",
     "gd_plus",
