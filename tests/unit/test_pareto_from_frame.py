@@ -303,3 +303,22 @@ def test_columns_that_are_no_numbers_are_refused(kind):
     for frame in (pd.DataFrame({"x": values}), pl.DataFrame({"x": values}), pa.table({"x": values}), {"x": values}):
         with pytest.raises((DataError, ShapeError), match="column `x`"):
             from_frame(frame, {"x": "min"})
+
+
+def test_tables_of_objectives_are_points():
+    pa, pd, pl = (pytest.importorskip(name) for name in ("pyarrow", "pandas", "polars"))
+    big = 2**53
+    table = {"size": [big, big + 1, big, 7], "wait_s": [0.5, 0.5, 0.5, None]}
+    for frame in (pa.table(table), pd.DataFrame(table), pl.DataFrame(table)):
+        assert pareto.mask(frame, ["max", "min"], nan="drop").tolist() == [False, True, False, False]
+        assert pareto.front(frame, "min", nan="worst").tolist() == [3, 0, 2]
+        with pytest.raises(ValueError, match="NaN in row 3, column 1"):
+            pareto.mask(frame)
+    for frame in (pa.table({"x": [1, None]}), pl.DataFrame({"x": [1, None]})):
+        with pytest.raises(DataError, match="column `x`: must be a column of plain numbers, has missing values among"):
+            pareto.mask(frame)
+    with pytest.raises(DataError, match="column `x`: must be a column of plain numbers, has decimals"):
+        pareto.mask(pa.table({"x": pa.array([decimal.Decimal("1.5")])}))
+    with pytest.raises(DataError, match="column `x`: must be a column of numbers, is one of text"):
+        pareto.mask(pd.DataFrame({"x": ["a"]}))
+    assert pareto.front({"a": [3, 1, 2], "b": [0, 9, 1]}).tolist() == [1, 2, 0]

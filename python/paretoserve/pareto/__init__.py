@@ -7,6 +7,7 @@ from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, 
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
 from paretoserve.pareto.ranks import ranks
+from paretoserve.pareto.staircase import staircase
 
 __all__ = [
     "Cover",
@@ -25,4 +26,5 @@ __all__ = [
     "knee",
     "mask",
     "ranks",
+    "staircase",
 ]

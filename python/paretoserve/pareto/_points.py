@@ -11,6 +11,8 @@ import numpy as np
 
 from paretoserve._arrays import is_cuda, is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._frame_columns import column_numbers
+from paretoserve.pareto._frames import as_frame, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +78,8 @@ def as_points(argument: str, points: PointsLike) -> Points:
     ----------
     argument : str
         Name of the argument for messages.
-    points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), or mapping from name to such arrays
+    points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), mapping from name to such arrays, or \
+DataFrame or Arrow table with d columns
         Integers, floats of 16 to 64 bits or bool; the columns may differ in dtype. A list of numpy, torch or Arrow
         arrays holds columns, a list of plain lists holds rows. Not modified; copied only if in a foreign byte order,
         unaligned or with negative strides.
@@ -119,14 +122,34 @@ def on_cuda(points: object) -> bool:
 
 
 def _columns(points: Any) -> dict[str | int, Any] | None:
-    """Return the columns if `points` is a mapping of them or a list of one-dimensional arrays, else None."""
+    """Return the columns if `points` is a table, a mapping of them or a list of one-dimensional arrays, else None."""
+    if isinstance(points, np.ndarray):
+        return None
     if isinstance(points, Mapping):
         return dict(points)
+    if is_frame(points):
+        return _of_frame(points)
     if isinstance(points, list | tuple) and points and all(hasattr(each, "__array__") for each in points):
         arrays = [each if hasattr(each, "ndim") else np.asarray(each) for each in points]
         if all(each.ndim == 1 for each in arrays):
             return dict(enumerate(arrays))
     return None
+
+
+def _of_frame(points: Any) -> dict[str | int, Any]:
+    """Return the columns of a table of numbers, NaN where a float is missing."""
+    frame, columns = as_frame(points), {}
+    for name in frame.names:
+        numbers = column_numbers(frame, name, frame.column(name))
+        values = numbers.values
+        if numbers.scale or (numbers.missing is not None and values.dtype.kind != "f"):
+            what = "decimals" if numbers.scale else f"missing values among {values.dtype} ones"
+            hint = "from_frame() compares such a column as it is"
+            raise frame.problem(name, f"must be a column of plain numbers, has {what}", hint=hint)
+        columns[name] = (
+            values if numbers.missing is None else np.where(numbers.missing, values.dtype.type("nan"), values)
+        )
+    return dict(columns)
 
 
 def _part(argument: str, values: Any) -> NDArray[Any]:
