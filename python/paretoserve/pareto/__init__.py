@@ -6,6 +6,7 @@ from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
+from paretoserve.pareto.plot import plot
 from paretoserve.pareto.ranks import ranks
 from paretoserve.pareto.staircase import staircase
 
@@ -25,6 +26,7 @@ __all__ = [
     "igd_plus",
     "knee",
     "mask",
+    "plot",
     "ranks",
     "staircase",
 ]

@@ -138,7 +138,8 @@ def _columns(points: Any) -> dict[str | int, Any] | None:
 
 def _of_frame(points: Any) -> dict[str | int, Any]:
     """Return the columns of a table of numbers, NaN where a float is missing."""
-    frame, columns = as_frame(points), {}
+    frame = as_frame(points)
+    columns: dict[str | int, Any] = {}
     for name in frame.names:
         numbers = column_numbers(frame, name, frame.column(name))
         values = numbers.values
@@ -149,7 +150,7 @@ def _of_frame(points: Any) -> dict[str | int, Any]:
         columns[name] = (
             values if numbers.missing is None else np.where(numbers.missing, values.dtype.type("nan"), values)
         )
-    return dict(columns)
+    return columns
 
 
 def _part(argument: str, values: Any) -> NDArray[Any]:

@@ -105,4 +105,5 @@ def _worst(values: NDArray[np.float64], maximize: list[bool], limits: Sequence[f
     seen = np.vstack([given.reshape(-1, 2), values])
     if len(seen) == 0:
         return np.full(2, np.nan)
-    return np.where(maximize, seen.min(axis=0), seen.max(axis=0))
+    worst: NDArray[np.float64] = np.where(maximize, seen.min(axis=0), seen.max(axis=0))
+    return worst
