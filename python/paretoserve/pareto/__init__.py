@@ -8,6 +8,7 @@ from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
 from paretoserve.pareto.plot import plot
 from paretoserve.pareto.ranks import ranks
+from paretoserve.pareto.scan import scan
 from paretoserve.pareto.staircase import staircase
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "mask",
     "plot",
     "ranks",
+    "scan",
     "staircase",
 ]

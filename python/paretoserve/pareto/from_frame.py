@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from paretoserve.pareto._conditions import conditions
@@ -39,6 +39,8 @@ class TableFront:
         Rows that do not meet the conditions on a column, a missing value included.
     num_dropped : dict from str to int
         Rows without a value of an objective, left out under ``nan="drop"``.
+    files : dict from str to int
+        Of a scan: the number of rows of each file, in order.
     """
 
     table: Any
@@ -47,6 +49,7 @@ class TableFront:
     num_rows: int
     num_outside: dict[str, int]
     num_dropped: dict[str, int]
+    files: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows on the front."""
@@ -69,6 +72,7 @@ class TableFront:
             "num_rows": self.num_rows,
             "num_outside": dict(self.num_outside),
             "num_dropped": dict(self.num_dropped),
+            "files": dict(self.files),
         }
 
 
