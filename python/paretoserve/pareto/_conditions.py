@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.errors import DtypeError
-from paretoserve.pareto._frame_columns import column_numbers
+from paretoserve.pareto._frame_columns import column_numbers, is_text
 from paretoserve.pareto._labels import column_labels
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from paretoserve.pareto._frame_columns import Numbers, Place
 
-__all__ = ["Condition", "conditions"]
+__all__ = ["Condition", "Written", "conditions"]
 
+_CONDITION = re.compile(r"^\s*(?P<column>.+?)\s*(?P<sign><=|>=|==|!=|<|>|=)\s*(?P<value>.+?)\s*$")
 _SIGNS = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -69,6 +71,54 @@ class Condition:
         met = _compared(numbers, self.sign, self.value)
         absent = numbers.absent()
         return met if absent is None else met & ~absent
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A condition as people write it, such as ``ttft_p99_s<=1``: its column says whether it is on a number or a text.
+
+    Attributes
+    ----------
+    column, sign, value : str
+    text : str
+        All of it, for messages.
+    """
+
+    column: str
+    sign: str
+    value: str
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Written:
+        """Return the condition; ValueError if it is not `column sign value`."""
+        parts = _CONDITION.match(text)
+        if parts is None:
+            raise ValueError(f"`--where` must be like `ttft_p99_s<=1` (signs: {', '.join(_SIGNS)}), got `{text}`")
+        return cls(parts["column"], "==" if parts["sign"] == "=" else parts["sign"], parts["value"], text)
+
+    def __str__(self) -> str:
+        """Return the condition as it was written."""
+        return self.text
+
+    def met(self, place: Place, column: Any) -> NDArray[np.bool_]:
+        """Return which rows of the column meet it."""
+        if not is_text(column):
+            return Condition(self.column, self.sign, self._number()).met(place, column)
+        if self.sign not in ("==", "!="):
+            what = f"can only test text with == and !=, and `{self.column}` is text, got `{self.text}`"
+            raise ValueError(f"`--where` {what}")
+        return Condition(self.column, self.sign, (self.value.strip("'\""),)).met(place, column)
+
+    def _number(self) -> int | float:
+        for kind in (int, float):
+            try:
+                number = kind(self.value)
+            except ValueError:
+                continue
+            if not math.isnan(number):
+                return number
+        raise ValueError(f"`--where` must compare with a number, got `{self.value}` in `{self.text}`")
 
 
 def _compared(numbers: Numbers, sign: str, bound: int | float) -> NDArray[np.bool_]:

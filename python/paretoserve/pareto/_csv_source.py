@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["CsvSource", "compression_of"]
+__all__ = ["CsvSource", "compression_of", "first_text"]
 
 _MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd", "bz2": b"BZh"}
 _SUFFIXES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst", ".bz2": "bz2"}
@@ -148,10 +148,18 @@ class CsvSource:
         """Return the first row of a column that is no number, and what stands there."""
         start = 0
         for batch in self.batches([column], 1 << 16, threaded=False):
-            for row, text in enumerate(batch.column(0).to_pylist()):
-                try:
-                    float(text or "nan")
-                except ValueError:
-                    return start + row, f"must be a number, got `{text[:80]}`"
+            row, text = first_text(batch.column(0).to_pylist())
+            if row is not None:
+                return start + row, f"must be a number, got `{text[:80]}`"
             start += batch.num_rows
         return None, what
+
+
+def first_text(values: Sequence[str | None]) -> tuple[int | None, str]:
+    """Return the first of these texts that is no number, and its position; None if all are."""
+    for row, text in enumerate(values):
+        try:
+            float(text or "nan")
+        except ValueError:
+            return row, text or ""
+    return None, ""

@@ -18,7 +18,7 @@ from paretoserve.pareto._frames import library, require_pyarrow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Numbers", "Place", "column_numbers"]
+__all__ = ["Numbers", "Place", "column_numbers", "is_text"]
 
 _KINDS = {"b", "i", "u", "f"}
 _TO_NUMBERS = "convert it to numbers first"
@@ -89,6 +89,14 @@ def _refused(place: Place, name: str, kind: object) -> DataError:
         hint = "subtract a start and give a unit, for example seconds"
         return place.problem(name, f"must be a column of numbers, is one of {kind}", hint=hint)
     return place.problem(name, f"must be a column of numbers, is one of {kind}", hint=_TO_NUMBERS)
+
+
+def is_text(column: Any) -> bool:
+    """Tell whether an Arrow column holds text, encoded or not."""
+    from pyarrow import types
+
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _array_numbers(place: Place, name: str, column: Any) -> Numbers:

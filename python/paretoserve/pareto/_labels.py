@@ -44,7 +44,7 @@ def group_codes(place: Place, columns: Mapping[str, Any]) -> tuple[NDArray[np.ui
 
 
 def _codes(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], int]:
-    narrow = _narrow_codes(place, name, column)
+    narrow = _narrow_codes(name, column)
     if narrow is not None:
         return narrow
     codes, labels = column_labels(place, name, column)
@@ -55,10 +55,18 @@ def _codes(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], int
     return codes, max(len(labels), 1)
 
 
-def _narrow_codes(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], int] | None:
+class _Anywhere:
+    """A place whose errors nobody reads."""
+
+    def problem(self, column: str, what: str, *, row: int | None = None, hint: str = "") -> DataError:
+        """Return an error."""
+        return DataError(f"{column} {row} {what} {hint}")
+
+
+def _narrow_codes(name: str, column: Any) -> tuple[NDArray[np.int64], int] | None:
     """Return integers less their smallest one as codes if not many more than the rows are needed."""
     try:
-        numbers = column_numbers(place, name, column)
+        numbers = column_numbers(_Anywhere(), name, column)
     except DataError:
         return None
     values = numbers.values

@@ -60,6 +60,11 @@ class Question:
         """The columns that the answer depends on, each once."""
         return list(dict.fromkeys([*self.maximize, *self.by, *(condition.column for condition in self.where)]))
 
+    @property
+    def senses(self) -> dict[str, str]:
+        """The objectives and their directions as users write them."""
+        return {name: "max" if larger else "min" for name, larger in self.maximize.items()}
+
     def boxes(self, scales: Sequence[int]) -> list[float] | None:
         """Return the box size per objective, times a power of ten where decimals are kept as integers."""
         if self.eps is None:

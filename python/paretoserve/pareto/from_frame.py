@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from paretoserve.pareto._arguments import Bounds, Sense
+    from paretoserve.pareto._frames import Frame
 
-__all__ = ["TableFront", "from_frame"]
+__all__ = ["TableFront", "frame_front", "from_frame"]
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,17 @@ def from_frame(
     """
     maximize = objective_senses(objectives)
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads)
-    table = as_frame(frame)
+    return frame_front(as_frame(frame), question)
+
+
+def frame_front(table: Frame, question: Question) -> TableFront:
+    """Return what `from_frame` returns for arguments that are checked."""
+    maximize = question.maximize
     numbers = {name: column_numbers(table, name, table.column(name)) for name in maximize}
     met = [(each, each.met(table, table.column(each.column))) for each in question.where]
     groups = group_codes(table, {name: table.column(name) for name in question.by}) if question.by else None
-    taken, outside, dropped = taking_part(table, numbers, met, nan)
+    taken, outside, dropped = taking_part(table, numbers, met, question.nan)
     rows = front_rows(question, list(numbers.values()), None if taken.all() else taken, groups)
     name, larger = next(iter(maximize.items()))
     rows = best_first(rows, numbers[name], larger)
-    return TableFront(table.take(rows), rows, dict(objectives), table.num_rows, outside, dropped)
+    return TableFront(table.take(rows), rows, question.senses, table.num_rows, outside, dropped)

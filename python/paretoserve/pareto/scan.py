@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from paretoserve.pareto._arguments import Bounds, Sense
     from paretoserve.pareto._sources import Source
 
-__all__ = ["scan"]
+__all__ = ["scan", "scan_front"]
 
 
 def scan(
@@ -102,6 +102,17 @@ def scan(
     """
     maximize = objective_senses(objectives)
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads)
+    return scan_front(path, question, columns=columns, batch_rows=batch_rows)
+
+
+def scan_front(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
+    question: Question,
+    *,
+    columns: Sequence[str] | None,
+    batch_rows: int,
+) -> TableFront:
+    """Return what `scan` returns for a question that is checked."""
     if isinstance(batch_rows, bool) or not isinstance(batch_rows, int | np.integer) or batch_rows < 1:
         raise ValueError(f"`batch_rows` must be a whole number of 1 or more, got {batch_rows!r}")
     sources = [open_source(file) for file in files_of(path)]
@@ -111,20 +122,20 @@ def scan(
     for name in wanted or ():
         if not any(name in source.schema.names for source in sources):
             check_columns(sources[0], [name])
-    reading = _Reading(sources, question, int(batch_rows), threads != 1)
+    reading = _Reading(sources, question, int(batch_rows), question.threads != 1)
     while True:
         try:
             found = reading.first_pass()
             break
         except Retyped:
             continue
-    name, larger = next(iter(maximize.items()))
     rows, first = found.survivors.front(question)
+    larger = next(iter(question.maximize.values()))
     order = np.arange(len(rows)) if first is None else best_first(np.arange(len(rows)), first, larger)
     table = reading.rows(rows, found.starts, wanted).take(order)
     files = {source.file: size for source, size in zip(sources, np.diff(found.starts).tolist(), strict=True)}
     counts = (int(found.starts[-1]), found.outside, found.dropped)
-    return TableFront(table, rows[order], dict(objectives), *counts, files=files)
+    return TableFront(table, rows[order], question.senses, *counts, files=files)
 
 
 @dataclass
