@@ -48,6 +48,7 @@ OPTIONS = [
     {"where": {"wait_s": (0.25, None), "gpu": ["gpu-1", "gpu-4"], "tp": (None, 1)}},
     {"eps": {"wait_s": 0.1}, "keep": "first"},
     {"eps": 5.0, "by": "tp"},
+    {"eps": {"rate": 0.5}, "eps_kind": "mult", "where": {"rate": (1, None)}},
     {"threads": 1},
 ]
 
@@ -184,6 +185,21 @@ def test_wrong_columns_are_named_with_their_file(tmp_path, options, message):
     for name in ("t.parquet", "t.csv"):
         with pytest.raises(DataError, match=rf"{name}`.*{message}"):
             scan(tmp_path / name, **({"objectives": OBJECTIVES} | options))
+
+
+def test_shares_need_positive_values(tmp_path):
+    rows = pa.table({"x": [5.0, None, 3.0, 0.0], "y": [1, 1, 1, -1]})
+    parquet.write_table(rows, tmp_path / "t.parquet")
+    for batch_rows in (1, 3, 9):
+        with pytest.raises(
+            DataError, match=r"row 4, column `x`: must be positive for eps_kind=\"mult\", got 0.0\nhint"
+        ):
+            scan(tmp_path / "t.parquet", {"x": "max"}, eps=0.1, eps_kind="mult", batch_rows=batch_rows)
+    assert scan(
+        tmp_path / "t.parquet", {"x": "max", "y": "min"}, eps={"x": 1}, where={"x": (1, 9)}
+    ).indices.tolist() == [0]
+    with pytest.raises(ValueError, match="`eps_kind` must be one of"):
+        scan(tmp_path / "t.parquet", {"x": "max"}, eps=0.1, eps_kind="log")
 
 
 def test_places_count_as_people_do(tmp_path):

@@ -85,11 +85,13 @@ def asked(
     keep: str,
     nan: str,
     eps: list[str],
+    eps_kind: str,
     threads: int | None,
 ) -> Question:
     """Return the options of a question, checked in the words of the command."""
     one_of("--keep", keep, ("all", "first", "last"))
     one_of("--nan", nan, ("drop", "raise", "worst"))
+    one_of("--eps-kind", eps_kind, ("add", "mult"))
     objectives = least + most
     if not objectives:
         raise ValueError("an objective is needed\nhint: give at least one of --min COLUMN and --max COLUMN")
@@ -98,7 +100,7 @@ def asked(
         raise ValueError(f"`{twice}` must be given once to --min or --max, got it {objectives.count(twice)} times")
     maximize = dict.fromkeys(least, False) | dict.fromkeys(most, True)
     conditions: list[Any] = [Written.parse(condition) for condition in where]
-    return Question(maximize, column_list("--by", by), conditions, keep, nan, _boxes(eps), threads)
+    return Question(maximize, column_list("--by", by), conditions, keep, nan, _boxes(eps), threads, eps_kind)
 
 
 def _boxes(eps: list[str]) -> float | dict[str, float] | None:

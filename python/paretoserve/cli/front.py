@@ -40,6 +40,9 @@ def command(
         list[str] | None,
         typer.Option(metavar="SIZE|COLUMN=SIZE", help="Thin the front by boxes of this size; repeatable."),
     ] = None,
+    eps_kind: Annotated[
+        str, typer.Option(metavar="NAME", help="Whether a box size is a distance (add) or a share (mult).")
+    ] = "add",
     knee: Annotated[bool, typer.Option("--knee", help="Mark the knee of the front in a column `pick`.")] = False,
     scan: Annotated[
         bool, typer.Option("--scan", help="Read in batches; without it only files beyond 256 MB are.")
@@ -62,7 +65,7 @@ def command(
     from paretoserve.cli._table import FORMATS, render, write_table
     from paretoserve.pareto._arguments import one_of
 
-    question = asked(least or [], most or [], by or [], where or [], keep, nan, eps or [], threads)
+    question = asked(least or [], most or [], by or [], where or [], keep, nan, eps or [], eps_kind, threads)
     form = one_of("--format", form, FORMATS) if form else None
     if out is not None and out.suffix.lower().lstrip(".") not in FORMATS[1:]:
         raise ValueError(f"`--out` must end in .parquet, .csv or .json, got `{out.name}`")

@@ -37,7 +37,7 @@ class Question:
     by : tuple of str
         Columns whose labels together name the group of a row.
     where : list of Condition
-    keep, nan, eps, threads
+    keep, nan, eps, eps_kind, threads
         As for `mask`; `nan` also says what a missing value does.
     """
 
@@ -48,10 +48,12 @@ class Question:
     nan: str = "drop"
     eps: float | Sequence[float] | Mapping[str, float] | None = None
     threads: int | None = None
+    eps_kind: str = "add"
 
     def __post_init__(self) -> None:
         one_of("keep", self.keep, ("all", "first", "last"))
         one_of("nan", self.nan, ("drop", "raise", "worst"))
+        one_of("eps_kind", self.eps_kind, ("add", "mult"))
         thread_count(self.threads)
         self.boxes([0] * len(self.maximize))
 
@@ -77,6 +79,8 @@ class Question:
                 raise ValueError(f"`eps` must be for objectives, got one for `{unknown}`\nhint: they are {listed}")
             eps = [eps.get(name, 0.0) for name in self.maximize]
         sizes = box_sizes(eps, len(self.maximize))
+        if self.eps_kind == "mult":
+            return sizes
         # A decimal 0.1 is meant by 0.1, not the binary number beside it.
         return [float(Fraction(repr(size)) * 10**scale) for size, scale in zip(sizes, scales, strict=True)]
 
@@ -105,7 +109,7 @@ def taking_part(
     place: Place,
     objectives: Mapping[str, Numbers],
     met: Sequence[tuple[Condition, NDArray[np.bool_]]],
-    nan: str,
+    question: Question,
     first_row: int = 0,
 ) -> tuple[NDArray[np.bool_], dict[str, int], dict[str, int]]:
     """Return which rows take part, and how many do not: per column outside its bounds, per column without a value.
@@ -117,7 +121,7 @@ def taking_part(
     objectives : mapping from str to Numbers, shape (n,) each
     met : sequence of (Condition, ndarray of bool of shape (n,))
         Which rows meet each condition.
-    nan : {"drop", "raise", "worst"}
+    question : Question
     first_row : int, default 0
         Number of the first row in the whole table, for messages.
 
@@ -129,7 +133,7 @@ def taking_part(
     """
     n = len(next(iter(objectives.values())).values)
     absent = {name: numbers.absent() for name, numbers in objectives.items()}
-    if nan == "raise":
+    if question.nan == "raise":
         first = [(int(rows.argmax()), name) for name, rows in absent.items() if rows is not None]
         if first:
             row, name = min(first, key=lambda each: each[0])
@@ -142,11 +146,28 @@ def taking_part(
         taken &= rows
     dropped: dict[str, int] = {}
     for name, missing in absent.items():
-        if nan == "drop":
+        if question.nan == "drop":
             dropped[name] = 0 if missing is None else int((taken & missing).sum())
             if missing is not None:
                 taken &= ~missing
+    if question.eps is not None and question.eps_kind == "mult":
+        _refuse_without_share(place, objectives, question, taken, first_row)
     return taken, outside, dropped
+
+
+def _refuse_without_share(
+    place: Place, objectives: Mapping[str, Numbers], question: Question, taken: NDArray[np.bool_], first_row: int
+) -> None:
+    """Refuse a value of which no share can be taken, wherever it may be on the front."""
+    sizes = question.boxes([0] * len(objectives)) or []
+    for (name, numbers), size in zip(objectives.items(), sizes, strict=True):
+        absent = numbers.absent()
+        beyond = taken & (numbers.values <= 0) & (True if absent is None else ~absent)
+        if size > 0 and beyond.any():
+            row = int(beyond.argmax())
+            what = f'must be positive for eps_kind="mult", got {numbers.values[row] / 10**numbers.scale}'
+            hint = 'eps_kind="add" takes any value, and a size of 0 leaves an objective as it is'
+            raise place.problem(name, what, row=first_row + row, hint=hint)
 
 
 def front_rows(
@@ -166,7 +187,7 @@ def front_rows(
         list(question.maximize.values()),
         question.keep,
         "worst" if question.nan == "worst" else "drop",
-        eps,
+        None if eps is None else (eps, question.eps_kind == "mult"),
         None if groups is None else groups[0],
         0 if groups is None else groups[1],
         None if taken is None else taken.view(np.uint8),

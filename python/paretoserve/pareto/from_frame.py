@@ -86,6 +86,7 @@ def from_frame(
     keep: Literal["all", "first", "last"] = "all",
     nan: Literal["drop", "raise", "worst"] = "drop",
     eps: float | Sequence[float] | Mapping[str, float] | None = None,
+    eps_kind: Literal["add", "mult"] = "add",
     threads: int | None = None,
 ) -> TableFront:
     """Return the rows of a table that no other row beats, as a table of the same library.
@@ -112,6 +113,9 @@ def from_frame(
         is missing ranks after every number.
     eps : float, sequence of d floats, or mapping from str to float, optional
         Thin the front by boxes of this size, as `mask` does; objectives that a mapping leaves out are not thinned.
+    eps_kind : {"add", "mult"}, default "add"
+        Whether boxes are as wide as `eps`, or ``1 + eps`` times as far at their end as at their beginning; the latter
+        takes positive values only.
     threads : int, optional
         Most threads to use; None decides by size. The result never depends on it.
 
@@ -163,12 +167,14 @@ def from_frame(
     array([0, 2, 1, 3])
     >>> from_frame(table, objectives, eps={"ttft_p99_s": 0.5}).indices
     array([0, 1])
+    >>> from_frame(table, objectives, eps=0.5, eps_kind="mult").indices
+    array([1])
     >>> print(front.explain())
     3 of 4 rows are on the front
     1 rows without `tok_s_gpu` are left out
     """
     maximize = objective_senses(objectives)
-    question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads)
+    question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
     return frame_front(as_frame(frame), question)
 
 
@@ -178,7 +184,7 @@ def frame_front(table: Frame, question: Question) -> TableFront:
     numbers = {name: column_numbers(table, name, table.column(name)) for name in maximize}
     met = [(each, each.met(table, table.column(each.column))) for each in question.where]
     groups = group_codes(table, {name: table.column(name) for name in question.by}) if question.by else None
-    taken, outside, dropped = taking_part(table, numbers, met, question.nan)
+    taken, outside, dropped = taking_part(table, numbers, met, question)
     rows = front_rows(question, list(numbers.values()), None if taken.all() else taken, groups)
     name, larger = next(iter(maximize.items()))
     rows = best_first(rows, numbers[name], larger)

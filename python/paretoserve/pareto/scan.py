@@ -43,6 +43,7 @@ def scan(
     keep: Literal["all", "first", "last"] = "all",
     nan: Literal["drop", "raise", "worst"] = "drop",
     eps: float | Sequence[float] | Mapping[str, float] | None = None,
+    eps_kind: Literal["add", "mult"] = "add",
     threads: int | None = None,
 ) -> TableFront:
     r"""Return the rows of Parquet or CSV files that no other row beats, without holding the files in memory.
@@ -56,7 +57,7 @@ def scan(
     objectives : mapping from str to {"min", "max"}
         As for `from_frame`. Every file must have them; where their types differ, the wider one counts, and an integer
         that it cannot hold is refused.
-    by, where, keep, nan, eps, threads
+    by, where, keep, nan, eps, eps_kind, threads
         As for `from_frame`; "first" and "last" mean in the order of files and rows. One thread also reads on one.
     columns : sequence of str, optional
         Columns to return. Default: all.
@@ -101,7 +102,7 @@ def scan(
     [{'gpu': 'c', 'tok_s_gpu': 650, 'ttft_p99_s': 0.3}]
     """
     maximize = objective_senses(objectives)
-    question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads)
+    question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
     return scan_front(path, question, columns=columns, batch_rows=batch_rows)
 
 
@@ -181,7 +182,7 @@ class _Reading:
             numbers[name] = column_numbers(source, name, column)
         met = [(each, each.met(source, batch.column(each.column))) for each in self.question.where]
         groups = batch_groups(source, {name: batch.column(name) for name in self.question.by}, row)
-        taken, outside, dropped = taking_part(source, numbers, met, self.question.nan, row)
+        taken, outside, dropped = taking_part(source, numbers, met, self.question, row)
         for total, part in ((found.outside, outside), (found.dropped, dropped)):
             for name, count in part.items():
                 total[name] += count
