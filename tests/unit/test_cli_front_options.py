@@ -86,6 +86,34 @@ def test_the_knee_is_marked(folder):
     assert "no knee: an objective of the front is missing or infinite" in result.stderr
 
 
+def test_layers(folder):
+    result = run(folder / "all.csv", *BOTH, "--ranks")
+    assert names(result) == ["b", "a", "f", "c", "e"]
+    assert names(result, "rank") == [0, 0, 0, 0, 1]
+    assert "5 rows are in 2 layers" in result.stderr
+    assert names(run(folder / "all.parquet", *BOTH, "--fronts", 1)) == ["b", "a", "f", "c"]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--by", "gpu", "--nan", "worst"), "rank") == [
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--where", "name==e"), "rank") == [0]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--where", "name==x")) == []
+
+
+def test_hypervolume(folder):
+    ref = ["--hypervolume", "--ref", "ttft_p99_s=900ms", "--ref", "tokens_per_s=0"]
+    for more in ([], ["--scan"]):
+        lines = run(folder / "all.csv", *BOTH, *ref, *more).stderr.splitlines()
+        assert "hypervolume: 10.15, 1 of 4 points outside" in lines
+    lines = run(folder / "all.csv", *BOTH, *ref, "--by", "gpu").stderr.splitlines()
+    assert "hypervolume of b200: 8.75, 1 of 2 points outside" in lines
+    assert "hypervolume of h100: 4.9" in lines
+
+
 @pytest.fixture
 def matplotlib():
     with warnings.catch_warnings():
@@ -123,6 +151,14 @@ def test_output_of_a_scan(folder):
         (["all.csv", "--eps", "name=1"], 2, "`eps` must be for objectives, got one for `name`"),
         (["all.csv", "--eps", "-1"], 2, "`eps` must be finite and not negative"),
         (["all.csv", "--eps", "1", "--eps-kind", "log"], 2, "`--eps-kind` must be one of"),
+        (["all.csv", "--fronts", "0"], 2, "`--fronts` must be 1 or more"),
+        (["all.csv", "--ranks", "--eps", "1"], 2, "`eps` must be None for ranks"),
+        (["all.csv", "--ranks", "--scan"], 2, "`--ranks` needs all rows in memory"),
+        (["all.csv", "--hypervolume"], 2, "`--hypervolume` and `--ref` must be given together"),
+        (["all.csv", "--hypervolume", "--ref", "ttft_p99_s=1"], 2, "got none for `tokens_per_s`"),
+        (["all.csv", "--hypervolume", "--ref", "name=1"], 2, "`--ref` must be OBJECTIVE=NUMBER, got `name=1`"),
+        (["all.csv", "--hypervolume", "--ref", "tokens_per_s=1ms"], 2, "`--ref` of `tokens_per_s` must be a number"),
+        (["all.csv", "--knee", "--knee-method", "elbow"], 2, "`--knee-method` must be one of"),
         (["all.csv", "--threads", "0"], 2, "`threads` must be 1 or more"),
         (["all.csv", "--scan", "--batch-rows", "0"], 2, "`batch_rows` must be a whole number of 1 or more"),
         (["all.csv", "--by", "gpu", "--by", "gpu"], 2, "`--by` must name a column once"),

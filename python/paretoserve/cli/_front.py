@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve.cli._front_marks import explanation, knees, picks_of, volumes
 from paretoserve.cli._table import Table, read_table
 from paretoserve.pareto._arguments import one_of
 from paretoserve.pareto._conditions import Written
 from paretoserve.pareto._frame_columns import column_numbers
-from paretoserve.pareto._frames import as_frame
 from paretoserve.pareto._sources import file_error, files_of
-from paretoserve.pareto._table_rows import Question, column_list
+from paretoserve.pareto._table_rows import Question, best_first, column_list
 from paretoserve.pareto.from_frame import TableFront, frame_front
 from paretoserve.pareto.scan import scan_front
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-__all__ = ["Answer", "Request", "answer", "asked", "write_html", "write_plot"]
+__all__ = ["Answer", "Request", "answer", "asked", "explained"]
 
 # Files of more bytes together are scanned, not loaded.
 MOST_BYTES = 256 << 20
@@ -39,18 +41,30 @@ class Request:
     scan : bool
         Read in batches whatever the size.
     batch_rows : int
-    knee : bool
-        Mark the knee.
-    whole : bool
-        Rows off the front are needed as well.
+    whole : str or None
+        The option that needs rows off the front as well.
+    layers : bool
+        Rows of all layers, not only of the front; `num_fronts` is how many layers, None for all.
+    knee : str or None
+        The method by which to mark the knee.
+    volume : dict from str to float, or None
+        Reference point of the hypervolume.
+    pick : str or None
+        The objective to be best in within `limits`, by `interpolate` between two rows.
     """
 
     paths: list[Path]
     question: Question
     scan: bool = False
     batch_rows: int = 1 << 17
-    knee: bool = False
-    whole: bool = False
+    whole: str | None = None
+    layers: bool = False
+    num_fronts: int | None = None
+    knee: str | None = None
+    volume: dict[str, float] | None = None
+    pick: str | None = None
+    limits: dict[str, float] = field(default_factory=dict)
+    interpolate: str | None = None
 
 
 @dataclass
@@ -64,8 +78,6 @@ class Answer:
         The rows to print: those of the front with marks.
     table : Table or None
         All rows, if they were loaded.
-    picks : dict from str to int
-        Positions in `rows`, by the name of the mark.
     notes : list of str
         What to tell beside the rows.
     """
@@ -73,7 +85,6 @@ class Answer:
     front: TableFront
     rows: pa.Table
     table: Table | None
-    picks: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -121,111 +132,76 @@ def answer(request: Request) -> Answer:
     """Read the files and return the front with what was asked about it."""
     files = files_of([str(path) for path in request.paths])
     large = len(files) > 1 or sum(file.stat().st_size for file in files) > MOST_BYTES
-    if request.whole and (request.scan or len(files) > 1):
-        what = "`--scan` keeps only rows of the front" if request.scan else f"they are spread over {len(files)} files"
-        raise ValueError(f"`--html` needs all rows in memory, but {what}\nhint: --plot draws the front")
     table = None
-    if request.scan or (large and not request.whole):
+    if not request.whole and (request.scan or large):
         front = scan_front(files, request.question, columns=None, batch_rows=request.batch_rows)
         if front.num_rows == 0:
             raise file_error(str(files[0]), "has no rows" if len(files) == 1 else "and the other files have no rows")
     else:
-        table = read_table(files[0])
-        front = frame_front(table, request.question)
+        table = _loaded(request, files)
+        front = frame_front(table, request.question, layers=request.layers)
     first, *others = front.explain().splitlines()
     of_groups = f" of {', '.join(request.question.by)}" if request.question.by else ""
     found = Answer(front, front.table, table, notes=[first + of_groups, *others])
-    if request.knee:
-        _mark_knee(request, found)
+    if request.layers:
+        _layers(request, found)
+    else:
+        _mark(request, found)
     return found
 
 
-def _objectives(request: Request, rows: pa.Table) -> dict[str, Any]:
-    """Return the objectives of rows as float64, NaN where there is none."""
-    frame = as_frame(rows)
-    return {name: column_numbers(frame, name, frame.column(name)).floats() for name in request.question.maximize}
+def _layers(request: Request, found: Answer) -> None:
+    """Put all rows in the place of the front, or those of the first layers, with their rank."""
+    ranks = found.front.ranks
+    assert ranks is not None
+    assert found.table is not None
+    rows = np.flatnonzero((ranks >= 0) & (ranks < (request.num_fronts or len(ranks))))
+    name, larger = next(iter(request.question.maximize.items()))
+    first = column_numbers(found.table, name, found.table.column(name))
+    rows = best_first(rows, first, larger)
+    rows = rows[np.argsort(ranks[rows], kind="stable")]
+    found.rows = _with_column(found.table.take(rows), "rank", ranks[rows])
+    found.notes.append(f"{len(rows)} rows are in {ranks[rows].max(initial=-1) + 1} layers")
 
 
-def _mark_knee(request: Request, found: Answer) -> None:
-    """Add a column that marks the knee of each front."""
-    from paretoserve import pareto
-    from paretoserve.pareto._labels import group_codes
+def _with_column(rows: pa.Table, name: str, values: NDArray[Any]) -> pa.Table:
+    """Append a column, under a longer name if there is one of that name."""
+    import pyarrow as pa
 
-    senses: Any = list(request.question.senses.values())
-    points = np.column_stack(list(_objectives(request, found.rows).values()))
-    frame = as_frame(found.rows)
-    by = {name: frame.column(name) for name in request.question.by}
-    codes = group_codes(frame, by)[0] if by and len(points) else np.zeros(len(points), dtype=np.uint32)
-    marks = [""] * len(points)
-    for code in np.unique(codes).tolist():
-        members = np.flatnonzero(codes == code)
-        if not np.isfinite(points[members]).all():
-            found.notes.append("no knee: an objective of the front is missing or infinite")
-            continue
-        best = pareto.knee(points[members], senses)
-        if best is not None:
-            marks[members[best]] = "knee"
-            found.picks["knee"] = int(members[best])
-    name = "pick" if "pick" not in found.rows.column_names else "paretoserve_pick"
-    found.rows = found.rows.append_column(name, [marks])
+    name = name if name not in rows.column_names else f"front_{name}"
+    return rows.append_column(name, pa.array(values, pa.string() if values.dtype == object else pa.int32()))
 
 
-def write_html(path: Path, request: Request, found: Answer) -> None:
-    """Write the interactive report of all rows."""
-    from paretoserve import pareto
-    from paretoserve.plan.report import Axis, write_report
-
-    table = found.table
-    assert table is not None
-    units = {"_s": "s", "_bytes": "bytes"}
-    axes: list[Axis] = []
-    for column, sense in request.question.senses.items():
-        unit = next((unit for suffix, unit in units.items() if column.endswith(suffix)), "")
-        axes.append(Axis(column, sense, unit))  # type: ignore[arg-type]
-    columns = _objectives(request, table.data)
-    points = np.column_stack(list(columns.values()))[found.front.indices]
-    for column, values in zip(table.data.column_names, table.data.columns, strict=True):
-        if column not in columns:
-            texts = ["" if value is None else str(value) for value in values.to_pylist()]
-            columns[column] = np.array(texts, dtype=object)
-    picks = {}
-    if len(points) and np.isfinite(points).all() and not request.question.by:
-        picks["knee"] = int(found.front.indices[pareto.knee(points, [axis.sense for axis in axes])])
-    front = np.zeros(table.num_rows, dtype=np.bool_)
-    front[found.front.indices] = True
-    write_report(
-        path,
-        title=f"Front of {Path(table.file).name}",
-        points=columns,
-        objectives=axes,
-        front=front,
-        eligible=_eligible(request, table),
-        picks=picks,
-        notes=found.notes,
-    )
+def _mark(request: Request, found: Answer) -> None:
+    """Answer what was asked about the front itself, and mark rows."""
+    question, marks = request.question, []
+    if request.volume is not None:
+        found.notes += volumes(question, found.rows, request.volume)
+    if request.knee is not None:
+        marks.append(knees(question, found.rows, request.knee))
+    if request.pick is not None or request.limits:
+        marks.append(picks_of(question, found.rows, request.pick, request.limits, request.interpolate))
+    for _, notes in marks:
+        found.notes += notes
+    if marks:
+        joined = [", ".join(filter(None, words)) for words in zip(*(each for each, _ in marks), strict=True)]
+        found.rows = _with_column(found.rows, "pick", np.array(joined, dtype=object))
 
 
-def _eligible(request: Request, table: Table) -> Any:
-    """Return which rows meet all conditions and have all objectives."""
-    eligible = np.ones(table.num_rows, dtype=np.bool_)
-    for condition in request.question.where:
-        eligible &= condition.met(table, table.column(condition.column))
-    for name in request.question.maximize if request.question.nan == "drop" else ():
-        absent = column_numbers(table, name, table.column(name)).absent()
-        eligible &= True if absent is None else ~absent
-    return eligible
+def explained(request: Request, row: int, form: str) -> str:
+    """Return why a row, counted from 1, is on the front or not: in words, or as JSON."""
+    one_of("--format", form, ("table", "json"))
+    why = explanation(request.question, _loaded(request, files_of([str(path) for path in request.paths])), row)
+    if isinstance(why, str):
+        plain: dict[str, Any] = {"index": row, "takes_part": False, "reason": why.partition(": ")[2]}
+    else:
+        plain = why.to_dict()
+    return (json.dumps(plain, indent=1) if form == "json" else str(why)) + "\n"
 
 
-def write_plot(path: Path, request: Request, found: Answer) -> None:
-    """Draw the first two objectives: all rows if they were loaded, else those of the front."""
-    from paretoserve import pareto
-
-    if len(request.question.maximize) < 2:
-        raise ValueError("`--plot` needs 2 objectives or more, got 1")
-    rows = found.rows if found.table is None else found.table.data.filter(_eligible(request, found.table))
-    by: Any = None
-    if request.question.by:
-        labels = [rows.column(name).to_pylist() for name in request.question.by]
-        by = [" ".join(map(str, label)) for label in zip(*labels, strict=True)]
-    senses: Any = request.question.senses
-    pareto.plot(rows, senses, groups=by, title=found.notes[0], file=path)
+def _loaded(request: Request, files: list[Path]) -> Table:
+    """Return the one file in memory."""
+    if request.scan or len(files) > 1:
+        what = "`--scan` keeps only rows of the front" if request.scan else f"they are spread over {len(files)} files"
+        raise ValueError(f"`{request.whole}` needs all rows in memory, but {what}\nhint: --plot draws the front")
+    return read_table(files[0])

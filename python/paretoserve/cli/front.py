@@ -43,7 +43,35 @@ def command(
     eps_kind: Annotated[
         str, typer.Option(metavar="NAME", help="Whether a box size is a distance (add) or a share (mult).")
     ] = "add",
+    ranks: Annotated[
+        bool, typer.Option("--ranks", help="Print all rows, sorted into layers, with their rank.")
+    ] = False,
+    fronts: Annotated[
+        int | None, typer.Option("--fronts", metavar="N", help="Print the rows of the first N layers with their rank.")
+    ] = None,
     knee: Annotated[bool, typer.Option("--knee", help="Mark the knee of the front in a column `pick`.")] = False,
+    knee_method: Annotated[str, typer.Option(metavar="NAME", help="Kind of knee: chord, angle or tradeoff.")] = "chord",
+    pick: Annotated[
+        str | None, typer.Option(metavar="OBJECTIVE", help="Mark the row that is best in it within --slo.")
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option("--slo", metavar="NAME=LIMIT", help="Limit of --pick such as ttft_p99_s=1s; repeatable."),
+    ] = None,
+    interpolate: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Mix two rows to meet a limit exactly: linear (neighbors) or hull."),
+    ] = None,
+    hypervolume: Annotated[
+        bool, typer.Option("--hypervolume", help="Tell the volume that the front dominates before --ref.")
+    ] = False,
+    ref: Annotated[
+        list[str] | None,
+        typer.Option("--ref", metavar="NAME=VALUE", help="Reference point, once for each objective."),
+    ] = None,
+    explain: Annotated[
+        int | None, typer.Option(metavar="ROW", help="Print why this row, from 1, is on the front or not.")
+    ] = None,
     scan: Annotated[
         bool, typer.Option("--scan", help="Read in batches; without it only files beyond 256 MB are.")
     ] = False,
@@ -61,7 +89,9 @@ def command(
     threads: ThreadsOption = None,
 ) -> None:
     """Print the rows of a table that no other row beats in all objectives, best first objective first."""
-    from paretoserve.cli._front import Request, answer, asked, write_html, write_plot
+    from paretoserve.cli._front import Request, answer, asked, explained
+    from paretoserve.cli._front_marks import by_objective
+    from paretoserve.cli._front_outputs import write_html, write_plot
     from paretoserve.cli._table import FORMATS, render, write_table
     from paretoserve.pareto._arguments import one_of
 
@@ -69,7 +99,30 @@ def command(
     form = one_of("--format", form, FORMATS) if form else None
     if out is not None and out.suffix.lower().lstrip(".") not in FORMATS[1:]:
         raise ValueError(f"`--out` must end in .parquet, .csv or .json, got `{out.name}`")
-    request = Request(files, question, scan=scan, batch_rows=batch_rows, knee=knee, whole=html is not None)
+    if hypervolume != bool(ref):
+        raise ValueError("`--hypervolume` and `--ref` must be given together")
+    if interpolate is not None:
+        one_of("--interpolate", interpolate, ("linear", "hull"))
+    if fronts is not None and fronts < 1:
+        raise ValueError(f"`--fronts` must be 1 or more, got {fronts}")
+    whole = {"--html": html is not None, "--ranks": ranks, "--fronts": fronts, "--explain": explain}
+    request = Request(
+        files,
+        question,
+        scan=scan,
+        batch_rows=batch_rows,
+        whole=next((option for option, given in whole.items() if given), None),
+        layers=ranks or fronts is not None,
+        num_fronts=fronts,
+        knee=one_of("--knee-method", knee_method, ("chord", "angle", "tradeoff")) if knee else None,
+        volume=by_objective("--ref", ref, question) if ref else None,
+        pick=pick,
+        limits=by_objective("--slo", slo or [], question),
+        interpolate=interpolate,
+    )
+    if explain is not None:
+        typer.echo(explained(request, explain, form or "table"), nl=False)
+        return
     found = answer(request)
     for note in found.notes:
         typer.echo(note, err=True)

@@ -16,14 +16,16 @@ from paretoserve import _native
 from paretoserve.errors import DtypeError
 from paretoserve.pareto._arguments import box_sizes, one_of, thread_count
 from paretoserve.pareto._points import as_points
+from paretoserve.pareto.ranks import ranks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from paretoserve.pareto._arguments import Sense
     from paretoserve.pareto._conditions import Condition
     from paretoserve.pareto._frame_columns import Numbers, Place
 
-__all__ = ["Question", "best_first", "column_list", "front_rows", "objective_senses", "taking_part"]
+__all__ = ["Question", "best_first", "column_list", "front_rows", "layer_ranks", "objective_senses", "taking_part"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Question:
         return list(dict.fromkeys([*self.maximize, *self.by, *(condition.column for condition in self.where)]))
 
     @property
-    def senses(self) -> dict[str, str]:
+    def senses(self) -> dict[str, Sense]:
         """The objectives and their directions as users write them."""
         return {name: "max" if larger else "min" for name, larger in self.maximize.items()}
 
@@ -194,6 +196,30 @@ def front_rows(
         thread_count(question.threads),
     )
     return np.flatnonzero(out).astype(np.int64, copy=False)
+
+
+def layer_ranks(
+    question: Question,
+    objectives: Sequence[Numbers],
+    taken: NDArray[np.bool_],
+    groups: tuple[NDArray[np.uint32], int] | None,
+    num_fronts: int | None = None,
+) -> NDArray[np.int32]:
+    """Return the layer of every row that takes part, 0 for the front, -1 for others and those beyond `num_fronts`."""
+    if question.eps is not None:
+        raise ValueError("`eps` must be None for ranks: boxes thin the front and say nothing about further layers")
+    rows = np.flatnonzero(taken)
+    found = np.full(len(taken), -1, dtype=np.int32)
+    if len(rows):
+        found[rows] = ranks(
+            [_comparable(numbers, question.nan, False)[rows] for numbers in objectives],
+            list(question.senses.values()),
+            nan="worst",
+            groups=None if groups is None else groups[0][rows],
+            num_fronts=num_fronts,
+            threads=question.threads,
+        )
+    return found
 
 
 def _comparable(numbers: Numbers, nan: str, boxed: bool) -> NDArray[Any]:

@@ -9,7 +9,15 @@ from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._frames import as_frame
 from paretoserve.pareto._labels import group_codes
-from paretoserve.pareto._table_rows import Question, best_first, column_list, front_rows, objective_senses, taking_part
+from paretoserve.pareto._table_rows import (
+    Question,
+    best_first,
+    column_list,
+    front_rows,
+    layer_ranks,
+    objective_senses,
+    taking_part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +50,8 @@ class TableFront:
         Rows without a value of an objective, left out under ``nan="drop"``.
     files : dict from str to int
         Of a scan: the number of rows of each file, in order.
+    ranks : ndarray of int32, shape (num_rows,), or None
+        If asked for: the layer of every row, 0 for the front, -1 for a row that takes no part.
     """
 
     table: Any
@@ -51,6 +61,7 @@ class TableFront:
     num_outside: dict[str, int]
     num_dropped: dict[str, int]
     files: dict[str, int] = field(default_factory=dict)
+    ranks: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows on the front."""
@@ -74,6 +85,7 @@ class TableFront:
             "num_outside": dict(self.num_outside),
             "num_dropped": dict(self.num_dropped),
             "files": dict(self.files),
+            "ranks": None if self.ranks is None else self.ranks.tolist(),
         }
 
 
@@ -87,6 +99,7 @@ def from_frame(
     nan: Literal["drop", "raise", "worst"] = "drop",
     eps: float | Sequence[float] | Mapping[str, float] | None = None,
     eps_kind: Literal["add", "mult"] = "add",
+    ranks: bool = False,
     threads: int | None = None,
 ) -> TableFront:
     """Return the rows of a table that no other row beats, as a table of the same library.
@@ -116,6 +129,8 @@ def from_frame(
     eps_kind : {"add", "mult"}, default "add"
         Whether boxes are as wide as `eps`, or ``1 + eps`` times as far at their end as at their beginning; the latter
         takes positive values only.
+    ranks : bool, default False
+        Whether to sort all rows into layers as well, see `front.ranks`. Not together with `eps`.
     threads : int, optional
         Most threads to use; None decides by size. The result never depends on it.
 
@@ -169,16 +184,18 @@ def from_frame(
     array([0, 1])
     >>> from_frame(table, objectives, eps=0.5, eps_kind="mult").indices
     array([1])
+    >>> from_frame(table, objectives, ranks=True).ranks
+    array([ 0,  0,  0, -1], dtype=int32)
     >>> print(front.explain())
     3 of 4 rows are on the front
     1 rows without `tok_s_gpu` are left out
     """
     maximize = objective_senses(objectives)
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
-    return frame_front(as_frame(frame), question)
+    return frame_front(as_frame(frame), question, layers=bool(ranks))
 
 
-def frame_front(table: Frame, question: Question) -> TableFront:
+def frame_front(table: Frame, question: Question, *, layers: bool = False) -> TableFront:
     """Return what `from_frame` returns for arguments that are checked."""
     maximize = question.maximize
     numbers = {name: column_numbers(table, name, table.column(name)) for name in maximize}
@@ -188,4 +205,6 @@ def frame_front(table: Frame, question: Question) -> TableFront:
     rows = front_rows(question, list(numbers.values()), None if taken.all() else taken, groups)
     name, larger = next(iter(maximize.items()))
     rows = best_first(rows, numbers[name], larger)
-    return TableFront(table.take(rows), rows, question.senses, table.num_rows, outside, dropped)
+    found = layer_ranks(question, list(numbers.values()), taken, groups) if layers else None
+    counts = (table.num_rows, outside, dropped)
+    return TableFront(table.take(rows), rows, dict(question.senses), *counts, ranks=found)

@@ -136,7 +136,7 @@ def scan_front(
     table = reading.rows(rows, found.starts, wanted).take(order)
     files = {source.file: size for source, size in zip(sources, np.diff(found.starts).tolist(), strict=True)}
     counts = (int(found.starts[-1]), found.outside, found.dropped)
-    return TableFront(table, rows[order], question.senses, *counts, files=files)
+    return TableFront(table, rows[order], dict(question.senses), *counts, files=files)
 
 
 @dataclass
