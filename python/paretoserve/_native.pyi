@@ -37,6 +37,7 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_cover_share",
     "pareto_epsilon",
     "pareto_hypervolume",
     "pareto_mask",
@@ -373,6 +374,14 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_cover_share(
+    front: NDArray[np.float64],
+    kept: NDArray[np.float64],
+    maximize: list[bool],
+    sizes: list[float],
+    multiply: bool,
+    threads: int | None,
+) -> float: ...
 def pareto_epsilon(
     points: NDArray[np.float64],
     references: NDArray[np.float64],

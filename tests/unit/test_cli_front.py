@@ -119,7 +119,7 @@ def test_types_of_parquet_columns(run):
     for column, kind in (("day", "date32"), ("text", "text")):
         result = run("--max", column, **content)
         assert result.exit_code == 4
-        assert f"row 1, column `{column}`: must be a column of numbers, is one of {kind}" in result.stderr
+        assert f"`, column `{column}`: must be a column of numbers, is one of {kind}" in result.stderr
 
 
 def test_report(run, tmp_path):

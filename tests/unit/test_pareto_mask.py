@@ -3,36 +3,9 @@
 import numpy as np
 import pytest
 
+from _pareto_cases import FLOATS, INTEGERS, obvious_mask, table
 from paretoserve import pareto
 from paretoserve.errors import DtypeError, ShapeError
-
-FLOATS = ["float64", "float32", "float16"]
-INTEGERS = ["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"]
-
-
-def obvious_mask(points, sense="min", keep="all", nan="worst"):
-    """Compare every row with every other one; a value becomes the pair (is NaN, signed value)."""
-    senses = [sense] * points.shape[1] if isinstance(sense, str) else sense
-    signs = [-1 if way == "max" else 1 for way in senses]
-    rows = [
-        tuple((x != x, 0 if x != x else sign * x) for x, sign in zip(row, signs, strict=True))
-        for row in points.tolist()
-    ]
-    present = [i for i, row in enumerate(rows) if nan == "worst" or not any(missing for missing, _ in row)]
-    marked = np.zeros(len(rows), dtype=bool)
-    for i in present:
-        beaten = any(rows[j] != rows[i] and all(a <= b for a, b in zip(rows[j], rows[i], strict=True)) for j in present)
-        equal = [j for j in present if rows[j] == rows[i]]
-        marked[i] = not beaten and {"all": True, "first": equal[0] == i, "last": equal[-1] == i}[keep]
-    return marked
-
-
-def table(seed, n, d, dtype, levels=6):
-    """Small integers of the dtype: ties and duplicates everywhere."""
-    values = np.random.default_rng(seed).integers(0, levels, size=(n, d))
-    if np.dtype(dtype).kind in "if":
-        values -= levels // 2
-    return values.astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "bool"])
@@ -218,7 +191,10 @@ def test_front_is_sorted_best_first():
         ({"groups": ["a"]}, ShapeError, "`groups` must have shape"),
         ({"groups": ["a", None]}, ValueError, "in row 1"),
         ({"groups": [np.nan, 1.0]}, ValueError, "in row 0"),
-        ({"groups": np.array(["a", 1], dtype=object)}, DtypeError, "no common order"),
+        ({"groups": np.array([{}, {}], dtype=object)}, DtypeError, "told apart"),
+        ({"eps_kind": "tolerance"}, ValueError, "not transitive"),
+        ({"eps": 0.1, "eps_kind": "mult"}, ValueError, 'must be positive for eps_kind="mult", got 0 in row 0'),
+        ({"points": [[1.0, 2.0]], "eps": 1e-13, "eps_kind": "mult"}, ValueError, "0 or at least 1e-12"),
         ({"where": {2: (0, 1)}}, ValueError, "only 0 to 1"),
         ({"where": {0: 3}}, ValueError, r"\(low, high\)"),
         ({"where": {0: (np.nan, 1)}}, ValueError, "numbers or None"),

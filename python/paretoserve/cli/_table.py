@@ -1,4 +1,4 @@
-"""Tables of any tool for the command line: CSV or Parquet in, numbers of a column, conditions on rows, output forms.
+"""Tables of any tool for the command line: CSV or Parquet in, rows out in several forms.
 
 Everything wrong with a file is a `DataError` that names file, row and column.
 """
@@ -6,149 +6,55 @@ Everything wrong with a file is a `DataError` that names file, row and column.
 from __future__ import annotations
 
 import contextlib
-import operator
-import re
-from difflib import get_close_matches
-from math import ceil, floor, isfinite, isnan
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from paretoserve.errors import DataError
-from paretoserve.sim.readers.assemble import problem
+from paretoserve.pareto._csv_source import first_text
+from paretoserve.pareto._frames import Frame, columns_hint
+from paretoserve.pareto._sources import file_error
 from paretoserve.sim.readers.source import read_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 __all__ = ["Table", "read_table", "render", "write_table"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
-_CONDITION = re.compile(r"^\s*(?P<column>.+?)\s*(?P<sign><=|>=|==|!=|<|>|=)\s*(?P<value>.+?)\s*$")
-_SIGNS = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-    "==": operator.eq,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 
-
-class Table:
+@dataclass(frozen=True, slots=True)
+class Table(Frame):
     """A table of a file, with messages that name the place in it.
 
-    Parameters
+    Attributes
     ----------
     file : str
         Name for messages.
-    data : pyarrow.Table
     by_line : bool
         Whether row i is line i + 2 of a text file.
     """
 
-    def __init__(self, file: str, data: pa.Table, *, by_line: bool) -> None:
-        self.file, self.data, self._by_line = file, data, by_line
+    file: str
+    by_line: bool
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column; DataError with close names if there is none or more than one of that name."""
-        names = self.data.column_names
-        if name not in names:
-            close = get_close_matches(name, names, n=3, cutoff=0.5) or names[:8]
-            raise problem(
-                self.file, f"has no column `{name}`", hint="columns are " + ", ".join(f"`{each}`" for each in close)
-            )
-        if names.count(name) > 1:
-            raise problem(self.file, "stands in the header more than once", column=name)
+        if name not in self.names:
+            raise file_error(self.file, f"has no column `{name}`", hint=columns_hint(name, self.names))
+        if self.names.count(name) > 1:
+            raise file_error(self.file, "stands in the header more than once", column=name)
         return self.data.column(name)
 
-    def problem_at(self, row: int, column: str, what: str, hint: str = "") -> DataError:
-        """Return the error for one cell."""
-        return problem(
-            self.file, what, at=f"line {row + 2}" if self._by_line else f"row {row + 1}", column=column, hint=hint
-        )
-
-    def numbers(self, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the values of a numeric column, integers exact, and where they are missing (0 is there)."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        column = self.column(name).combine_chunks()
-        kind = column.type
-        if pa.types.is_null(kind):
-            column = column.cast(pa.float64())
-        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            self._refuse_text(name, column)
-        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-            raise self.problem_at(0, name, f"must be a column of numbers, is one of {kind}")
-        if pa.types.is_float16(column.type):
-            column = column.cast(pa.float32())
-        missing = np.asarray(pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False), dtype=bool)
-        filled = pc.if_else(pa.array(missing), pa.scalar(0).cast(column.type), column)
-        return np.asarray(filled.to_numpy(zero_copy_only=False)), missing
-
-    def _refuse_text(self, name: str, column: pa.Array) -> None:
-        for row, text in enumerate(column.to_pylist()):
-            try:
-                float("nan" if text is None else text)
-            except ValueError:
-                raise self.problem_at(row, name, f"must be a number, got `{text[:80]}`") from None
-        hint = "convert the column to a numeric type"
-        raise self.problem_at(0, name, "must be a column of numbers, is one of text", hint)
-
-    def rows_where(self, condition: str) -> NDArray[np.bool_]:
-        """Return which rows meet a condition such as ``ttft_p99_s<=1``; a row without a value never does.
-
-        Raises
-        ------
-        ValueError
-            If it is not `column sign value`, or text is compared with anything but == and !=.
-        DataError
-            If there is no such column.
-        """
-        import pyarrow as pa
-
-        parts = _CONDITION.match(condition)
-        if parts is None:
-            raise ValueError(f"`--where` must be like `ttft_p99_s<=1` (signs: {', '.join(_SIGNS)}), got `{condition}`")
-        name, sign, value = parts["column"], parts["sign"], parts["value"]
-        column = self.column(name)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            if sign not in ("==", "=", "!="):
-                raise ValueError(
-                    f"`--where` can only test text with == and !=, and `{name}` is text, got `{condition}`"
-                )
-            texts = np.array(column.to_pylist(), dtype=object)
-            present = np.array([text is not None for text in texts], dtype=bool)
-            met: NDArray[np.bool_] = present & ((texts == value.strip("'\"")) == (sign != "!="))
-        else:
-            values, missing = self.numbers(name)
-            met = ~missing & _compare(values, sign, _number(value, condition))
-        return met
-
-
-def _number(text: str, condition: str) -> int | float:
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        if not isnan(number):
-            return number
-    raise ValueError(f"`--where` must compare with a number, got `{text}` in `{condition}`")
-
-
-def _compare(values: NDArray[Any], sign: str, bound: int | float) -> NDArray[np.bool_]:
-    """Return ``values sign bound`` exactly, also for integers that a float cannot hold."""
-    if values.dtype.kind in "iub" and isinstance(bound, float) and isfinite(bound):
-        if bound != floor(bound) and sign in ("==", "=", "!="):
-            return np.full(len(values), sign == "!=")
-        bound = floor(bound) if sign in ("<=", ">") else ceil(bound)
-    return np.asarray(_SIGNS[sign](values.astype(np.uint8) if values.dtype.kind == "b" else values, bound), dtype=bool)
+    def problem(self, column: str, what: str, *, row: int | None = None, hint: str = "") -> DataError:
+        """Return the error about a column, or about one cell of it."""
+        if self.by_line and what.endswith("is one of text"):
+            row, text = first_text(self.data.column(column).to_pylist())
+            what = what if row is None else f"must be a number, got `{text[:80]}`"
+        at = None if row is None else f"line {row + 2}" if self.by_line else f"row {row + 1}"
+        return file_error(self.file, what, at=at, column=column, hint=hint)
 
 
 def read_table(path: Path) -> Table:
@@ -180,10 +86,10 @@ def read_table(path: Path) -> Table:
             data = pyarrow.csv.read_csv(pa.BufferReader(content), reading, options, convert)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = "Parquet" if is_parquet else "CSV"
-        raise problem(str(path), f"cannot be read as {kind}: {str(error).splitlines()[0]}") from None
+        raise file_error(str(path), f"cannot be read as {kind}: {str(error).splitlines()[0]}") from None
     if data.num_rows == 0:
-        raise problem(str(path), "has no rows")
-    return Table(str(path), data, by_line=not is_parquet)
+        raise file_error(str(path), "has no rows")
+    return Table(data, "pyarrow", tuple(data.column_names), data.num_rows, str(path), not is_parquet)
 
 
 def write_table(data: pa.Table, path: Path) -> None:

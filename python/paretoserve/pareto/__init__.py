@@ -1,17 +1,26 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
 from paretoserve.pareto.archive import Archive, Counters
+from paretoserve.pareto.cover import Cover, cover
+from paretoserve.pareto.from_frame import TableFront, from_frame
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
+from paretoserve.pareto.plot import plot
 from paretoserve.pareto.ranks import ranks
+from paretoserve.pareto.scan import scan
+from paretoserve.pareto.staircase import staircase
 
 __all__ = [
     "Archive",
     "Counters",
+    "Cover",
     "Hypervolume",
+    "TableFront",
+    "cover",
     "epsilon",
+    "from_frame",
     "front",
     "gd",
     "gd_plus",
@@ -21,5 +30,8 @@ __all__ = [
     "igd_plus",
     "knee",
     "mask",
+    "plot",
     "ranks",
+    "scan",
+    "staircase",
 ]

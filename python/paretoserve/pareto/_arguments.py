@@ -20,6 +20,7 @@ __all__ = [
     "allowed_rows",
     "bounds_of",
     "box_sizes",
+    "boxes",
     "directions",
     "group_codes",
     "one_of",
@@ -72,26 +73,57 @@ def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:
     return [float(size) for size in np.broadcast_to(sizes, d)]
 
 
+def boxes(eps: float | Sequence[float] | None, eps_kind: str, d: int) -> tuple[list[float], bool] | None:
+    """Return the box sizes and whether they are factors, as the native module takes them; None without boxes."""
+    if eps_kind not in ("add", "mult"):
+        raise ValueError(
+            f'`eps_kind` must be one of "add", "mult", got {eps_kind!r}\n'
+            "hint: only grids of boxes are offered; a tolerance between pairs of points is not transitive, so what it "
+            "keeps would depend on the order of the points"
+        )
+    return None if eps is None else (box_sizes(eps, d), eps_kind == "mult")
+
+
 def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
-    """Return a code per row, dense from 0 in the order of the labels, and the number of codes."""
+    """Return a code per row and a number that all codes are below; not every code needs to occur."""
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise ShapeError(f"`groups` must have shape ({n},), one label per row, got {labels.shape}")
+    if labels.dtype.kind in "iub" and n:
+        low, high = labels.min(), labels.max()
+        span = int(high) - int(low) + 1
+        if span <= 4 * n + 1024:
+            # Differences wrap around in the dtype of the labels; as unsigned numbers they are right again.
+            unsigned = np.dtype(f"u{labels.dtype.itemsize}")
+            return (labels.view(unsigned) - low.view(unsigned)).astype(np.uint32), span
+    if labels.dtype.kind in "OUS":
+        return _codes_by_hash(labels)
     missing = np.asarray(labels != labels)
-    if labels.dtype == object:
-        missing = np.fromiter((label is None or label != label for label in labels), dtype=bool, count=n)
     if missing.any():
-        raise ValueError(
-            f"`groups` must have a label for every row, got {labels[missing][0]} in row {int(missing.argmax())}\n"
-            "hint: give such rows a label of their own or leave them out"
-        )
-    try:
-        unique, codes = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise DtypeError(
-            "`groups` must be numbers or strings, got labels of types that have no common order"
-        ) from error
+        raise _missing_label(labels[missing][0], int(missing.argmax()))
+    unique, codes = np.unique(labels, return_inverse=True)
     return codes.astype(np.uint32), len(unique)
+
+
+def _codes_by_hash(labels: NDArray[Any]) -> tuple[NDArray[np.uint32], int]:
+    """Return codes of text or other objects in the order in which they first occur; sorting them takes far longer."""
+    codes_of: dict[Any, int] = {}
+    try:
+        numbers = (codes_of.setdefault(label, len(codes_of)) for label in labels.tolist())
+        codes = np.fromiter(numbers, dtype=np.uint32, count=len(labels))
+    except TypeError as error:
+        raise DtypeError("`groups` must be numbers or strings, got labels that cannot be told apart by hash") from error
+    for label, code in codes_of.items():
+        if label is None or label != label:
+            raise _missing_label(label, int((codes == code).argmax()))
+    return codes, len(codes_of)
+
+
+def _missing_label(label: object, row: int) -> ValueError:
+    return ValueError(
+        f"`groups` must have a label for every row, got {label} in row {row}\n"
+        "hint: give such rows a label of their own or leave them out"
+    )
 
 
 def bounds_of(where: Mapping[int, Bounds] | Sequence[Bounds | None], d: int) -> dict[int, Bounds]:

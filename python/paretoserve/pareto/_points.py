@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,6 +11,8 @@ import numpy as np
 
 from paretoserve._arrays import is_cuda, is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._frame_columns import column_numbers
+from paretoserve.pareto._frames import as_frame, is_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Points", "as_points", "on_cuda"]
 
 # What the native module reads the bits of a dtype as; every other dtype as itself.
-_BITS = {"float16": "uint16", "bfloat16": "uint16"}
+_BITS = {"bool": np.uint8, "float16": np.uint16, "bfloat16": np.uint16}
 _DTYPES = {
     *("bool", "float16", "bfloat16", "float32", "float64"),
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
@@ -47,9 +50,11 @@ class Points:
     @property
     def native(self) -> list[tuple[NDArray[Any], str]]:
         """The parts as the native module takes them, each with the name of its dtype."""
-        parts = [part.view(np.uint8) if part.dtype == np.bool_ else part for part in self.parts]
-        named = [(part, part.dtype.name) for part in parts]
-        return [(part.view(_BITS[name]) if name in _BITS else part, name) for part, name in named]
+        named = [(part, _name(part.dtype)) for part in self.parts]
+        return [
+            (part.view(_BITS[name]), "uint8" if name == "bool" else name) if name in _BITS else (part, name)
+            for part, name in named
+        ]
 
     def column(self, k: int) -> NDArray[Any]:
         """Return objective `k`, not copied, shape (n,)."""
@@ -73,7 +78,8 @@ def as_points(argument: str, points: PointsLike) -> Points:
     ----------
     argument : str
         Name of the argument for messages.
-    points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), or mapping from name to such arrays
+    points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), mapping from name to such arrays, or \
+DataFrame or Arrow table with d columns
         Integers, floats of 16 to 64 bits or bool; the columns may differ in dtype. A list of numpy, torch or Arrow
         arrays holds columns, a list of plain lists holds rows. Not modified; copied only if in a foreign byte order,
         unaligned or with negative strides.
@@ -106,6 +112,8 @@ def as_points(argument: str, points: PointsLike) -> Points:
 
 def on_cuda(points: object) -> bool:
     """Tell whether `points` is a tensor on a CUDA device, or columns of which the first is one."""
+    if isinstance(points, np.ndarray):
+        return False
     if isinstance(points, Mapping):
         points = list(points.values())
     if isinstance(points, list | tuple):
@@ -114,14 +122,35 @@ def on_cuda(points: object) -> bool:
 
 
 def _columns(points: Any) -> dict[str | int, Any] | None:
-    """Return the columns if `points` is a mapping of them or a list of one-dimensional arrays, else None."""
+    """Return the columns if `points` is a table, a mapping of them or a list of one-dimensional arrays, else None."""
+    if isinstance(points, np.ndarray):
+        return None
     if isinstance(points, Mapping):
         return dict(points)
+    if is_frame(points):
+        return _of_frame(points)
     if isinstance(points, list | tuple) and points and all(hasattr(each, "__array__") for each in points):
         arrays = [each if hasattr(each, "ndim") else np.asarray(each) for each in points]
         if all(each.ndim == 1 for each in arrays):
             return dict(enumerate(arrays))
     return None
+
+
+def _of_frame(points: Any) -> dict[str | int, Any]:
+    """Return the columns of a table of numbers, NaN where a float is missing."""
+    frame = as_frame(points)
+    columns: dict[str | int, Any] = {}
+    for name in frame.names:
+        numbers = column_numbers(frame, name, frame.column(name))
+        values = numbers.values
+        if numbers.scale or (numbers.missing is not None and values.dtype.kind != "f"):
+            what = "decimals" if numbers.scale else f"missing values among {values.dtype} ones"
+            hint = "from_frame() compares such a column as it is"
+            raise frame.problem(name, f"must be a column of plain numbers, has {what}", hint=hint)
+        columns[name] = (
+            values if numbers.missing is None else np.where(numbers.missing, values.dtype.type("nan"), values)
+        )
+    return columns
 
 
 def _part(argument: str, values: Any) -> NDArray[Any]:
@@ -132,10 +161,19 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
-    if array.dtype.name not in _DTYPES:
+    if _name(array.dtype) not in _DTYPES:
         hint = "\nhint: None and text are not numbers; use NaN for a missing value" if array.dtype == object else ""
         expected = f"`{argument}` must be integers, float16, bfloat16, float32, float64 or bool"
         raise DtypeError(f"{expected}, got {array.dtype}{hint}")
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
     readable = array.flags.aligned and all(step >= 0 and step % array.itemsize == 0 for step in array.strides)
     return array if readable else np.ascontiguousarray(array)
+
+
+@functools.cache
+def _name(dtype: np.dtype[Any]) -> str:
+    """Return the name of a dtype, which takes numpy longer than a filter of a few rows."""
+    return dtype.name

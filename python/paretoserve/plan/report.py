@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.errors import ShapeError
+from paretoserve.pareto import staircase
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,6 +161,7 @@ def render_report(
         "fields": list(fields) or ["point"],
         "picks": list(picks or {}),
         "points": [_point(int(row), axes, columns, fields, masks, picks or {}) for row in rows],
+        "staircases": _staircases(axes, columns, rows[masks["eligible"][rows]]),
     }
     lines = [
         *notes,
@@ -212,6 +214,28 @@ def _point(
         "eligible": bool(masks["eligible"][row]),
         "picks": [name for name, picked in picks.items() if picked == row],
     }
+
+
+def _staircases(
+    axes: Sequence[Axis], columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]
+) -> dict[str, list[list[list[float]]]]:
+    """Return the line of the front of every two axes; for logarithmic ones those of positive values as well.
+
+    The key is the two positions, the smaller one first. The list holds the line, and where values are not positive, the
+    lines with the first axis, the second and both logarithmic.
+    """
+    values = np.array([columns[axis.name][rows] for axis in axes], dtype=np.float64)
+    finite, positive = np.isfinite(values), values > 0
+    found = {}
+    for x in range(len(axes)):
+        for y in range(x, len(axes)):
+            both = finite[x] & finite[y]
+            kept = [both, both & positive[x], both & positive[y], both & positive[x] & positive[y]]
+            if (kept[3] == both).all():
+                kept = kept[:1]
+            senses = [axes[x].sense, axes[y].sense]
+            found[f"{x} {y}"] = [staircase(values[[x, y]][:, rows].T, senses).tolist() for rows in kept]
+    return found
 
 
 def _plain(value: object) -> str:

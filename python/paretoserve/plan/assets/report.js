@@ -1,14 +1,13 @@
 // The report's chart and table. All numbers come from the JSON in the page; nothing is loaded from elsewhere.
 "use strict";
 (() => {
-  const { title, axes, num_objectives: numObjectives, fields, picks, points } = JSON.parse(document.getElementById("data").textContent);
+  const { title, axes, num_objectives: numObjectives, fields, picks, points, staircases } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const chart = byId("chart");
   const family = "system-ui, 'DejaVu Sans', sans-serif";
   const state = { x: 0, y: Math.min(1, axes.length - 1), sortBy: null, descending: false, chosen: null };
 
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const better = (a, b, axis) => (axes[axis].sense === "max" ? a > b : a < b);
   const name = (axis) => axes[axis].name + (axes[axis].unit ? ` [${axes[axis].unit}]` : "");
   const shown = (axis, log) => (point) => point.values[axis] !== null && (!log || point.values[axis] > 0);
 
@@ -19,19 +18,14 @@
     return [...point.picks.map((pick) => `<b>${escape(pick)}</b>`), ...lines].join("<br>");
   }
 
-  // The points that no other one beats in the two chosen objectives, best x first.
-  function staircase(visible) {
-    const { x, y } = state;
-    const rows = visible.filter((point) => point.eligible).map((point) => [point.values[x], point.values[y]]);
-    rows.sort((a, b) => (a[0] !== b[0] ? (better(a[0], b[0], x) ? -1 : 1) : better(a[1], b[1], y) ? -1 : 1));
-    const steps = [];
-    for (const row of rows) {
-      if (steps.length === 0 || better(row[1], steps[steps.length - 1][1], y)) steps.push(row);
-    }
-    if (steps.length === 0) return steps;
-    // Extended to the worst values shown: the corner behind a step is what its point dominates.
-    const worst = (axis, k) => rows.map((row) => row[k]).reduce((a, b) => (better(a, b, axis) ? b : a));
-    return [[steps[0][0], worst(y, 1)], ...steps, [worst(x, 0), steps[steps.length - 1][1]]];
+  // The corners of the front of the two chosen objectives; they were found before, by pareto.staircase.
+  function staircase(logX, logY) {
+    const swapped = state.x > state.y;
+    const [first, second] = swapped ? [state.y, state.x] : [state.x, state.y];
+    const [logFirst, logSecond] = swapped ? [logY, logX] : [logX, logY];
+    const lines = staircases[`${first} ${second}`];
+    const steps = lines.length === 1 ? lines[0] : lines[(logFirst ? 1 : 0) + (logSecond ? 2 : 0)];
+    return swapped ? steps.map(([a, b]) => [b, a]).reverse() : steps;
   }
 
   function markers(rows, label, marker, extra = {}) {
@@ -42,8 +36,8 @@
     };
   }
 
-  function traces(visible) {
-    const steps = staircase(visible);
+  function traces(visible, logX, logY) {
+    const steps = staircase(logX, logY);
     const others = visible.filter((point) => point.eligible && !point.front);
     const cut = visible.filter((point) => !point.eligible);
     const chosen = visible.filter((point) => point.index === state.chosen);
@@ -51,7 +45,7 @@
     const styles = [["diamond", "#a34700", 19], ["star", "#1a7a3a", 13], ["square", "#6a3d9a", 9]];
     return [
       { type: "scatter", mode: "lines", name: "front of these two", x: steps.map((s) => s[0]), y: steps.map((s) => s[1]),
-        line: { shape: "hv", color: "#0b62a4", width: 1.5 }, opacity: 0.6, hoverinfo: "skip" },
+        line: { color: "#0b62a4", width: 1.5 }, opacity: 0.6, hoverinfo: "skip" },
       markers(cut, "outside the limits", { color: "#9aa5b1", symbol: "x-thin-open", size: 7 }),
       markers(others, "other points", { color: "#b4bdc7", size: 7 }),
       markers(visible.filter((point) => point.front), "front of all objectives",
@@ -80,7 +74,7 @@
     const layout = { uirevision: [state.x, state.y, logX, logY].join(), xaxis: axisLayout(state.x, logX), yaxis: axisLayout(state.y, logY), hovermode: "closest",
       margin: { t: 10, r: 20, b: 60, l: 70 }, legend: { orientation: "h", y: -0.2 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
       font: { family, color: "#1c2733" }, hoverlabel: { align: "left", font: { family } } };
-    Plotly.react(chart, traces(visible), layout, { responsive: true, displaylogo: false,
+    Plotly.react(chart, traces(visible, logX, logY), layout, { responsive: true, displaylogo: false,
       modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]], toImageButtonOptions: { filename: "front" } });
     chart.setAttribute("aria-label", `${title}: ${name(state.y)} over ${name(state.x)}, ${visible.length} points`);
     const hidden = points.length - visible.length;

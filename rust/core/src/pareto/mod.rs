@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use archive::{Archive, ArchiveOptions, Counters};
 pub use boxes::{Boxes, Grid};
+pub use epsilon::cover_share;
 pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
 
@@ -190,7 +191,7 @@ fn refuse_nan(points: &Table<'_>) -> Result<()> {
     ))
 }
 
-/// Threads pay from about a quarter of a million values.
+/// Threads pay from about an eighth of a million values.
 fn automatic_threads(num_values: usize) -> usize {
-    if num_values < 1 << 18 { 1 } else { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) }
+    if num_values < 1 << 17 { 1 } else { std::thread::available_parallelism().map_or(1, NonZeroUsize::get) }
 }

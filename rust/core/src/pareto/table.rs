@@ -90,6 +90,9 @@ fn too_wide<T>(_: T) -> u8 {
 read_keys!(i32; F64 => too_wide, I64 => too_wide, U64 => too_wide);
 read_keys!(i64; F64 => std::convert::identity::<f64>, I64 => std::convert::identity::<i64>, U64 => std::convert::identity::<u64>);
 
+/// Values that are moved together before they become keys.
+const PIECE: usize = 64;
+
 #[inline(always)]
 fn fill<K: Key, T: Copy, V: Value<K>>(
     out: &mut [K],
@@ -110,9 +113,38 @@ fn fill<K: Key, T: Copy, V: Value<K>>(
     } else if stride == 0 {
         out.fill(key(wrap(values[0]), maximize));
     } else {
-        for (out, &value) in out.iter_mut().zip(values.iter().step_by(stride)) {
-            *out = key(wrap(value), maximize);
+        // Values that lie together become keys by vectors.
+        let mut piece = [values[0]; PIECE];
+        for (index, out) in out.chunks_mut(PIECE).enumerate() {
+            let values = &values[index * PIECE * stride..];
+            match stride {
+                2 => every::<2, _>(&mut piece[..out.len()], values),
+                3 => every::<3, _>(&mut piece[..out.len()], values),
+                4 => every::<4, _>(&mut piece[..out.len()], values),
+                _ => {
+                    for (row, to) in piece[..out.len()].iter_mut().enumerate() {
+                        *to = values[row * stride];
+                    }
+                }
+            }
+            for (out, &value) in out.iter_mut().zip(&piece) {
+                *out = key(wrap(value), maximize);
+            }
         }
+    }
+}
+
+/// The first of each `STRIDE` values: vectors are shuffled where the distance is known.
+#[inline(always)]
+fn every<const STRIDE: usize, T: Copy>(out: &mut [T], values: &[T]) {
+    let (rows, rest) = values.as_chunks::<STRIDE>();
+    let whole = rows.len().min(out.len());
+    for (to, row) in out.iter_mut().zip(rows) {
+        *to = row[0];
+    }
+    // What lies after the last value of a column may be missing.
+    if let (Some(to), Some(&value)) = (out.get_mut(whole), rest.first()) {
+        *to = value;
     }
 }
 

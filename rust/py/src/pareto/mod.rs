@@ -1,6 +1,7 @@
 //! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
 
 pub(crate) mod archive;
+pub(crate) mod cover;
 pub(crate) mod cuda;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;

@@ -13,7 +13,8 @@ pub(super) struct Block<K> {
     keys: Vec<K>,
     /// Where each row was when the block was filled.
     places: Vec<u32>,
-    alive: Vec<bool>,
+    /// Rows that are struck, of the list of the others.
+    dead: Vec<u8>,
     kept: Vec<u32>,
 }
 
@@ -27,8 +28,8 @@ impl<K: Key> Block<K> {
             len: 0,
             keys,
             places: vec![0; capacity],
-            alive: vec![true; capacity],
-            kept: vec![0; capacity],
+            dead: vec![0; capacity],
+            kept: Vec::with_capacity(capacity),
         }
     }
 
@@ -74,16 +75,14 @@ impl<K: Key> Block<K> {
     /// Remove the rows for which column `k` holds `key`; how many they were.
     #[inline(always)]
     pub(super) fn remove_equal(&mut self, k: usize, key: K) -> usize {
-        let column = &self.keys[k * self.capacity..][..self.len];
-        // All are compared, as vectors: almost always there is none.
-        if column.iter().fold(K::default(), |any, &own| any | K::flag(own == key)) == K::default() {
-            return 0;
-        }
-        for (alive, &own) in self.alive.iter_mut().zip(column) {
-            *alive = own != key;
-        }
         let before = self.len;
-        self.compress();
+        let column = &self.keys[k * self.capacity..][..before];
+        // All are compared, as vectors: almost always there is none.
+        if column.iter().fold(K::default(), |any, &own| any | K::flag(own == key)) != K::default() {
+            let other = |&index: &u32| self.keys[k * self.capacity + index as usize] != key;
+            self.kept = (0..before as u32).filter(other).collect();
+            self.compress();
+        }
         before - self.len
     }
 
@@ -96,8 +95,19 @@ impl<K: Key> Block<K> {
         let before = self.len;
         for start in (0..before).step_by(LANES) {
             let struck = self.struck(strong, start);
-            for (alive, flag) in self.alive[start..start + LANES].iter_mut().zip(struck) {
-                *alive = flag == K::default();
+            for (dead, flag) in self.dead[start..start + LANES].iter_mut().zip(struck) {
+                *dead = u8::from(flag != K::default());
+            }
+        }
+        // Most words of eight rows are all dead, so that looking at words is the cheapest way to list the others.
+        self.dead[before..].iter_mut().take(LANES).for_each(|dead| *dead = 1);
+        self.kept.clear();
+        let (words, _) = self.dead[..before.next_multiple_of(LANES)].as_chunks::<8>();
+        for (start, &word) in (0..).step_by(8).zip(words) {
+            let mut left = u64::from_le_bytes(word) ^ 0x0101_0101_0101_0101;
+            while left != 0 {
+                self.kept.push(start + left.trailing_zeros() / 8);
+                left &= left - 1;
             }
         }
         self.compress();
@@ -116,7 +126,10 @@ impl<K: Key> Block<K> {
                 for (flag, &own) in worse.iter_mut().zip(lanes(k)) {
                     *flag = *flag & K::flag(key <= own);
                 }
-                if k % 4 == 3 && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default() {
+                if k % 4 == 3
+                    && k + 1 < self.d
+                    && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default()
+                {
                     break;
                 }
             }
@@ -127,25 +140,19 @@ impl<K: Key> Block<K> {
         struck
     }
 
-    /// Keep the rows that are alive.
+    /// Keep the rows in `kept`.
     #[inline(always)]
     fn compress(&mut self) {
-        let mut count = 0;
-        for (index, &alive) in self.alive[..self.len].iter().enumerate() {
-            self.kept[count] = index as u32;
-            count += usize::from(alive);
-        }
-        if count < self.len {
-            let kept = &self.kept[..count];
+        if self.kept.len() < self.len {
+            self.len = self.kept.len();
             for column in self.keys.chunks_exact_mut(self.capacity) {
-                for (to, &from) in kept.iter().enumerate() {
+                for (to, &from) in self.kept.iter().enumerate() {
                     column[to] = column[from as usize];
                 }
             }
-            for (to, &from) in kept.iter().enumerate() {
+            for (to, &from) in self.kept.iter().enumerate() {
                 self.places[to] = self.places[from as usize];
             }
         }
-        self.len = count;
     }
 }

@@ -1,14 +1,17 @@
 //! The exact front of rows of keys, by the algorithm for that many objectives and rows.
 //!
 //! Rows that a few strong rows dominate are dropped first (`prefilter`). The rest is swept for up to three objectives
-//! (`sweep`), and tested against a tree of the front so far above (`tree`). The front of a union is the front of the
+//! (`plane`, `space`), and tested against a tree of the front so far above (`tree`). The front of a union is the front of the
 //! parts' fronts, so threads never change the answer.
 
 mod block;
 mod grid;
 mod lanes;
+mod plane;
 pub(super) mod prefilter;
-mod sweep;
+mod sorted;
+mod space;
+mod stairs;
 mod tree;
 
 use super::Keep;
@@ -31,9 +34,9 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
 /// As [`front`], without a prefilter; `rows` rise.
 pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
     match source.num_objectives() {
-        1 => sweep::line(source, rows, keep),
-        2 => sweep::plane(source, rows, keep),
-        3 => sweep::space(source, rows, keep),
+        1 => plane::line(source, rows, keep),
+        2 => plane::plane(source, rows, keep, threads),
+        3 => space::front(source, rows, keep, threads),
         _ => tree::front(source, rows, keep, threads),
     }
 }

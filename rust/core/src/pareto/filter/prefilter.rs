@@ -10,10 +10,14 @@ use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
 /// Fewer rows are sorted faster than they are sampled.
-const FEWEST_ROWS: usize = 512;
-const FEWEST_SAMPLES: usize = 256;
-const MOST_SAMPLES: usize = 2048;
+const FEWEST_ROWS: usize = 192;
+const FEWEST_SAMPLES: usize = 64;
+const MOST_SAMPLES: usize = 1024;
 const MOST_STRONG: usize = 128;
+/// From this many rows on, one of `PART` is filtered to find strong rows.
+const FEWEST_FOR_PART: usize = 1 << 17;
+const PART: usize = 24;
+const MOST_BEST: usize = 4096;
 /// A thread takes this many rows at least.
 const ROWS_PER_THREAD: usize = 8192;
 /// Keys of a block: half of a first-level cache.
@@ -98,15 +102,24 @@ impl<K: Key> Kernel for Scan<'_, K> {
 
 /// The strong rows, each with the sum of its keys; none if they would strike less than a fifth.
 fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) -> Vec<K> {
-    let count = (rows.len() / 32).clamp(FEWEST_SAMPLES, MOST_SAMPLES);
-    let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
-    dispatch(simd::level(), Choose { source, sample, nan })
+    let every = |count: usize, rows: Rows<'_>| (0..count).map(|i| rows.at(i * rows.len() / count)).collect::<Vec<_>>();
+    let mut sample = every((rows.len() / 64).clamp(FEWEST_SAMPLES, MOST_SAMPLES), rows);
+    let num_samples = sample.len();
+    if rows.len() >= FEWEST_FOR_PART {
+        // The best of many rows are stronger than the best of a sample, and a part is filtered as quickly as all.
+        let part = every(rows.len() / PART, rows);
+        let best = survivors(source, Rows::List(&part), nan, 1).rows;
+        sample.extend(every(best.len().min(MOST_BEST), Rows::List(&best)));
+    }
+    dispatch(simd::level(), Choose { source, sample, num_samples, nan })
 }
 
 /// The choice of strong rows in a sample.
 struct Choose<'a, K> {
     source: &'a dyn Source<K>,
+    /// Rows of the sample, then rows that are probably strong.
     sample: Vec<u32>,
+    num_samples: usize,
     nan: &'a [usize],
 }
 
@@ -129,15 +142,20 @@ impl<K: Key> Kernel for Choose<'_, K> {
                 *out = columns[k][index as usize];
             }
         });
-        let (mut strong, mut row) = (Vec::new(), vec![K::default(); d + 1]);
+        let (mut strong, mut weak) = (Vec::new(), Vec::new());
+        let mut row = vec![K::default(); d + 1];
         // A row that is left has no stronger one that dominates it.
         let mut next = 0;
         while next < block.len() && strong.len() < MOST_STRONG * (d + 1) {
             block.row(next, &mut row);
-            if block.strike(&row) > 0 {
-                strong.extend_from_slice(&row);
-            }
+            let struck = block.strike(&row) > 0;
+            if struck { &mut strong } else { &mut weak }.extend_from_slice(&row);
             next += 1;
+        }
+        if self.num_samples < self.sample.len() {
+            // They strike too few for the sample to tell, and meet only rows that the others leave.
+            strong.extend(weak);
+            strong.truncate(MOST_STRONG * (d + 1));
         }
         if block.len() * 5 > count * 4 { Vec::new() } else { strong }
     }

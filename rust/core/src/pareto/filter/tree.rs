@@ -11,6 +11,7 @@ use super::super::keys::Key;
 use super::super::source::Source;
 use super::grid::{self, Grid};
 use super::lanes::{self, Cells, Compare, Comparing, LANES};
+use super::sorted::ranges;
 use crate::parallel;
 
 /// A thread takes this many rows at least.
@@ -208,7 +209,7 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, th
     let threads = threads.min(rows.len() / ROWS_PER_THREAD).max(1);
     let parts = rows.chunks(rows.len().div_ceil(threads)).collect();
     let mut codes = parallel::each(parts, |rows| grid.codes(source, rows)).concat();
-    let fronts = parallel::each(along_curve(&mut codes, threads), |codes| {
+    let fronts = parallel::each(ranges(&mut codes, threads), |codes| {
         grid::sort(source, codes);
         lanes::run(Build { source, grid: &grid, rows: codes })
     });
@@ -228,26 +229,4 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, th
         }
     }
     result
-}
-
-/// Cut the codes into parts that follow each other on the curve; equal codes stay together.
-fn along_curve(mut codes: &mut [(u64, u32)], num_parts: usize) -> Vec<&mut [(u64, u32)]> {
-    let mut parts = Vec::new();
-    for left in (2..=num_parts).rev() {
-        let middle = codes.len() / left;
-        let bound = codes.select_nth_unstable(middle).1.0;
-        // Those before the middle that equal the bound go behind the others.
-        let mut kept = 0;
-        for index in 0..middle {
-            if codes[index].0 < bound {
-                codes.swap(index, kept);
-                kept += 1;
-            }
-        }
-        let (part, rest) = std::mem::take(&mut codes).split_at_mut(kept);
-        parts.push(part);
-        codes = rest;
-    }
-    parts.push(codes);
-    parts
 }

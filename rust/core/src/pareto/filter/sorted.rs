@@ -1,0 +1,68 @@
+//! Rows sorted by one objective, with their keys beside them.
+
+use super::super::keys::Key;
+use super::super::source::Source;
+
+/// Rows whose keys are read at once.
+const BLOCK: usize = 256;
+
+/// A key and the position of its row.
+pub(super) type Place<K> = (K, u32);
+
+/// The keys of objective `k`, each with the position of its row in `rows`, in that order.
+pub(super) fn keyed<K: Key>(source: &dyn Source<K>, k: usize, rows: &[u32]) -> Vec<Place<K>> {
+    let mut places = Vec::with_capacity(rows.len());
+    let mut keys = [K::default(); BLOCK];
+    for rows in rows.chunks(BLOCK) {
+        source.gather(k, rows, &mut keys[..rows.len()]);
+        let first = places.len() as u32;
+        places.extend(keys.iter().copied().zip(first..first + rows.len() as u32));
+    }
+    places
+}
+
+/// Sort by key; the order of equal keys is left open, because comparing one number is much faster than two.
+pub(super) fn sort<K: Key>(places: &mut [Place<K>]) {
+    places.sort_unstable_by_key(|place| place.0);
+}
+
+/// Cut places into parts that follow each other in key; equal keys stay together.
+pub(super) fn ranges<K: Copy + Ord>(mut places: &mut [Place<K>], num_parts: usize) -> Vec<&mut [Place<K>]> {
+    let mut parts = Vec::new();
+    for left in (2..=num_parts).rev() {
+        let middle = places.len() / left;
+        let bound = places.select_nth_unstable_by_key(middle, |place| place.0).1.0;
+        // Those before the middle that equal the bound go behind the others.
+        let mut kept = 0;
+        for index in 0..middle {
+            if places[index].0 < bound {
+                places.swap(index, kept);
+                kept += 1;
+            }
+        }
+        let (part, rest) = std::mem::take(&mut places).split_at_mut(kept);
+        parts.push(part);
+        places = rest;
+    }
+    parts.push(places);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_each_other_and_keep_equals_together() {
+        for num_parts in 1..6 {
+            let mut places: Vec<Place<i32>> = (0..500).map(|i| (i * 7 % 13, i as u32)).collect();
+            let parts = ranges(&mut places, num_parts);
+            assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), 500);
+            let filled: Vec<_> = parts.iter().filter(|part| !part.is_empty()).collect();
+            for pair in filled.windows(2) {
+                let most = pair[0].iter().map(|place| place.0).max();
+                assert!(most < pair[1].iter().map(|place| place.0).min());
+            }
+        }
+    }
+}

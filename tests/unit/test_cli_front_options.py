@@ -1,0 +1,198 @@
+"""Options of `paretoserve front` beyond a table and its objectives: scans, boxes, marks, pictures, several files."""
+
+import io
+import json
+import warnings
+
+import pytest
+from typer.testing import CliRunner
+
+from paretoserve.cli._app import app
+
+pa = pytest.importorskip("pyarrow")
+csv = pytest.importorskip("pyarrow.csv")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+ROWS = {
+    "name": ["a", "b", "c", "d", "e", "f"],
+    "gpu": ["h100", "h100", "b200", "b200", "h100", "b200"],
+    "ttft_p99_s": [0.5, 0.4, 0.9, None, 0.6, 0.55],
+    "tokens_per_s": [10, 9, 30, 40, 9, 25],
+}
+BOTH = ["--min", "ttft_p99_s", "--max", "tokens_per_s", "--format", "json"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    table = pa.table(ROWS)
+    csv.write_csv(table, tmp_path / "all.csv")
+    parquet.write_table(table, tmp_path / "all.parquet")
+    (tmp_path / "parts").mkdir()
+    parquet.write_table(table.slice(0, 2), tmp_path / "parts" / "1.parquet")
+    csv.write_csv(table.slice(2), tmp_path / "parts" / "2.csv")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["front", *map(str, arguments)])
+
+
+def names(result, column="name"):
+    assert result.exit_code == 0, result.output
+    return [row[column] for row in json.loads(result.stdout)]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ["b", "a", "f", "c"]),
+        (["--by", "gpu"], ["b", "a", "f", "c"]),
+        (["--by", "gpu", "--by", "name"], ["b", "a", "f", "e", "c"]),
+        (["--where", "gpu==h100"], ["b", "a"]),
+        (["--where", "ttft_p99_s<=0.55", "--where", "name!=a"], ["b", "f"]),
+        (["--nan", "worst"], ["b", "a", "f", "c", "d"]),
+        (["--eps", "ttft_p99_s=0.5"], ["b", "c"]),
+        (["--eps", "100"], ["b"]),
+        (["--eps", "tokens_per_s=20", "--eps", "ttft_p99_s=0.3"], ["f"]),
+        (["--eps", "tokens_per_s=2", "--eps-kind", "mult"], ["b", "c"]),
+        (["--threads", "1"], ["b", "a", "f", "c"]),
+    ],
+)
+def test_every_way_to_read_gives_the_same_rows(folder, options, expected):
+    for files in (["all.csv"], ["all.parquet"], ["all.parquet", "--scan"], ["parts/1.parquet", "parts/2.csv"]):
+        paths = [folder / each if "." in each else each for each in files]
+        assert names(run(*paths, *BOTH, *options)) == expected, files
+    assert names(run(folder / "all.csv", *BOTH, *options, "--scan", "--batch-rows", 1)) == expected
+    assert names(run(folder / "parts", *BOTH, *options)) == expected
+    assert names(run(folder / "parts" / "*.*", *BOTH, *options)) == expected
+
+
+def test_counts_are_told_the_same(folder):
+    limits = ["--where", "tokens_per_s>9", "--by", "gpu"]
+    loaded, scanned = (run(folder / "all.csv", *BOTH, *limits, *more).stderr for more in ([], ["--scan"]))
+    assert loaded == scanned
+    assert loaded.splitlines() == [
+        "3 of 6 rows are on the front of gpu",
+        "2 rows are outside the bounds of `tokens_per_s`",
+        "1 rows without `ttft_p99_s` are left out",
+    ]
+
+
+def test_the_knee_is_marked(folder):
+    result = run(folder / "all.csv", *BOTH, "--knee")
+    assert names(result, "pick") == ["", "", "knee", ""]
+    assert names(run(folder / "all.csv", *BOTH, "--knee", "--by", "gpu"), "pick").count("knee") == 2
+    result = run(folder / "all.csv", *BOTH, "--knee", "--nan", "worst")
+    assert "no knee: an objective of the front is missing or infinite" in result.stderr
+
+
+def test_layers(folder):
+    result = run(folder / "all.csv", *BOTH, "--ranks")
+    assert names(result) == ["b", "a", "f", "c", "e"]
+    assert names(result, "rank") == [0, 0, 0, 0, 1]
+    assert "5 rows are in 2 layers" in result.stderr
+    assert names(run(folder / "all.parquet", *BOTH, "--fronts", 1)) == ["b", "a", "f", "c"]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--by", "gpu", "--nan", "worst"), "rank") == [
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--where", "name==e"), "rank") == [0]
+    assert names(run(folder / "all.csv", *BOTH, "--ranks", "--where", "name==x")) == []
+
+
+def test_hypervolume(folder):
+    ref = ["--hypervolume", "--ref", "ttft_p99_s=900ms", "--ref", "tokens_per_s=0"]
+    for more in ([], ["--scan"]):
+        lines = run(folder / "all.csv", *BOTH, *ref, *more).stderr.splitlines()
+        assert "hypervolume: 10.15, 1 of 4 points outside" in lines
+    lines = run(folder / "all.csv", *BOTH, *ref, "--by", "gpu").stderr.splitlines()
+    assert "hypervolume of b200: 8.75, 1 of 2 points outside" in lines
+    assert "hypervolume of h100: 4.9" in lines
+
+
+@pytest.fixture
+def matplotlib():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("matplotlib.figure")
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize("more", [[], ["--scan"], ["--by", "gpu"], ["--where", "gpu==h100"]], ids=str)
+def test_a_picture_is_drawn(folder, more):
+    for suffix in ("png", "svg"):
+        result = run(folder / "all.csv", *BOTH, *more, "--plot", folder / f"front.{suffix}")
+        assert result.exit_code == 0, result.output
+        assert (folder / f"front.{suffix}").stat().st_size > 1000
+
+
+def test_report_of_one_file(folder):
+    assert run(folder / "all.csv", *BOTH, "--html", folder / "front.html").exit_code == 0
+    assert "Front of all.csv" in (folder / "front.html").read_text()
+
+
+def test_output_of_a_scan(folder):
+    result = run(folder / "parts", *BOTH[:4], "--out", folder / "front.parquet")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert parquet.read_table(folder / "front.parquet")["name"].to_pylist() == ["b", "a", "f", "c"]
+    shown = csv.read_csv(io.BytesIO(run(folder / "parts", *BOTH[:4], "--format", "csv").stdout_bytes))
+    assert shown["name"].to_pylist() == ["b", "a", "f", "c"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["all.csv", "--eps", "wide"], 2, "`--eps` must be a number or COLUMN=NUMBER, got `wide`"),
+        (["all.csv", "--eps", "1", "--eps", "ttft_p99_s=1"], 2, "got both"),
+        (["all.csv", "--eps", "name=1"], 2, "`eps` must be for objectives, got one for `name`"),
+        (["all.csv", "--eps", "-1"], 2, "`eps` must be finite and not negative"),
+        (["all.csv", "--eps", "1", "--eps-kind", "log"], 2, "`--eps-kind` must be one of"),
+        (["all.csv", "--fronts", "0"], 2, "`--fronts` must be 1 or more"),
+        (["all.csv", "--ranks", "--eps", "1"], 2, "`eps` must be None for ranks"),
+        (["all.csv", "--ranks", "--scan"], 2, "`--ranks` needs all rows in memory"),
+        (["all.csv", "--hypervolume"], 2, "`--hypervolume` and `--ref` must be given together"),
+        (["all.csv", "--hypervolume", "--ref", "ttft_p99_s=1"], 2, "got none for `tokens_per_s`"),
+        (["all.csv", "--hypervolume", "--ref", "name=1"], 2, "`--ref` must be OBJECTIVE=NUMBER, got `name=1`"),
+        (["all.csv", "--hypervolume", "--ref", "tokens_per_s=1ms"], 2, "`--ref` of `tokens_per_s` must be a number"),
+        (["all.csv", "--knee", "--knee-method", "elbow"], 2, "`--knee-method` must be one of"),
+        (["all.csv", "--threads", "0"], 2, "`threads` must be 1 or more"),
+        (["all.csv", "--scan", "--batch-rows", "0"], 2, "`batch_rows` must be a whole number of 1 or more"),
+        (["all.csv", "--by", "gpu", "--by", "gpu"], 2, "`--by` must name a column once"),
+        (["all.csv", "--scan", "--html", "x.html"], 2, "`--html` needs all rows in memory, but `--scan` keeps only"),
+        (["parts", "--html", "x.html"], 2, "`--html` needs all rows in memory, but they are spread over 2 files"),
+        (["none.csv"], 4, "none.csv`: no such file"),
+        (["none*.csv"], 4, "none*.csv`: matches no file"),
+        (["all.csv", "--scan", "--by", "node"], 4, "has no column `node`\nhint: columns are `name`"),
+        (["all.csv", "--scan", "--where", "gpu<3"], 2, "can only test text with == and !="),
+        (["all.parquet", "--scan", "--where", "tokens_per_s<fast"], 2, "must compare with a number, got `fast`"),
+        (["all.parquet", "--scan", "--nan", "raise"], 4, "row 4, column `ttft_p99_s`: must be a number, got none"),
+        (["all.csv", "--scan", "--nan", "raise"], 4, "line 5, column `ttft_p99_s`: must be a number, got none"),
+        (["all.csv", "--scan", "--min", "name"], 4, "line 2, column `name`: must be a number, got `a`"),
+    ],
+)
+def test_errors_and_exit_codes(folder, arguments, code, message):
+    file, *options = arguments
+    result = run(folder / file, *BOTH, *options)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_files_without_rows(folder):
+    (folder / "empty.csv").write_text("ttft_p99_s,tokens_per_s\n")
+    for more in ([], ["--scan"]):
+        result = run(folder / "empty.csv", *BOTH, *more)
+        assert result.exit_code == 4
+        assert "empty.csv`: has no rows" in result.stderr
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_pictures_that_cannot_be(folder):
+    result = run(folder / "all.csv", *BOTH[:2], "--plot", folder / "front.png")
+    assert (result.exit_code, "`--plot` needs 2 objectives or more, got 1" in result.stderr) == (2, True)
+    result = run(folder / "all.csv", *BOTH, "--plot", folder / "front.xyz")
+    assert (result.exit_code, "xyz" in result.stderr) == (2, True)

@@ -1,0 +1,106 @@
+"""2,000 random tables against the obvious version, and large ones against moocore and against themselves."""
+
+import importlib
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from _pareto_cases import check_random_case, laid_out
+from paretoserve import pareto
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_random_tables_equal_the_obvious_version(block):
+    for seed in range(block * 250, (block + 1) * 250):
+        check_random_case(seed)
+
+
+@pytest.fixture(scope="module")
+def moocore():
+    pytest.importorskip("moocore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("moocore")
+
+
+def shaped(shape, n, d):
+    generator = np.random.default_rng(n + d)
+    if shape == "grid":
+        return generator.integers(0, 8, (n, d)).astype(np.float64)
+    if shape == "corr":
+        return generator.random((n, 1)) + generator.normal(0, 0.05, (n, d))
+    if shape == "sphere":
+        table = np.abs(generator.standard_normal((n, d)))
+        return table / np.linalg.norm(table, axis=1, keepdims=True)
+    if shape == "pairs":
+        # An antichain in every other objective: cells rule out little.
+        half = generator.random((n, 1))
+        return np.concatenate([half, 1 - half] * ((d + 1) // 2), axis=1)[:, :d]
+    return generator.random((n, d))
+
+
+@pytest.mark.parametrize("shape", ["uniform", "corr", "grid", "sphere", "pairs"])
+@pytest.mark.parametrize(
+    ("n", "d"), [(300, 2), (300, 5), (40_000, 2), (40_000, 3), (20_000, 4), (8_000, 6), (4_000, 12)]
+)
+def test_large_tables_equal_moocore(moocore, shape, n, d):
+    points = shaped(shape, n, d)
+    expected = np.asarray(moocore.is_nondominated(points, keep_weakly=True))
+    for threads in (1, 2, 4):
+        assert (pareto.mask(points, threads=threads) == expected).all()
+    for layout in ("fortran", "columns", "wide"):
+        assert (pareto.mask(laid_out(points, layout)) == expected).all()
+    assert (pareto.mask(-points, "max") == expected).all()
+
+
+def test_torch_and_arrow_columns_are_the_same_table():
+    torch, pyarrow = pytest.importorskip("torch"), pytest.importorskip("pyarrow")
+    points = np.random.default_rng(0).random((5_000, 3)).astype(np.float32)
+    expected = pareto.mask(points)
+    assert (pareto.mask(torch.from_numpy(points)) == expected).all()
+    assert (pareto.mask([torch.from_numpy(points[:, k]) for k in range(3)]) == expected).all()
+    assert (pareto.mask([pyarrow.array(points[:, k]) for k in range(3)]) == expected).all()
+    half = torch.from_numpy(points).to(torch.bfloat16)
+    assert (pareto.mask(half) == pareto.mask(half.float().numpy())).all()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_integers_that_float64_would_merge(dtype):
+    generator = np.random.default_rng(1)
+    points = (2**62 + generator.integers(0, 4, (3_000, 3))).astype(dtype)
+    assert (pareto.mask(points) == pareto.mask(points - points.min())).all()
+    assert (pareto.mask(points, "max") == pareto.mask(points.max() - points)).all()
+
+
+def test_nan_is_found_wherever_it_lies():
+    for n in (3, 300, 70_000):
+        for row in (0, n // 2, n - 1):
+            points = np.random.default_rng(row).random((n, 3))
+            expected = np.zeros(n, dtype=bool)
+            others = np.arange(n) != row
+            expected[others] = pareto.mask(points[others])
+            points[row, 2] = np.nan
+            with pytest.raises(ValueError, match=f"NaN in row {row}, column 2"):
+                pareto.mask(points)
+            assert (pareto.mask(points, nan="drop") == expected).all()
+
+
+def test_memory_stays_below_a_bound():
+    pytest.importorskip("resource")
+    program = """
+import numpy as np, resource
+from paretoserve import pareto
+n, d = 600_000, 3
+table = np.abs(np.random.default_rng(0).standard_normal((n, d)))
+table /= np.linalg.norm(table, axis=1, keepdims=True)
+pareto.mask(table[:1000])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert pareto.mask(table).all()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (n * d))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    constant = (24 << 20) / (600_000 * 3)
+    assert float(done.stdout) < 12 + constant
