@@ -274,6 +274,14 @@ const LINE: usize = 64;
 pub trait Fill<T> {
     /// Fill `piece`, the part of the output that starts at element `offset`.
     fn fill(&self, piece: &mut [T], offset: usize);
+
+    /// Fill the start of `lines`, which starts a cache line, by stores around the cache, and return how much of it,
+    /// in whole lines: nothing where a loop cannot. Spares the way through a buffer.
+    #[inline(always)]
+    fn fill_around(&self, lines: &mut [T], offset: usize) -> usize {
+        let _ = (lines, offset);
+        0
+    }
 }
 
 /// Bytes that are made in the first-level cache before they are stored around it.
@@ -294,6 +302,11 @@ pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
     // First what lies before the first whole line.
     let mut next = if large { out.as_ptr().align_offset(LINE) } else { out.len() }.min(out.len());
     let mut start = 0;
+    if large {
+        loops.fill(&mut out[..next], 0);
+        start = next + loops.fill_around(&mut out[next..], next);
+        next = (start + length).min(out.len());
+    }
     while start < out.len() {
         let piece = &mut out[start..next];
         if large && piece.len() == length {

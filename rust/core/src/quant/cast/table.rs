@@ -17,7 +17,7 @@ use std::arch::x86_64::{
 use std::marker::PhantomData;
 
 use crate::quant::Float;
-use crate::simd::vector::{load16, load32, load64, store32, store64};
+use crate::simd::vector::{load16, load32, load64, put32, put64};
 use crate::simd::{Avx2, Avx512, Fill, bytes_mut, with_features};
 
 /// Codes that are looked up together.
@@ -67,8 +67,9 @@ impl Table {
 
 /// How 64 codes are looked up at one level.
 pub(super) trait Lookup: Copy + Sync {
-    /// Write their entries to `out`, which has room for as many; `WIDE`: as the upper halves of 32 bits.
-    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]);
+    /// Write their entries to `out`, which has room for as many; `WIDE`: as the upper halves of 32 bits; `AROUND`:
+    /// around the cache, if it starts at a cache line.
+    fn entries<const WIDE: bool, const AROUND: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]);
 }
 
 /// The loop that decodes by a table.
@@ -83,18 +84,32 @@ impl<T: Float, L: Lookup> Fill<T::Bits> for TableLoop<'_, T, L> {
     #[inline(always)]
     fn fill(&self, piece: &mut [T::Bits], offset: usize) {
         let codes = &self.codes[offset..][..piece.len()];
-        let (steps, rest) = codes.as_chunks::<STEP>();
-        let (outs, tail) = piece.as_chunks_mut::<STEP>();
-        for (out, step) in outs.iter_mut().zip(steps) {
-            if size_of::<T::Bits>() == 4 {
-                self.lookup.entries::<true>(self.table, step, bytes_mut(out));
-            } else {
-                self.lookup.entries::<false>(self.table, step, bytes_mut(out));
-            }
-        }
-        for (out, &code) in tail.iter_mut().zip(rest) {
+        let done = self.steps::<false>(piece, codes);
+        for (out, &code) in piece[done..].iter_mut().zip(&codes[done..]) {
             *out = T::from_short(self.table.entry(code));
         }
+    }
+
+    #[inline(always)]
+    fn fill_around(&self, lines: &mut [T::Bits], offset: usize) -> usize {
+        // Four bytes per code are bound by the stores, whatever their way.
+        if size_of::<T::Bits>() == 4 { 0 } else { self.steps::<true>(lines, &self.codes[offset..]) }
+    }
+}
+
+impl<T: Float, L: Lookup> TableLoop<'_, T, L> {
+    /// Decode whole steps, and return how many numbers they are.
+    #[inline(always)]
+    fn steps<const AROUND: bool>(&self, out: &mut [T::Bits], codes: &[u8]) -> usize {
+        let outs = out.as_chunks_mut::<STEP>().0;
+        for (out, step) in outs.iter_mut().zip(codes.as_chunks().0) {
+            if size_of::<T::Bits>() == 4 {
+                self.lookup.entries::<true, AROUND>(self.table, step, bytes_mut(out));
+            } else {
+                self.lookup.entries::<false, AROUND>(self.table, step, bytes_mut(out));
+            }
+        }
+        STEP * outs.len()
     }
 }
 
@@ -104,14 +119,14 @@ pub(super) struct Whole(pub(super) Avx512);
 
 impl Lookup for Whole {
     #[inline(always)]
-    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
-        with_features!(Avx512, self.0, whole::<WIDE>(table, codes, out));
+    fn entries<const WIDE: bool, const AROUND: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+        with_features!(Avx512, self.0, whole::<WIDE, AROUND>(table, codes, out));
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn whole<const WIDE: bool>(table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+fn whole<const WIDE: bool, const AROUND: bool>(table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
     // Unpacking works within 128 bits: the eighths that must come out first go to the lower halves.
     let order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
     let codes = _mm512_permutexvar_epi64(order, load64(codes));
@@ -128,12 +143,12 @@ fn whole<const WIDE: bool>(table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
     if WIDE {
         let wide = |half| _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half));
         for (pair, short) in vectors.chunks_exact_mut(2).zip(shorts) {
-            store64(&mut pair[0], wide(_mm512_castsi512_si256(short)));
-            store64(&mut pair[1], wide(_mm512_extracti64x4_epi64::<1>(short)));
+            put64(&mut pair[0], wide(_mm512_castsi512_si256(short)), AROUND);
+            put64(&mut pair[1], wide(_mm512_extracti64x4_epi64::<1>(short)), AROUND);
         }
     } else {
         for (vector, short) in vectors.iter_mut().zip(shorts) {
-            store64(vector, short);
+            put64(vector, short, AROUND);
         }
     }
 }
@@ -144,17 +159,21 @@ pub(super) struct Sixteens<const SIXTEENS: usize>(pub(super) Avx2);
 
 impl<const SIXTEENS: usize> Lookup for Sixteens<SIXTEENS> {
     #[inline(always)]
-    fn entries<const WIDE: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+    fn entries<const WIDE: bool, const AROUND: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
         let half = out.len() / 2;
         for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
-            with_features!(Avx2, self.0, sixteens::<SIXTEENS, WIDE>(table, codes, out));
+            with_features!(Avx2, self.0, sixteens::<SIXTEENS, WIDE, AROUND>(table, codes, out));
         }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn sixteens<const SIXTEENS: usize, const WIDE: bool>(table: &Table, codes: &[u8; 32], out: &mut [u8]) {
+fn sixteens<const SIXTEENS: usize, const WIDE: bool, const AROUND: bool>(
+    table: &Table,
+    codes: &[u8; 32],
+    out: &mut [u8],
+) {
     let all = |byte: u8| _mm256_set1_epi8(byte as i8);
     // As above: quarters.
     let codes = _mm256_permute4x64_epi64::<0b11_01_10_00>(load32(codes));
@@ -169,7 +188,7 @@ fn sixteens<const SIXTEENS: usize, const WIDE: bool>(table: &Table, codes: &[u8;
         low = _mm256_or_si256(low, _mm256_shuffle_epi8(entries(&table.low), mine));
         high = _mm256_or_si256(high, _mm256_shuffle_epi8(entries(&table.high), mine));
     }
-    interleave::<WIDE>(out, low, high);
+    interleave::<WIDE, AROUND>(out, low, high);
 }
 
 /// A table of 8 rows of 16 codes by the halves of a code.
@@ -192,17 +211,17 @@ pub(super) struct Rows<'a>(pub(super) Avx2, pub(super) &'a RowTables);
 
 impl Lookup for Rows<'_> {
     #[inline(always)]
-    fn entries<const WIDE: bool>(self, _: &Table, codes: &[u8; STEP], out: &mut [u8]) {
+    fn entries<const WIDE: bool, const AROUND: bool>(self, _: &Table, codes: &[u8; STEP], out: &mut [u8]) {
         let half = out.len() / 2;
         for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
-            with_features!(Avx2, self.0, rows::<WIDE>(self.1, codes, out));
+            with_features!(Avx2, self.0, rows::<WIDE, AROUND>(self.1, codes, out));
         }
     }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rows<const WIDE: bool>(tables: &RowTables, codes: &[u8; 32], out: &mut [u8]) {
+fn rows<const WIDE: bool, const AROUND: bool>(tables: &RowTables, codes: &[u8; 32], out: &mut [u8]) {
     let all = |byte: u8| _mm256_set1_epi8(byte as i8);
     let entry = |table: &[u8; 16], index| _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load16(table)), index);
     let or = |a, b| _mm256_or_si256(a, b);
@@ -219,25 +238,23 @@ fn rows<const WIDE: bool>(tables: &RowTables, codes: &[u8; 32], out: &mut [u8]) 
     let low = or(entry(&tables.lower, column), outer_low);
     let sum = _mm256_add_epi8(entry(&tables.base, row), entry(&tables.upper, column));
     let high = or(or(sum, outer_high), sign);
-    interleave::<WIDE>(out, low, high);
+    interleave::<WIDE, AROUND>(out, low, high);
 }
 
 /// Write pairs of bytes, joined within 128 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn interleave<const WIDE: bool>(out: &mut [u8], low: __m256i, high: __m256i) {
+fn interleave<const WIDE: bool, const AROUND: bool>(out: &mut [u8], low: __m256i, high: __m256i) {
     let shorts = [_mm256_unpacklo_epi8(low, high), _mm256_unpackhi_epi8(low, high)];
-    let (vectors, _) = out.as_chunks_mut::<32>();
+    let (lines, _) = out.as_chunks_mut();
     if WIDE {
         let zero = _mm256_setzero_si256();
-        for (pair, short) in vectors.chunks_exact_mut(2).zip(shorts) {
+        for (line, short) in lines.iter_mut().zip(shorts) {
             let (a, b) = (_mm256_unpacklo_epi16(zero, short), _mm256_unpackhi_epi16(zero, short));
-            store32(&mut pair[0], _mm256_permute2x128_si256::<0x20>(a, b));
-            store32(&mut pair[1], _mm256_permute2x128_si256::<0x31>(a, b));
+            let (first, second) = (_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b));
+            put32(line, first, second, AROUND);
         }
-    } else {
-        for (vector, short) in vectors.iter_mut().zip(shorts) {
-            store32(vector, short);
-        }
+    } else if let [line] = lines {
+        put32(line, shorts[0], shorts[1], AROUND);
     }
 }
