@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def cover(
     table = as_points("points", points)
     maximize = directions(sense, table.d)
     sizes, multiply = boxes(eps, eps_kind, table.d) or ([0.0] * table.d, False)
-    options = {"nan": nan, "groups": None, "where": where, "threads": threads, "eps_kind": eps_kind}
+    options: dict[str, Any] = {"nan": nan, "groups": None, "where": where, "threads": threads, "eps_kind": eps_kind}
     kept, missing, outside = marked_rows(table, sense, keep="first", eps=sizes, **options)
     front = np.flatnonzero(marked_rows(table, sense, keep="first", eps=None, **options)[0])
     indices = np.flatnonzero(kept)
