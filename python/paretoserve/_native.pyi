@@ -38,6 +38,8 @@ __all__ = [
     "operator_features",
     "pareto_epsilon",
     "pareto_hypervolume",
+    "pareto_counts",
+    "pareto_dominators",
     "pareto_mask",
     "pareto_nearest",
     "pareto_nearest_other",
@@ -358,6 +360,27 @@ def pareto_epsilon(
 def pareto_hypervolume(
     points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
 ) -> tuple[float, int]: ...
+def pareto_counts(
+    dominated_by: NDArray[np.int64],
+    dominates: NDArray[np.int64],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
+def pareto_dominators(
+    out: NDArray[np.uint8],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    index: int,
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+) -> bool: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],

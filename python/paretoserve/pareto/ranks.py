@@ -85,7 +85,7 @@ def ranks(
     >>> ranks(points)
     array([0, 0, 1, 0, 2], dtype=int32)
     >>> ranks(points, ["max", "min"])
-    array([3, 1, 2, 3, 0], dtype=int32)
+    array([2, 0, 1, 2, 0], dtype=int32)
     >>> ranks([[0.0, np.nan], [1.0, 1.0], [2.0, 2.0]], nan="drop")
     array([-1,  0,  1], dtype=int32)
     >>> ranks(points, groups=["a", "a", "b", "b", "b"])

@@ -6,23 +6,25 @@
 
 mod boxes;
 mod epsilon;
+mod explain;
 mod filter;
 mod front;
 pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
-mod prefilter;
 mod rank;
 mod source;
-mod sweep;
+mod strength;
 mod table;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use boxes::{Boxes, Grid};
+pub use explain::dominators;
 pub use rank::{RankOptions, ranks};
+pub use strength::counts;
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};

@@ -1,6 +1,8 @@
 //! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
 
+pub(crate) mod counts;
 pub(crate) mod cuda;
+pub(crate) mod explain;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;
 pub(crate) mod mask;

@@ -1,12 +1,13 @@
 //! Non-dominated sorting: the layers got by taking front after front away, layer 0 being the front.
 //!
 //! Rows become dense ranks per objective and are sorted lexicographically (`order`), so that a row's layer is one more
-//! than the highest layer of the earlier rows that dominate it. Two objectives need a binary search (`plane`), three one
-//! more (`space`); above, sets of bits (`bits`). Equal rows share a layer.
+//! than the highest layer of the earlier rows that dominate it. Two objectives need a binary search (`plane`), three
+//! two (`space`); above, sets of bits (`bits`). Equal rows share a layer.
 
 mod bits;
-mod order;
+pub(super) mod order;
 mod plane;
+pub(super) mod sets;
 mod space;
 mod words;
 
