@@ -23,16 +23,15 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::pareto::counts::pareto_counts;
+    #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
+    #[pymodule_export]
+    use super::pareto::explain::pareto_dominators;
     #[pymodule_export]
     use super::pareto::hypervolume::pareto_hypervolume;
     #[pymodule_export]
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
-    use super::pareto::counts::pareto_counts;
-    #[pymodule_export]
-    use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys};
-    #[pymodule_export]
-    use super::pareto::explain::pareto_dominators;
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]

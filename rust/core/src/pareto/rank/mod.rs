@@ -6,6 +6,7 @@
 
 mod bits;
 pub(super) mod order;
+mod peel;
 mod plane;
 pub(super) mod sets;
 mod space;
@@ -75,7 +76,7 @@ fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, thread
         [] => (0..ordered.num_distinct as i32).collect(),
         [seconds] => plane::layers(seconds, limit),
         [seconds, thirds] => space::layers(seconds, thirds, limit),
-        columns => bits::layers(columns, limit, threads),
+        columns => peel::layers(columns, limit, options.stop_after.map_or(usize::MAX, NonZeroUsize::get), threads),
     };
     let mut layers = vec![0; rows.len()];
     ordered.for_each(|position, index| layers[position as usize] = distinct[index]);

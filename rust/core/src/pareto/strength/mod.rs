@@ -1,8 +1,8 @@
 //! How many rows dominate each row, and how many it dominates (the strength of SPEA2, Zitzler et al. 2001), exactly.
 //!
 //! Distinct rows in lexicographic order can only be dominated by earlier ones, so each count is a sum over earlier
-//! rows; how many a row dominates is the same sum in the opposite order. Two objectives need a sweep, three a divide and
-//! conquer (`sweep`); above, the sets of dominators are counted (`bits`).
+//! rows; how many a row dominates is the same sum in the opposite order. Two objectives need a sweep, three a divide
+//! and conquer (`sweep`); above, the sets of dominators are counted (`bits`).
 
 mod bits;
 mod sweep;
