@@ -37,7 +37,9 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_counts",
     "pareto_cover_share",
+    "pareto_dominators",
     "pareto_epsilon",
     "pareto_hypervolume",
     "pareto_mask",
@@ -374,6 +376,17 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_counts(
+    dominated_by: NDArray[np.int64],
+    dominates: NDArray[np.int64],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+    threads: int | None,
+) -> None: ...
 def pareto_cover_share(
     front: NDArray[np.float64],
     kept: NDArray[np.float64],
@@ -382,6 +395,16 @@ def pareto_cover_share(
     multiply: bool,
     threads: int | None,
 ) -> float: ...
+def pareto_dominators(
+    out: NDArray[np.uint8],
+    points: list[tuple[NDArray[Any], str]],
+    maximize: list[bool],
+    index: int,
+    nan: str,
+    groups: NDArray[np.uint32] | None,
+    num_groups: int,
+    allowed: NDArray[np.uint8] | None,
+) -> bool: ...
 def pareto_epsilon(
     points: NDArray[np.float64],
     references: NDArray[np.float64],

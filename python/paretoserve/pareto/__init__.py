@@ -1,7 +1,9 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
 from paretoserve.pareto.archive import Archive, Counters
+from paretoserve.pareto.counts import counts
 from paretoserve.pareto.cover import Cover, cover
+from paretoserve.pareto.explain import Change, Explanation, explain
 from paretoserve.pareto.from_frame import TableFront, from_frame
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
@@ -14,12 +16,16 @@ from paretoserve.pareto.staircase import staircase
 
 __all__ = [
     "Archive",
+    "Change",
     "Counters",
     "Cover",
+    "Explanation",
     "Hypervolume",
     "TableFront",
+    "counts",
     "cover",
     "epsilon",
+    "explain",
     "from_frame",
     "front",
     "gd",

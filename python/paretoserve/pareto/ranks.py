@@ -75,8 +75,9 @@ def ranks(
     Notes
     -----
     Two objectives: O(n log n) by binary search over the layers (Jensen 2003). Three: a staircase per layer, O(n log n
-    log layers). Above: O(n^2 d / 1024) steps of one cache line with sets of bits. Memory: about 12 bytes per value and
-    20 per row.
+    log layers). Above: with few layers one front after the other as by `mask`, else sets of bits (after Moreno et al.
+    2018) in n^2 d / 1024 steps of one cache line; at most about 0.1 s of one core for 100,000 rows of four objectives,
+    and 100 times that for 10 times the rows. Memory: about 12 bytes per value and 20 per row.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def ranks(
     >>> ranks(points)
     array([0, 0, 1, 0, 2], dtype=int32)
     >>> ranks(points, ["max", "min"])
-    array([3, 1, 2, 3, 0], dtype=int32)
+    array([2, 0, 1, 2, 0], dtype=int32)
     >>> ranks([[0.0, np.nan], [1.0, 1.0], [2.0, 2.0]], nan="drop")
     array([-1,  0,  1], dtype=int32)
     >>> ranks(points, groups=["a", "a", "b", "b", "b"])

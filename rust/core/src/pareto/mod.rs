@@ -7,6 +7,7 @@
 mod archive;
 mod boxes;
 mod epsilon;
+mod explain;
 mod filter;
 mod front;
 pub mod hypervolume;
@@ -15,6 +16,7 @@ mod keyed;
 mod keys;
 mod rank;
 mod source;
+mod strength;
 mod table;
 
 use std::num::NonZeroUsize;
@@ -23,7 +25,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use archive::{Archive, ArchiveOptions, Counters};
 pub use boxes::{Boxes, Grid};
 pub use epsilon::cover_share;
+pub use explain::dominators;
 pub use rank::{RankOptions, ranks};
+pub use strength::counts;
 pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};

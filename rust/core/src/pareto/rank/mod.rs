@@ -1,12 +1,14 @@
 //! Non-dominated sorting: the layers got by taking front after front away, layer 0 being the front.
 //!
 //! Rows become dense ranks per objective and are sorted lexicographically (`order`), so that a row's layer is one more
-//! than the highest layer of the earlier rows that dominate it. Two objectives need a binary search (`plane`), three one
-//! more (`space`); above, sets of bits (`bits`). Equal rows share a layer.
+//! than the highest layer of the earlier rows that dominate it. Two objectives need a binary search (`plane`), three
+//! two (`space`); above, sets of bits (`bits`). Equal rows share a layer.
 
 mod bits;
-mod order;
+pub(super) mod order;
+mod peel;
 mod plane;
+pub(super) mod sets;
 mod space;
 mod words;
 
@@ -74,7 +76,7 @@ fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, thread
         [] => (0..ordered.num_distinct as i32).collect(),
         [seconds] => plane::layers(seconds, limit),
         [seconds, thirds] => space::layers(seconds, thirds, limit),
-        columns => bits::layers(columns, limit, threads),
+        columns => peel::layers(columns, limit, options.stop_after.map_or(usize::MAX, NonZeroUsize::get), threads),
     };
     let mut layers = vec![0; rows.len()];
     ordered.for_each(|position, index| layers[position as usize] = distinct[index]);

@@ -11,18 +11,18 @@ use crate::pareto::table::{ReadKeys, Table};
 const REPEATED: u32 = 1 << 31;
 
 /// Distinct rows in an order in which none is dominated by a later one.
-pub(super) struct Ordered {
+pub(in crate::pareto) struct Ordered {
     /// Positions of all rows in order, those equal to the row before with [`REPEATED`].
     order: Vec<u32>,
     /// Dense ranks of the distinct rows, one vector per objective except the leading one.
-    pub(super) columns: Vec<Vec<i32>>,
+    pub(in crate::pareto) columns: Vec<Vec<i32>>,
     /// Number of distinct rows.
-    pub(super) num_distinct: usize,
+    pub(in crate::pareto) num_distinct: usize,
 }
 
 impl Ordered {
     /// Rank the columns of `rows` and sort the rows.
-    pub(super) fn new(table: &Table<'_>, rows: &[u32], threads: usize) -> Self {
+    pub(in crate::pareto) fn new(table: &Table<'_>, rows: &[u32], threads: usize) -> Self {
         let mut columns = if table.is_narrow() {
             ranked_columns::<i32>(table, rows, threads)
         } else {
@@ -43,7 +43,7 @@ impl Ordered {
     }
 
     /// Call `visit(position of a row, index of the distinct row that it equals)` for all rows.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(u32, usize)) {
+    pub(in crate::pareto) fn for_each(&self, mut visit: impl FnMut(u32, usize)) {
         let mut next = 0;
         for &position in &self.order {
             next += usize::from(position & REPEATED == 0);

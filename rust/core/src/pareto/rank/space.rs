@@ -1,8 +1,8 @@
 //! Layers for three objectives: rows in lexicographic order, each put on the first layer that does not dominate it,
 //! found by binary search.
 //!
-//! A layer keeps the staircase of its rows' second and third objectives; one more binary search tells whether it
-//! dominates a row (Jensen 2003 in spirit, with the staircase of Kung, Luccio and Preparata 1975). O(n log layers log n).
+//! A layer keeps the staircase of its rows' second and third objectives (Kung, Luccio and Preparata 1975); one more
+//! binary search tells whether it dominates a row. O(n log layers log n).
 
 use std::collections::BTreeMap;
 
