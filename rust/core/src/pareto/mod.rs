@@ -12,10 +12,8 @@ pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
-mod prefilter;
 mod rank;
 mod source;
-mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;
