@@ -41,6 +41,9 @@ __all__ = [
     "pareto_cover_share",
     "pareto_dominators",
     "pareto_epsilon",
+    "pareto_hv_contributions",
+    "pareto_hv_improvement",
+    "pareto_hv_subset",
     "pareto_hypervolume",
     "pareto_mask",
     "pareto_nearest",
@@ -412,9 +415,29 @@ def pareto_epsilon(
     multiplicative: bool,
     threads: int | None,
 ) -> float: ...
+def pareto_hv_contributions(
+    out: NDArray[np.float64],
+    points: NDArray[np.float64],
+    settings: tuple[list[float], list[bool], str, int | None],
+) -> int: ...
+def pareto_hv_improvement(
+    out: NDArray[np.float64],
+    points: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+    settings: tuple[list[float], list[bool], str, int | None],
+) -> tuple[int, int]: ...
+def pareto_hv_subset(
+    points: NDArray[np.float64],
+    k: int,
+    settings: tuple[list[float], list[bool], str, int | None],
+) -> tuple[list[int], float, bool, int]: ...
 def pareto_hypervolume(
-    points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
-) -> tuple[float, int]: ...
+    points: NDArray[np.float64],
+    method: str,
+    rel_err: float,
+    seed: int,
+    settings: tuple[list[float], list[bool], str, int | None],
+) -> tuple[float, int, bool, float]: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],

@@ -1,6 +1,7 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
 from paretoserve.pareto.archive import Archive, Counters
+from paretoserve.pareto.contributions import hv_contributions, hv_improvement, hv_least
 from paretoserve.pareto.counts import counts
 from paretoserve.pareto.cover import Cover, cover
 from paretoserve.pareto.explain import Change, Explanation, explain
@@ -13,6 +14,7 @@ from paretoserve.pareto.plot import plot
 from paretoserve.pareto.ranks import ranks
 from paretoserve.pareto.scan import scan
 from paretoserve.pareto.staircase import staircase
+from paretoserve.pareto.subset import HvSubset, hv_subset
 
 __all__ = [
     "Archive",
@@ -20,6 +22,7 @@ __all__ = [
     "Counters",
     "Cover",
     "Explanation",
+    "HvSubset",
     "Hypervolume",
     "TableFront",
     "counts",
@@ -31,6 +34,10 @@ __all__ = [
     "gd",
     "gd_plus",
     "hausdorff",
+    "hv_contributions",
+    "hv_improvement",
+    "hv_least",
+    "hv_subset",
     "hypervolume",
     "igd",
     "igd_plus",

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._arguments import directions, one_of, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
+    from paretoserve.pareto._arguments import Sense
     from paretoserve.pareto._points import PointsLike
 
-__all__ = ["NanPolicy", "matrix", "nan_policy", "reference_point"]
+__all__ = ["NanPolicy", "matrix", "settings"]
 
 NanPolicy: TypeAlias = Literal["raise", "drop"]
 
@@ -46,6 +49,9 @@ def reference_point(ref: ArrayLike, d: int) -> list[float]:
     return reference
 
 
-def nan_policy(nan: str) -> str:
-    """Return what happens to a row with NaN."""
-    return one_of("nan", nan, ("raise", "drop"))
+def settings(
+    d: int, ref: ArrayLike, sense: Sense | Sequence[Sense], nan: str, threads: int | None
+) -> tuple[list[float], list[bool], str, int | None]:
+    """Return the arguments that all functions have: reference, directions, NaN policy, threads."""
+    policy = one_of("nan", nan, ("raise", "drop"))
+    return reference_point(ref, d), directions(sense, d), policy, thread_count(threads)

@@ -33,7 +33,9 @@ mod _native {
     #[pymodule_export]
     use super::pareto::explain::pareto_dominators;
     #[pymodule_export]
-    use super::pareto::hypervolume::pareto_hypervolume;
+    use super::pareto::hypervolume::{
+        pareto_hv_contributions, pareto_hv_improvement, pareto_hv_subset, pareto_hypervolume,
+    };
     #[pymodule_export]
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
     #[pymodule_export]

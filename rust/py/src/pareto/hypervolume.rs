@@ -1,12 +1,14 @@
-//! Volumes that points dominate.
+//! Volumes that points dominate, and what single points add to them.
 
 use std::num::NonZeroUsize;
 
-use paretoserve_core::pareto::hypervolume::{Options, hypervolume};
+use paretoserve_core::pareto::hypervolume::{
+    Method, Options, Sampling, contributions, hypervolume, improvements, subset,
+};
 use pyo3::prelude::*;
 
 use super::mask::nan_of;
-use crate::arrays::Input;
+use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
 /// Whether a signal asks the call to end.
@@ -14,19 +16,79 @@ fn signaled() -> bool {
     Python::attach(|py| py.check_signals().is_err())
 }
 
-/// The volume of `points` (row after row) below `reference`, and the number of rows outside.
+/// As the core takes them: `(reference, maximize, nan, threads)`.
+type Settings = (Vec<f64>, Vec<bool>, String, Option<NonZeroUsize>);
+
+fn options<'a>(maximize: &'a [bool], nan: &str, threads: Option<NonZeroUsize>) -> Options<'a> {
+    Options { maximize, nan: nan_of(nan), threads, stop: &signaled }
+}
+
+/// The volume of `points` (row after row) below a reference: `(volume, rows outside, is exact, relative error)`.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts them")]
 pub(crate) fn pareto_hypervolume(
     py: Python<'_>,
     points: Input<f64>,
-    reference: Vec<f64>,
-    maximize: Vec<bool>,
-    nan: &str,
-    threads: Option<NonZeroUsize>,
-) -> PyResult<(f64, usize)> {
-    let options = Options { maximize: &maximize, nan: nan_of(nan), threads, stop: &signaled };
+    method: &str,
+    rel_err: f64,
+    seed: u64,
+    settings: Settings,
+) -> PyResult<(f64, usize, bool, f64)> {
+    let (reference, maximize, nan, threads) = &settings;
+    let options = options(maximize, nan, *threads);
+    let method = match method {
+        "exact" => Method::Exact,
+        "approx" => Method::Approx,
+        _ => Method::Auto,
+    };
     let points = points.as_slice();
-    let volume = detached(py, || hypervolume(points, &reference, &options))?;
-    Ok((volume.value, volume.num_outside))
+    let volume = detached(py, || hypervolume(points, reference, method, Sampling { rel_err, seed }, &options))?;
+    Ok((volume.value, volume.num_outside, volume.method == Method::Exact, volume.rel_err))
+}
+
+/// Fill `out` with what each row of `points` alone dominates; returns the number of rows outside.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts them")]
+pub(crate) fn pareto_hv_contributions(
+    py: Python<'_>,
+    mut out: Output<f64>,
+    points: Input<f64>,
+    settings: Settings,
+) -> PyResult<usize> {
+    let (reference, maximize, nan, threads) = &settings;
+    let options = options(maximize, nan, *threads);
+    let (out, points) = (out.as_mut_slice(), points.as_slice());
+    detached(py, || contributions(out, points, reference, &options))
+}
+
+/// Fill `out` with what each row of `candidates` adds to `points`; returns the numbers of rows outside.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts them")]
+pub(crate) fn pareto_hv_improvement(
+    py: Python<'_>,
+    mut out: Output<f64>,
+    points: Input<f64>,
+    candidates: Input<f64>,
+    settings: Settings,
+) -> PyResult<[usize; 2]> {
+    let (reference, maximize, nan, threads) = &settings;
+    let options = options(maximize, nan, *threads);
+    let (out, points, candidates) = (out.as_mut_slice(), points.as_slice(), candidates.as_slice());
+    detached(py, || improvements(out, points, candidates, reference, &options))
+}
+
+/// At most `k` rows that dominate most: `(rows, volume, optimal, rows outside)`.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts them")]
+pub(crate) fn pareto_hv_subset(
+    py: Python<'_>,
+    points: Input<f64>,
+    k: usize,
+    settings: Settings,
+) -> PyResult<(Vec<u32>, f64, bool, usize)> {
+    let (reference, maximize, nan, threads) = &settings;
+    let options = options(maximize, nan, *threads);
+    let points = points.as_slice();
+    let chosen = detached(py, || subset(points, reference, k, &options))?;
+    Ok((chosen.rows, chosen.volume, chosen.optimal, chosen.num_outside))
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use super::order::order;
 use super::region::Region;
 use super::slices::Slices;
+use super::watch::Watch;
 use super::{Options, plane, space};
 use crate::error::{Error, Result};
 use crate::{parallel, simd};
@@ -44,29 +45,41 @@ fn sliced(region: &Region, options: &Options<'_>) -> Result<f64> {
     let order = lexicographic(region);
     let rows: Vec<f64> =
         order.iter().flat_map(|&point| columns.iter().map(move |column| column[point as usize])).collect();
-    let threads = num_threads(options.threads, order.len(), d);
-    let next = AtomicUsize::new(0);
-    let stopped = AtomicBool::new(false);
-    let parts = parallel::each((0..threads).collect(), |_| {
-        take_slices(&rows, &region.reference, &next, &|| {
-            if (options.stop)() {
-                stopped.store(true, Relaxed);
-            }
-            stopped.load(Relaxed)
-        })
-    });
-    if stopped.into_inner() {
-        return Err(Error::Interrupted);
-    }
-    let mut volumes = vec![0.0; order.len()];
-    for (index, volume) in parts.into_iter().flatten() {
-        volumes[index] = volume;
-    }
+    let volumes = shared(order.len(), d, options, &AtomicBool::new(false), |watch| Slicer {
+        slices: Slices::new(simd::level(), d, watch),
+        rows: &rows,
+        reference: &region.reference,
+    })?;
     Ok(volumes.iter().sum())
 }
 
+/// What each point adds to those before it.
+struct Slicer<'a> {
+    slices: Slices<'a>,
+    rows: &'a [f64],
+    reference: &'a [f64],
+}
+
+impl Slicer<'_> {
+    fn next(&mut self, item: usize, skip: bool) -> f64 {
+        let d = self.reference.len();
+        let (row, last) = (&self.rows[item * d..][..d - 1], self.rows[item * d + d - 1]);
+        self.slices.exclusive(row, self.reference, true, skip) * (self.reference[d - 1] - last)
+    }
+}
+
+impl Worker for Slicer<'_> {
+    fn work(&mut self, item: usize) -> f64 {
+        self.next(item, false)
+    }
+
+    fn skip(&mut self, item: usize) {
+        self.next(item, true);
+    }
+}
+
 /// The points by their last objective, equal ones by the one before and so on.
-fn lexicographic(region: &Region) -> Vec<u32> {
+pub(super) fn lexicographic(region: &Region) -> Vec<u32> {
     let Some((last, others)) = region.columns.split_last() else { return Vec::new() };
     let mut order = order(last);
     for run in order.chunk_by_mut(|&a, &b| last[a as usize] == last[b as usize]) {
@@ -78,23 +91,52 @@ fn lexicographic(region: &Region) -> Vec<u32> {
     order
 }
 
-/// Compute the slices that no other thread has taken; their numbers and volumes.
-fn take_slices(rows: &[f64], reference: &[f64], next: &AtomicUsize, stop: &dyn Fn() -> bool) -> Vec<(usize, f64)> {
-    let d = reference.len();
-    let mut slices = Slices::new(simd::level(), d);
-    let (mut volumes, mut known) = (Vec::new(), 0);
-    loop {
-        let start = next.fetch_add(SLICES, Relaxed);
-        if start * d >= rows.len() || stop() {
-            return volumes;
-        }
-        for (index, row) in rows.chunks_exact(d).enumerate().take(start + SLICES).skip(known) {
-            let (point, last) = (&row[..d - 1], row[d - 1]);
-            let volume = slices.exclusive(point, reference, true, index < start);
-            if index >= start {
-                volumes.push((index, volume * (reference[d - 1] - last)));
+/// What each of `n` items comes to, in their order; threads take a few at a time from a queue.
+///
+/// Every thread has a worker of its own, which sees all items in order up to the last one that it takes.
+pub(super) fn shared<'a, W: Worker>(
+    n: usize,
+    d: usize,
+    options: &Options<'a>,
+    stopped: &'a AtomicBool,
+    start: impl Fn(Watch<'a>) -> W + Sync,
+) -> Result<Vec<f64>> {
+    let next = AtomicUsize::new(0);
+    let parts = parallel::each((0..num_threads(options.threads, n, d)).collect(), |thread| {
+        let ask = (thread == 0).then_some(options.stop);
+        let (mut worker, mut found, mut seen) = (start(Watch::new(stopped, ask)), Vec::new(), 0);
+        let mut watch = Watch::new(stopped, ask);
+        loop {
+            let first = next.fetch_add(SLICES, Relaxed);
+            if first >= n || watch.stops() {
+                return found;
             }
+            (seen..first).for_each(|item| worker.skip(item));
+            found.extend((first..n.min(first + SLICES)).map(|item| (item, worker.work(item))));
+            seen = first + SLICES;
         }
-        known = start + SLICES;
+    });
+    if stopped.load(Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    let mut values = vec![0.0; n];
+    for (item, value) in parts.into_iter().flatten() {
+        values[item] = value;
+    }
+    Ok(values)
+}
+
+/// What a thread does with the items.
+pub(super) trait Worker {
+    /// Compute the value of one item.
+    fn work(&mut self, item: usize) -> f64;
+    /// Another thread computes this one.
+    fn skip(&mut self, _item: usize) {}
+}
+
+/// A worker for which the items before do not matter.
+impl<F: FnMut(usize) -> f64> Worker for F {
+    fn work(&mut self, item: usize) -> f64 {
+        self(item)
     }
 }

@@ -100,9 +100,33 @@ impl Region {
         self.rows.len()
     }
 
+    /// The values of one point.
+    pub(super) fn copy_point(&self, point: usize, row: &mut [f64]) {
+        for (value, column) in row.iter_mut().zip(&self.columns) {
+            *value = column[point];
+        }
+    }
+
     /// A volume in the units of the input.
     pub(super) fn unscaled(&self, volume: f64) -> f64 {
         times_power(volume, self.exponent)
+    }
+
+    /// Refuse a region in which differences of volumes mean nothing.
+    pub(super) fn finite(self, argument: &'static str) -> Result<Self> {
+        if self.infinite {
+            let got = "an infinite volume\nhint: give a finite `ref` and drop points with an infinite objective";
+            return Err(Error::value(argument, "points and a `ref` that span a finite volume", got));
+        }
+        Ok(self)
+    }
+
+    /// Keep the points at `positions` only.
+    pub(super) fn keep(&mut self, positions: &[u32]) {
+        for column in &mut self.columns {
+            *column = positions.iter().map(|&position| column[position as usize]).collect();
+        }
+        self.rows = positions.iter().map(|&position| self.rows[position as usize]).collect();
     }
 }
 

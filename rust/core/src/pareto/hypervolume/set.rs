@@ -1,6 +1,8 @@
 //! Points stored objective by objective in blocks of eight, and the passes over them that the compiler turns into vector
 //! code.
 
+#![expect(clippy::needless_range_loop, reason = "points and corners are walked in step, lane by lane")]
+
 /// Points compared at once.
 pub(super) const LANES: usize = 8;
 /// One value of each point of a block.
@@ -68,6 +70,13 @@ impl Set {
             if point < self.len {
                 self.blocks[column + point / LANES][point % LANES] = value;
             }
+        }
+    }
+
+    /// Give `point` other values.
+    pub(super) fn put(&mut self, point: usize, values: &[f64]) {
+        for (k, &value) in values.iter().enumerate() {
+            self.blocks[k * self.room + point / LANES][point % LANES] = value;
         }
     }
 
@@ -207,16 +216,13 @@ fn within_fixed<const D: usize>(set: &Set, bounds: &[f64], points: &mut Vec<u32>
 
 #[inline(always)]
 fn push_zeros(flags: &[u64; LANES], block: usize, points: &mut Vec<u32>) {
-    let mut any = false;
-    for &flag in flags {
-        any |= flag == 0;
+    let mut bits = 0_u32;
+    for (lane, &flag) in flags.iter().enumerate() {
+        bits |= u32::from(flag == 0) << lane;
     }
-    if any {
-        for (lane, &flag) in flags.iter().enumerate() {
-            if flag == 0 {
-                points.push((block * LANES + lane) as u32);
-            }
-        }
+    while bits != 0 {
+        points.push((block * LANES) as u32 + bits.trailing_zeros());
+        bits &= bits - 1;
     }
 }
 

@@ -8,7 +8,11 @@
 
 use super::corner::Corner;
 use super::set::{Set, covers, delimit, within};
+use super::watch::Watch;
 use crate::simd::{Kernel, Level, dispatch};
+
+/// So many points take long enough for a look at the watch. A volume that it ends is thrown away.
+const LONG: usize = 32;
 
 /// The buffers of one number of objectives.
 #[derive(Default)]
@@ -35,20 +39,26 @@ struct Boxed {
 }
 
 /// All buffers that a thread needs.
-pub(super) struct Slices {
+pub(super) struct Slices<'a> {
     level: Level,
+    watch: Watch<'a>,
     /// One per number of objectives, most first, down to four.
     depths: Vec<Depth>,
     space: Corner,
 }
 
-impl Slices {
+impl<'a> Slices<'a> {
     /// Buffers for points of `d` objectives, at least four.
-    pub(super) fn new(level: Level, d: usize) -> Self {
-        let mut slices = Self { level, depths: Vec::new(), space: Corner::default() };
+    pub(super) fn new(level: Level, d: usize, watch: Watch<'a>) -> Self {
+        let mut slices = Self { level, watch, depths: Vec::new(), space: Corner::default() };
         slices.depths.resize_with(d - 3, Depth::default);
         slices.depths[0].before.clear(d - 1);
         slices
+    }
+
+    /// The points so far, without their last objective.
+    pub(super) fn before(&mut self) -> &mut Set {
+        &mut self.depths[0].before
     }
 
     /// What `point` (without its last objective) dominates below `reference` and no point so far does.
@@ -59,7 +69,7 @@ impl Slices {
         let (depth, below) = self.depths.split_first_mut().expect("there is a buffer");
         depth.boxed.corner.clear();
         depth.boxed.corner.extend_from_slice(point);
-        let below = Below { depths: below, space: &mut self.space, level: self.level };
+        let below = Below { depths: below, space: &mut self.space, level: self.level, watch: &mut self.watch };
         dispatch(
             self.level,
             Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip },
@@ -68,22 +78,23 @@ impl Slices {
 }
 
 /// What a computation in fewer objectives works with.
-struct Below<'a> {
+struct Below<'a, 'w> {
     depths: &'a mut [Depth],
     space: &'a mut Corner,
     level: Level,
+    watch: &'a mut Watch<'w>,
 }
 
-struct Exclusive<'a> {
+struct Exclusive<'a, 'w> {
     before: &'a mut Set,
     boxed: &'a mut Boxed,
-    below: Below<'a>,
+    below: Below<'a, 'w>,
     reference: &'a [f64],
     keep: bool,
     skip: bool,
 }
 
-impl Kernel for Exclusive<'_> {
+impl Kernel for Exclusive<'_, '_> {
     type Output = f64;
 
     #[inline(always)]
@@ -96,7 +107,7 @@ impl Kernel for Exclusive<'_> {
 fn exclusive(
     before: &mut Set,
     boxed: &mut Boxed,
-    below: &mut Below<'_>,
+    below: &mut Below<'_, '_>,
     reference: &[f64],
     keep: bool,
     skip: bool,
@@ -122,7 +133,7 @@ fn exclusive(
 
 /// What the points that reach into the box leave of it.
 #[inline(always)]
-fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_>) -> f64 {
+fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
     let Boxed { corner, far, reaching, moved, sums, clipped } = boxed;
     let d = before.d();
     let whole = extent(far, |k| corner[k]);
@@ -171,7 +182,7 @@ fn most_shared(clipped: &Set, corner: &[f64]) -> usize {
 }
 
 /// What `points`, none of which dominates another or is better than `corner`, dominate below `far`.
-fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_>) -> f64 {
+fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_, '_>) -> f64 {
     match points.len() {
         0 => 0.0,
         1 => extent(far, |k| points.get(0, k)),
@@ -188,26 +199,29 @@ fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_>) -> f
         }
         _ => {
             let (depth, depths) = below.depths.split_first_mut().expect("there is a buffer per number of objectives");
-            let below = Below { depths, space: below.space, level: below.level };
+            let below = Below { depths, space: below.space, level: below.level, watch: below.watch };
             dispatch(below.level, Sliced { points, corner, far, depth, below })
         }
     }
 }
 
-struct Sliced<'a> {
+struct Sliced<'a, 'w> {
     points: &'a Set,
     corner: &'a [f64],
     far: &'a [f64],
     depth: &'a mut Depth,
-    below: Below<'a>,
+    below: Below<'a, 'w>,
 }
 
-impl Kernel for Sliced<'_> {
+impl Kernel for Sliced<'_, '_> {
     type Output = f64;
 
     #[inline(always)]
     fn run(mut self) -> f64 {
         let (points, last) = (self.points, self.points.d() - 1);
+        if points.len() >= LONG && self.below.watch.stops() {
+            return 0.0;
+        }
         let Depth { before, sorted, boxed } = self.depth;
         before.clear(last);
         sorted.clear();
