@@ -37,13 +37,16 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_attainment",
     "pareto_cover_share",
     "pareto_epsilon",
+    "pareto_hull",
     "pareto_hypervolume",
     "pareto_mask",
     "pareto_nearest",
     "pareto_nearest_other",
     "pareto_ranks",
+    "pareto_supported",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -392,6 +395,18 @@ def pareto_epsilon(
 def pareto_hypervolume(
     points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
 ) -> tuple[float, int]: ...
+def pareto_hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[int]: ...
+def pareto_supported(
+    out: NDArray[np.uint8],
+    rows: NDArray[np.float64],
+    low: list[float],
+    high: list[float],
+    alone: bool,
+    threads: int | None,
+) -> None: ...
+def pareto_attainment(
+    rows: NDArray[np.float64], runs: NDArray[np.uint32], d: int, num_runs: int, levels: list[int]
+) -> list[list[float]]: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],

@@ -25,9 +25,13 @@ mod _native {
     #[pymodule_export]
     use super::pareto::archive::ParetoArchive;
     #[pymodule_export]
+    use super::pareto::attainment::pareto_attainment;
+    #[pymodule_export]
     use super::pareto::cover::pareto_cover_share;
     #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
+    #[pymodule_export]
+    use super::pareto::hull::{pareto_hull, pareto_supported};
     #[pymodule_export]
     use super::pareto::hypervolume::pareto_hypervolume;
     #[pymodule_export]

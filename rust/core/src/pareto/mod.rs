@@ -5,16 +5,19 @@
 //! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
 mod archive;
+pub mod attainment;
 mod boxes;
 mod epsilon;
 mod filter;
 mod front;
+pub mod hull;
 pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
 mod rank;
 mod source;
+pub mod supported;
 mod table;
 
 use std::num::NonZeroUsize;

@@ -1,8 +1,10 @@
 //! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
 
 pub(crate) mod archive;
+pub(crate) mod attainment;
 pub(crate) mod cover;
 pub(crate) mod cuda;
+pub(crate) mod hull;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;
 pub(crate) mod mask;
