@@ -37,10 +37,12 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_attainment",
     "pareto_counts",
     "pareto_cover_share",
     "pareto_dominators",
     "pareto_epsilon",
+    "pareto_hull",
     "pareto_hv_contributions",
     "pareto_hv_improvement",
     "pareto_hv_subset",
@@ -49,6 +51,7 @@ __all__ = [
     "pareto_nearest",
     "pareto_nearest_other",
     "pareto_ranks",
+    "pareto_supported",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -379,6 +382,9 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def pareto_attainment(
+    rows: NDArray[np.float64], runs: NDArray[np.uint32], d: int, num_runs: int, levels: list[int]
+) -> list[list[float]]: ...
 def pareto_counts(
     dominated_by: NDArray[np.int64],
     dominates: NDArray[np.int64],
@@ -415,6 +421,7 @@ def pareto_epsilon(
     multiplicative: bool,
     threads: int | None,
 ) -> float: ...
+def pareto_hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[int]: ...
 def pareto_hv_contributions(
     out: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -471,6 +478,14 @@ def pareto_ranks(
     allowed: NDArray[np.uint8] | None,
     stop_after: int | None,
     num_fronts: int | None,
+    threads: int | None,
+) -> None: ...
+def pareto_supported(
+    out: NDArray[np.uint8],
+    rows: NDArray[np.float64],
+    low: list[float],
+    high: list[float],
+    alone: bool,
     threads: int | None,
 ) -> None: ...
 def quant_allocate(

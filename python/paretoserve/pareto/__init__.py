@@ -1,16 +1,24 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
 from paretoserve.pareto.archive import Archive, Counters
+from paretoserve.pareto.attainment import attained, attainment
 from paretoserve.pareto.contributions import hv_contributions, hv_improvement, hv_least
 from paretoserve.pareto.counts import counts
 from paretoserve.pareto.cover import Cover, cover
+from paretoserve.pareto.crowding import crowding
+from paretoserve.pareto.curves import area, crossings, curve_dominates, interp, ratio
 from paretoserve.pareto.explain import Change, Explanation, explain
 from paretoserve.pareto.from_frame import TableFront, from_frame
+from paretoserve.pareto.hull import hull
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
 from paretoserve.pareto.mask import front, mask
+from paretoserve.pareto.normalise import normalise
+from paretoserve.pareto.pick import Pick, pick
 from paretoserve.pareto.plot import plot
+from paretoserve.pareto.preference import asf, possibly_optimal, pseudo_weights, select, topsis
+from paretoserve.pareto.quality import coverage, r2, spacing
 from paretoserve.pareto.ranks import ranks
 from paretoserve.pareto.scan import scan
 from paretoserve.pareto.staircase import staircase
@@ -24,9 +32,18 @@ __all__ = [
     "Explanation",
     "HvSubset",
     "Hypervolume",
+    "Pick",
     "TableFront",
+    "area",
+    "asf",
+    "attained",
+    "attainment",
     "counts",
     "cover",
+    "coverage",
+    "crossings",
+    "crowding",
+    "curve_dominates",
     "epsilon",
     "explain",
     "from_frame",
@@ -34,6 +51,7 @@ __all__ = [
     "gd",
     "gd_plus",
     "hausdorff",
+    "hull",
     "hv_contributions",
     "hv_improvement",
     "hv_least",
@@ -41,10 +59,20 @@ __all__ = [
     "hypervolume",
     "igd",
     "igd_plus",
+    "interp",
     "knee",
     "mask",
+    "normalise",
+    "pick",
     "plot",
+    "possibly_optimal",
+    "pseudo_weights",
+    "r2",
     "ranks",
+    "ratio",
     "scan",
+    "select",
+    "spacing",
     "staircase",
+    "topsis",
 ]

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.pareto._arguments import one_of
 from paretoserve.pareto._points import as_points
+from paretoserve.pareto.mask import mask
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    from paretoserve.pareto._points import PointsLike
+    from paretoserve.pareto._arguments import Sense
 
-__all__ = ["NanOfRows", "float_rows", "like_rows", "mean"]
+__all__ = ["NanOfRows", "Rows", "float_rows", "front_rows", "like_rows", "mean"]
 
 NanOfRows: TypeAlias = Literal["raise", "drop"]
 
 
+class Rows(NamedTuple):
+    """Finite rows: their values, shape (m, d), C order, not to be written; their indices; the number of all rows."""
+
+    values: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    n: int
+
+
 def float_rows(
     argument: str,
-    points: PointsLike,
+    points: ArrayLike,
     *,
     nan: NanOfRows = "raise",
     d: int | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+) -> Rows:
     """Return finite rows and where they stood.
 
     Parameters
@@ -42,9 +51,8 @@ def float_rows(
 
     Returns
     -------
-    rows : ndarray of float64, shape (m, d), C order
-        Perhaps the input itself: not to be written.
-    indices : ndarray of int64, shape (m,)
+    rows : Rows
+        The values are perhaps the input itself.
 
     Raises
     ------
@@ -62,7 +70,7 @@ def float_rows(
     rows = first if whole else np.ascontiguousarray(table.rows())
     indices = np.arange(table.n, dtype=np.int64)
     if np.isfinite(rows).all():
-        return rows, indices
+        return Rows(rows, indices, table.n)
     missing = np.isnan(rows)
     if missing.any():
         if nan == "raise":
@@ -78,10 +86,30 @@ def float_rows(
             f"`{argument}` must be finite, got {rows[row, column]} in row {indices[row]}, column {column}\n"
             "hint: there is no distance to an infinity; leave such rows out"
         )
-    return rows, indices
+    return Rows(rows, indices, table.n)
 
 
-def like_rows(argument: str, values: PointsLike | float, d: int) -> NDArray[np.float64]:
+def front_rows(argument: str, points: ArrayLike, maximize: list[bool], *, nan: NanOfRows = "raise") -> Rows:
+    """Return the rows of the front, of equal ones the first; only these must be finite.
+
+    `maximize` tells per objective whether larger is better; errors are those of `float_rows`.
+    """
+    one_of("nan", nan, ("raise", "drop"))
+    table = as_points(argument, points)
+    sense: list[Sense] = ["max" if each else "min" for each in maximize]
+    indices = np.flatnonzero(mask(points, sense, keep="first", nan=nan)).astype(np.int64, copy=False)
+    values = table.rows(indices)
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise ValueError(
+            f"`{argument}` must be finite on the front, got {values[row, column]} in row {indices[row]}, "
+            f"column {column}\nhint: leave such rows out"
+        )
+    return Rows(np.ascontiguousarray(values), indices, table.n)
+
+
+def like_rows(argument: str, values: ArrayLike, d: int) -> NDArray[np.float64]:
     """Return one finite number per objective; a single number stands for all."""
     try:
         numbers = np.asarray(values, dtype=np.float64)

@@ -44,8 +44,8 @@ def _distances(
 
 def _both(points: ArrayLike, reference: ArrayLike, nan: NanOfRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both sets as rows."""
-    rows, _ = float_rows("points", points, nan=nan)
-    return rows, float_rows("reference", reference, nan=nan, d=rows.shape[1])[0]
+    rows = float_rows("points", points, nan=nan).values
+    return rows, float_rows("reference", reference, nan=nan, d=rows.shape[1]).values
 
 
 def igd(

@@ -25,6 +25,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::archive::ParetoArchive;
     #[pymodule_export]
+    use super::pareto::attainment::pareto_attainment;
+    #[pymodule_export]
     use super::pareto::counts::pareto_counts;
     #[pymodule_export]
     use super::pareto::cover::pareto_cover_share;
@@ -32,6 +34,8 @@ mod _native {
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
     #[pymodule_export]
     use super::pareto::explain::pareto_dominators;
+    #[pymodule_export]
+    use super::pareto::hull::{pareto_hull, pareto_supported};
     #[pymodule_export]
     use super::pareto::hypervolume::{
         pareto_hv_contributions, pareto_hv_improvement, pareto_hv_subset, pareto_hypervolume,

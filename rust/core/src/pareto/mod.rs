@@ -5,11 +5,13 @@
 //! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
 mod archive;
+pub mod attainment;
 mod boxes;
 mod epsilon;
 mod explain;
 mod filter;
 mod front;
+pub mod hull;
 pub mod hypervolume;
 pub mod indicator;
 mod keyed;
@@ -17,6 +19,7 @@ mod keys;
 mod rank;
 mod source;
 mod strength;
+pub mod supported;
 mod table;
 
 use std::num::NonZeroUsize;
