@@ -1,6 +1,6 @@
 // Random words for stochastic rounding, keyed by seed and element: Philox 4x32-10 (Salmon et al. 2011).
 //
-// Element i uses word i % 4 of the block with counter i / 4, as rust/core/src/quant/random.rs does.
+// Element i uses word i % 4 of the block with counter i / 4, as rust/core/src/random.rs does.
 #pragma once
 
 #include "platform.cuh"

@@ -1,15 +1,16 @@
 """Types of the native module; checked against it by the meta tests."""
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "MixedTable",
     "Model",
     "Operators",
+    "ParetoArchive",
     "Scheduler",
     "StepTime",
     "cuda_clear_cache",
@@ -38,6 +39,7 @@ __all__ = [
     "operator_features",
     "pareto_epsilon",
     "pareto_hypervolume",
+    "pareto_compose",
     "pareto_mask",
     "pareto_nearest",
     "pareto_nearest_other",
@@ -121,6 +123,30 @@ class Operators:
     ) -> None: ...
     def lend(self, rates: tuple[float, float, float, float, float, float, int, int]) -> Operators: ...
     def memory_ns(self, bytes: float) -> float: ...
+
+class ParetoArchive:
+    def __new__(
+        cls,
+        maximize: list[bool],
+        keep_all: bool,
+        eps: list[float] | None,
+        capacity: int | None,
+        reference: list[float] | None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    def add(self, point: ArrayLike, id: int | None = None) -> bool: ...
+    def counted(self) -> tuple[int, int, int]: ...
+    def hypervolume(self) -> float: ...
+    def mark_dominated(self, out: NDArray[np.uint8], points: NDArray[np.float64]) -> None: ...
+    def members(self, points: NDArray[np.float64], ids: NDArray[np.int64]) -> bool: ...
+    def offer(
+        self,
+        kept: NDArray[np.uint8],
+        points: NDArray[np.float64],
+        ids: NDArray[np.int64] | None,
+        threads: int | None,
+    ) -> None: ...
+    def set_counted(self, offered: int, kept: int, removed: int) -> None: ...
 
 @final
 class Scheduler:
@@ -358,6 +384,16 @@ def pareto_epsilon(
 def pareto_hypervolume(
     points: NDArray[np.float64], reference: list[float], maximize: list[bool], nan: str, threads: int | None
 ) -> tuple[float, int]: ...
+def pareto_compose(
+    stages: list[NDArray[np.float64]],
+    operators: list[str],
+    maximize: list[bool],
+    eps: list[float] | None,
+    relative: bool,
+    limit: list[float] | None,
+    max_rows: int | None,
+    threads: int | None,
+) -> tuple[bytes, bytes, list[float]]: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],

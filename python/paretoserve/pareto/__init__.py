@@ -1,5 +1,7 @@
 """Pareto fronts: which points no other point beats, and which of them to take."""
 
+from paretoserve.pareto.archive import Archive, Counters
+from paretoserve.pareto.compose import Composition, compose, minkowski
 from paretoserve.pareto.hypervolume import Hypervolume, hypervolume
 from paretoserve.pareto.indicators import epsilon, gd, gd_plus, hausdorff, igd, igd_plus
 from paretoserve.pareto.knee import knee
@@ -7,7 +9,11 @@ from paretoserve.pareto.mask import front, mask
 from paretoserve.pareto.ranks import ranks
 
 __all__ = [
+    "Archive",
+    "Composition",
+    "Counters",
     "Hypervolume",
+    "compose",
     "epsilon",
     "front",
     "gd",
@@ -18,5 +24,6 @@ __all__ = [
     "igd_plus",
     "knee",
     "mask",
+    "minkowski",
     "ranks",
 ]

@@ -8,6 +8,7 @@ pub mod error;
 pub mod parallel;
 pub mod pareto;
 pub mod quant;
+pub mod random;
 pub mod sched;
 pub mod sim;
 pub mod simd;

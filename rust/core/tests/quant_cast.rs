@@ -1,7 +1,8 @@
 //! Casts of any float format of at most 8 bits: the loops equal the specification, rounding is monotone and idempotent.
 
 use paretoserve_core::quant::cast::{NanPolicy, Options, Scalar, decode, encode};
-use paretoserve_core::quant::{F32, FloatFormat, Rounding, Special, random};
+use paretoserve_core::quant::{F32, FloatFormat, Rounding, Special};
+use paretoserve_core::random;
 use proptest::prelude::*;
 
 fn formats() -> impl Strategy<Value = FloatFormat> {

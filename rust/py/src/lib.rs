@@ -28,6 +28,11 @@ mod _native {
     use super::pareto::hypervolume::pareto_hypervolume;
     #[pymodule_export]
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
+    use super::pareto::archive::ParetoArchive;
+    #[pymodule_export]
+    use super::pareto::compose::pareto_compose;
+    #[pymodule_export]
+    use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys};
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]

@@ -77,7 +77,7 @@ pub(super) fn check(table: &Table<'_>, rows: Rows<'_>, boxes: Boxes<'_>, skip_na
 }
 
 /// The number of the box `[size * number, size * (number + 1))` that holds a float.
-fn float_box(value: f64, size: f64) -> i64 {
+pub(super) fn float_box(value: f64, size: f64) -> i64 {
     let number = (value / size).floor();
     let bits = value.to_bits().cast_signed();
     let key = bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();

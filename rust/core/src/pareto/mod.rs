@@ -4,7 +4,9 @@
 //! serves all dtypes and nothing is widened to a float that cannot hold it. `filter` finds the front of such keys; groups
 //! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
+mod archive;
 mod boxes;
+mod compose;
 mod epsilon;
 mod filter;
 mod front;
@@ -21,7 +23,9 @@ mod table;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use archive::{Archive, ArchiveOptions, Counters};
 pub use boxes::{Boxes, Grid};
+pub use compose::{ComposeOptions, Composition, Operator, compose};
 pub use rank::{RankOptions, ranks};
 pub use table::{Column, Table, Values};
 

@@ -11,7 +11,6 @@ pub mod format;
 pub mod layout;
 pub mod pack;
 pub mod planes;
-pub mod random;
 pub mod source;
 
 pub use format::{FloatFormat, Rounding, Special};

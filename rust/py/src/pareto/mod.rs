@@ -1,5 +1,7 @@
 //! Bindings of `paretoserve_core::pareto`; documented in `python/paretoserve/pareto`.
 
+pub(crate) mod archive;
+pub(crate) mod compose;
 pub(crate) mod cuda;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;

@@ -9,8 +9,8 @@ use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Element, Options, Rounding};
 use crate::quant::cast::{Decoder, Encoder};
 use crate::quant::format::E4M3FN;
-use crate::quant::random;
 use crate::quant::source::{F32, Float};
+use crate::random;
 
 const ENCODER: Encoder = Encoder::new(&E4M3FN, true);
 const DECODER: Decoder = Decoder::new(&E4M3FN);

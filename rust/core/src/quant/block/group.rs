@@ -7,8 +7,8 @@
 
 use super::scaled::{Batch, Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
-use crate::quant::random;
 use crate::quant::source::{F32, Float};
+use crate::random;
 use crate::simd::{Avx2, Level};
 use crate::{Error, Result};
 #[cfg(target_arch = "x86_64")]

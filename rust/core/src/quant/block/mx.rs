@@ -8,10 +8,11 @@ use super::nibbles::FromNibbles;
 use super::peer::{self, Peer};
 use super::scale::{self, Rule, Shared};
 use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
+use crate::quant::Rounding;
 use crate::quant::cast::Decoder;
 use crate::quant::format::E2M1;
 use crate::quant::source::Float;
-use crate::quant::{Rounding, random};
+use crate::random;
 use crate::simd::dispatch;
 use crate::{Error, Result, parallel};
 #[cfg(target_arch = "x86_64")]

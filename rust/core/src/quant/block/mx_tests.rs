@@ -3,8 +3,8 @@
 use super::mx::{BLOCK, block, dequantize, quantize};
 use super::scale::{self, Rule, Shared};
 use super::{Element, Nan, Options, Rounding, pack, unpack};
-use crate::quant::random::word;
 use crate::quant::{Bf16, F16, F32, Float};
+use crate::random::word;
 use crate::simd::{Level, levels};
 
 const ELEMENTS: [&str; 8] = ["e4m3fn", "e5m2", "e2m3", "e3m2", "e2m1", "int8", "int6", "int4"];

@@ -9,9 +9,10 @@ use super::four_six::{self, Measure};
 use super::nibbles::FromNibbles;
 use super::nv_loop::ToBlocks;
 use super::{Element, Nan, Options, amax, check_sizes, finite, lane, pack, split};
+use crate::quant::Rounding;
 use crate::quant::format::{E2M1, FloatFormat, UE4M3, UE5M3};
 use crate::quant::source::Float;
-use crate::quant::{Rounding, random};
+use crate::random;
 use crate::{Error, Result, parallel};
 
 /// Numbers that share a scale.

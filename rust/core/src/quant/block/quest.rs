@@ -11,8 +11,8 @@ use super::scale::{NAN, unscale};
 use super::scaled::{INFINITY_BITS, largest_bits};
 use super::{Element, Nan, Options, Rounding, amax, check_sizes, finite, split};
 use crate::quant::pack::pack_codes;
-use crate::quant::random;
 use crate::quant::source::{F32, Float};
+use crate::random;
 use crate::{Result, parallel};
 
 /// How the power of two is chosen from the ideal scale.

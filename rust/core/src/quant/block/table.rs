@@ -3,8 +3,8 @@
 
 use super::scaled::{Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
-use crate::quant::random;
 use crate::quant::source::{F32, Float};
+use crate::random;
 
 /// The numbers, as bitsandbytes stores them.
 #[expect(clippy::excessive_precision, reason = "the digits of the original")]

@@ -12,8 +12,8 @@ use super::{Decoder, Encoder, NanPolicy, Options, Rule, Scalar};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::quant::format::{E2M1, E4M3FN, E5M2};
-use crate::quant::random::philox;
 use crate::quant::{Float, Rounding};
+use crate::random::philox;
 use crate::simd::{self, Fill, Kernel, Level, Plain};
 #[cfg(target_arch = "x86_64")]
 use {

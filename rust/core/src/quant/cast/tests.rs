@@ -3,8 +3,8 @@
 use super::run::{decode_at, encode_at};
 use super::*;
 use crate::quant::format::*;
-use crate::quant::random::word;
 use crate::quant::{Bf16, F16, F32, Float};
+use crate::random::word;
 use crate::simd::levels;
 
 const FLOATS: [FloatFormat; 12] =

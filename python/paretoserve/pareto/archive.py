@@ -1,0 +1,354 @@
+"""A front that grows: points come one by one or in batches, and those that another one dominates go.
+
+The members and the search among them are `paretoserve_core::pareto::archive`; here the arguments get their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+import numpy as np
+
+from paretoserve import _native
+from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._arguments import box_sizes, directions, one_of, thread_count
+from paretoserve.pareto._points import as_points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.pareto._arguments import Sense
+    from paretoserve.pareto._points import PointsLike
+
+__all__ = ["Archive", "Counters"]
+
+
+class Counters(NamedTuple):
+    """What happened to an archive so far.
+
+    Attributes
+    ----------
+    offered : int
+        Points that were offered.
+    kept : int
+        Points that became members.
+    removed : int
+        Members that a later point or the capacity removed.
+    """
+
+    offered: int
+    kept: int
+    removed: int
+
+
+class Archive(_native.ParetoArchive):
+    """Points that none of the others dominates, kept up to date while points come in.
+
+    Parameters
+    ----------
+    num_objectives : int
+        Number of objectives, 1 or more.
+    sense : {"min", "max"} or sequence of d of them, default "min"
+        Direction per objective.
+    keep : {"all", "first"}, default "all"
+        Whether all of equal points stay or only the one that came first.
+    eps : float or sequence of d floats, optional
+        Thin the front as `mask` does: of each box of this size that no other box dominates the lexicographically best
+        point stays, so every point ever offered is at most `eps` better than some member in any objective.
+    capacity : int, optional
+        Most members. When there is one more, the one with the least crowding distance goes (equal points first, of
+        equally crowded ones the latest). The archive is then no longer exact and depends on the order of the points.
+    ref : sequence of d floats, optional
+        Reference point of `hypervolume`.
+
+    Attributes
+    ----------
+    front : ndarray of float64, shape (m, d)
+        The members, lexicographically best first, equal ones in the order they came in.
+    ids : ndarray of int64, shape (m,)
+        Their ids in the same order.
+    counters : Counters
+        Points offered, kept and removed so far.
+
+    Raises
+    ------
+    ShapeError
+        If an argument has not one entry per objective.
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Values are compared as float64; integers above 2^53 are rounded. NaN is refused, an infinity is a value like any
+    other. Without `capacity` the members are those of `front` of all points offered, in any order; only which of equal
+    points ``keep="first"`` keeps depends on it. Calls from several threads take turns.
+
+    Two objectives: a sorted list, O(log m) per point. Others: a tree of boxes (ND-tree of Jaszkiewicz and Lust,
+    IEEE Trans. Evol. Comput. 22, 2018). Boxes: Laumanns et al., Evol. Comput. 10, 2002. Crowding distance: Deb et al.,
+    IEEE Trans. Evol. Comput. 6, 2002.
+
+    Examples
+    --------
+    >>> archive = Archive(2, ["max", "min"])
+    >>> archive.add([3.0, 5.0]), archive.add([2.0, 6.0]), archive.add([1.0, 1.0])
+    (True, False, True)
+    >>> archive.front, archive.ids
+    (array([[3., 5.],
+           [1., 1.]]), array([0, 2]))
+    >>> archive.add_many([[3, 4], [0, 0]], ids=[10, 11])
+    array([ True,  True])
+    >>> archive.ids, archive.counters
+    (array([10,  2, 11]), Counters(offered=5, kept=4, removed=1))
+    >>> once = Archive(2, keep="first")
+    >>> once.add([1.0, 1.0]), once.add([1.0, 1.0])
+    (True, False)
+    >>> coarse = Archive(2, eps=1)
+    >>> coarse.add_many([[0.0, 9.0], [0.2, 8.9], [5.0, 0.0]])
+    array([False,  True,  True])
+    >>> small = Archive(2, capacity=3)
+    >>> int(small.add_many([[0, 4], [1, 3], [1.1, 2.9], [4, 0]]).sum())
+    3
+    """
+
+    # Set by `__new__` before anybody else sees the object, never changed.
+    _settings: dict[str, Any]
+
+    def __new__(
+        cls,
+        num_objectives: int,
+        sense: Sense | Sequence[Sense] = "min",
+        *,
+        keep: Literal["all", "first"] = "all",
+        eps: float | Sequence[float] | None = None,
+        capacity: int | None = None,
+        ref: Sequence[float] | None = None,
+    ) -> Self:
+        """Return an empty archive."""
+        d = _count("num_objectives", num_objectives)
+        maximize = directions(sense, d)
+        sizes = None if eps is None else box_sizes(eps, d)
+        reference = None if ref is None else as_point(ref, d, "ref").tolist()
+        most = None if capacity is None else _count("capacity", capacity)
+        keep_all = one_of("keep", keep, ("all", "first")) == "all"
+        self = super().__new__(cls, maximize, keep_all, sizes, most, reference)
+        self._settings = {
+            "num_objectives": d,
+            "sense": ["max" if each else "min" for each in maximize],
+            "keep": keep,
+            "eps": sizes,
+            "capacity": most,
+            "ref": reference,
+        }
+        return self
+
+    def add_many(
+        self, points: PointsLike, ids: ArrayLike | None = None, *, threads: int | None = None
+    ) -> NDArray[np.bool_]:
+        """Offer many points at once, much faster than one by one.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, d), or d columns
+            Not modified.
+        ids : array_like of int, shape (n,), optional
+            None numbers them on from the points offered before.
+        threads : int, optional
+            Most threads to use; the result never depends on it.
+
+        Returns
+        -------
+        kept : ndarray of bool, shape (n,)
+            Whether each is a member at the end.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If `points` or `ids` do not fit.
+        ValueError
+            If a value is NaN.
+
+        Examples
+        --------
+        >>> Archive(2).add_many([[0, 1], [1, 0], [1, 1]])
+        array([ True,  True, False])
+        """
+        rows = self._rows(points)
+        kept = np.zeros(len(rows), dtype=np.bool_)
+        self.offer(kept.view(np.uint8), rows, None if ids is None else _ids(ids, len(rows)), thread_count(threads))
+        return kept
+
+    def dominated(self, points: PointsLike) -> NDArray[np.bool_]:
+        """Tell which points some member dominates; a point equal to a member is not dominated by it.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, d), or d columns
+
+        Returns
+        -------
+        dominated : ndarray of bool, shape (n,)
+
+        Raises
+        ------
+        ShapeError, DtypeError, ValueError
+            As for `add_many`.
+
+        Examples
+        --------
+        >>> archive = Archive(2)
+        >>> archive.add([1.0, 1.0])
+        True
+        >>> archive.dominated([[1, 1], [1, 2], [0, 5]])
+        array([False,  True, False])
+        """
+        rows = self._rows(points)
+        out = np.zeros(len(rows), dtype=np.bool_)
+        self.mark_dominated(out.view(np.uint8), rows)
+        return out
+
+    def merge(self, other: Archive) -> NDArray[np.bool_]:
+        """Offer the members of another archive with their ids.
+
+        Parameters
+        ----------
+        other : Archive
+            With the same objectives and directions. Not modified.
+
+        Returns
+        -------
+        kept : ndarray of bool, shape (len(other),)
+            Which of its members, in the order of `other.front`, are members here at the end.
+
+        Raises
+        ------
+        ValueError
+            If objectives or directions differ.
+
+        Examples
+        --------
+        >>> one, two = Archive(2), Archive(2)
+        >>> one.add([1.0, 1.0]), two.add([0.0, 3.0]), two.add([2.0, 2.0])
+        (True, True, True)
+        >>> one.merge(two)
+        array([ True, False])
+        """
+        if not isinstance(other, Archive):
+            raise DtypeError(f"`other` must be an Archive, got {type(other).__name__}")
+        own, theirs = self._settings["sense"], other._settings["sense"]
+        if own != theirs:
+            raise ValueError(f"`other` must have the directions {own}, got {theirs}")
+        points, ids = other._members()
+        return self.add_many(points, ids)
+
+    @property
+    def front(self) -> NDArray[np.float64]:
+        """The members, shape (m, d), lexicographically best first."""
+        return self._members()[0]
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of the members in the order of `front`, shape (m,)."""
+        return self._members()[1]
+
+    @property
+    def counters(self) -> Counters:
+        """Points offered, kept and removed so far."""
+        return Counters(*self.counted())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return settings, members and counters as plain data.
+
+        Returns
+        -------
+        data : dict
+            The arguments of `Archive`, ``points``, ``ids`` and ``counters``.
+
+        Examples
+        --------
+        >>> Archive(1).to_dict()["points"]
+        []
+        """
+        points, ids = self._members()
+        return self._settings | {"points": points.tolist(), "ids": ids.tolist(), "counters": list(self.counted())}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the archive that `to_dict` described; so does ``pickle``.
+
+        Parameters
+        ----------
+        data : dict
+            What `to_dict` returned.
+
+        Returns
+        -------
+        archive : Archive
+
+        Examples
+        --------
+        >>> archive = Archive(2)
+        >>> archive.add([1.0, 2.0])
+        True
+        >>> Archive.from_dict(archive.to_dict()).front
+        array([[1., 2.]])
+        """
+        settings = {name: data[name] for name in ("keep", "eps", "capacity", "ref")}
+        archive = cls(data["num_objectives"], data["sense"], **settings)
+        if data["points"]:
+            archive.add_many(np.asarray(data["points"], dtype=np.float64), data["ids"])
+        archive.set_counted(*data["counters"])
+        return archive
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.to_dict(),)
+
+    def __repr__(self) -> str:
+        return f"Archive({len(self)} members, {self._settings['num_objectives']} objectives)"
+
+    def _members(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        # Another thread may add between the question how many there are and the copy.
+        while True:
+            ids = np.empty(len(self), dtype=np.int64)
+            points = np.empty((len(ids), self._settings["num_objectives"]))
+            if self.members(points, ids):
+                return points, ids
+
+    def _rows(self, points: PointsLike) -> NDArray[np.float64]:
+        table, d = as_points("points", points), self._settings["num_objectives"]
+        if table.d != d:
+            raise ShapeError(f"`points` must have {d} objectives as the archive, got {table.d}")
+        return table.rows() if len(table.parts) > 1 else np.ascontiguousarray(table.parts[0], dtype=np.float64)
+
+
+def as_point(point: ArrayLike, d: int, argument: str = "point") -> NDArray[np.float64]:
+    """Return one point as contiguous float64 of shape (d,), checked."""
+    try:
+        array = np.asarray(point)
+    except ValueError as error:
+        raise ShapeError(f"`{argument}` must have shape ({d},), got {point!r:.60}") from error
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"`{argument}` must be {d} real numbers, got {array.dtype}")
+    if array.shape != (d,):
+        raise ShapeError(f"`{argument}` must have shape ({d},), one number per objective, got {array.shape}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _count(argument: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"`{argument}` must be a whole number, got {value!r:.40}")
+    if not 1 <= value < 2**31:
+        raise ValueError(f"`{argument}` must be 1 or more, got {value}")
+    return int(value)
+
+
+def _ids(ids: ArrayLike, n: int) -> NDArray[np.int64]:
+    array = np.asarray(ids)
+    if array.shape != (n,):
+        raise ShapeError(f"`ids` must have shape ({n},), one per point, got {array.shape}")
+    if array.dtype.kind not in "iu" and array.size:
+        raise DtypeError(f"`ids` must be whole numbers, got {array.dtype}")
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"`ids` must be below 2^63, got {array.max()}")
+    return np.ascontiguousarray(array, dtype=np.int64)
