@@ -37,12 +37,16 @@ __all__ = [
     "cuda_quant_swizzle",
     "fit_grid",
     "operator_features",
+    "pareto_compose",
+    "pareto_dominance",
     "pareto_epsilon",
     "pareto_hypervolume",
-    "pareto_compose",
+    "pareto_informative",
     "pareto_mask",
+    "pareto_membership",
     "pareto_nearest",
     "pareto_nearest_other",
+    "pareto_normal_dominance",
     "pareto_ranks",
     "quant_allocate",
     "quant_convert",
@@ -428,6 +432,23 @@ def pareto_ranks(
     stop_after: int | None,
     num_fronts: int | None,
     threads: int | None,
+) -> None: ...
+def pareto_dominance(
+    counts: NDArray[np.int64], origin: Any, rows: NDArray[np.uint32], others: NDArray[np.uint32]
+) -> None: ...
+def pareto_informative(
+    gain: NDArray[np.float64], counts: NDArray[np.int64], origin: Any, measured: NDArray[np.float64]
+) -> None: ...
+def pareto_membership(
+    counts: NDArray[np.int64], origin: Any, groups: NDArray[np.uint32] | None, num_groups: int
+) -> None: ...
+def pareto_normal_dominance(
+    out: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    std: NDArray[np.float64],
+    maximize: list[bool],
+    rows: NDArray[np.uint32],
+    others: NDArray[np.uint32],
 ) -> None: ...
 def quant_allocate(
     choice: NDArray[np.int64],

@@ -23,18 +23,19 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::pareto::archive::ParetoArchive;
+    #[pymodule_export]
+    use super::pareto::compose::pareto_compose;
+    #[pymodule_export]
     use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
     #[pymodule_export]
     use super::pareto::hypervolume::pareto_hypervolume;
     #[pymodule_export]
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
-    use super::pareto::archive::ParetoArchive;
-    #[pymodule_export]
-    use super::pareto::compose::pareto_compose;
-    #[pymodule_export]
-    use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys};
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
+    #[pymodule_export]
+    use super::pareto::noise::{pareto_dominance, pareto_informative, pareto_membership, pareto_normal_dominance};
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;
     #[pymodule_export]

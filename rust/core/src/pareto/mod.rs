@@ -14,10 +14,9 @@ pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
-mod prefilter;
+pub mod noise;
 mod rank;
 mod source;
-mod sweep;
 mod table;
 
 use std::num::NonZeroUsize;

@@ -6,5 +6,6 @@ pub(crate) mod cuda;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;
 pub(crate) mod mask;
+pub(crate) mod noise;
 mod points;
 pub(crate) mod ranks;
