@@ -19,8 +19,8 @@ type CompositionBytes<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Vec<f64>
     clippy::needless_pass_by_value,
     reason = "one parameter per argument of the Python function, owned as pyo3 extracts it"
 )]
-pub(crate) fn pareto_compose<'py>(
-    py: Python<'py>,
+pub(crate) fn pareto_compose(
+    py: Python<'_>,
     stages: Vec<Input<f64>>,
     operators: Vec<String>,
     maximize: Vec<bool>,
@@ -29,7 +29,7 @@ pub(crate) fn pareto_compose<'py>(
     limit: Option<Vec<f64>>,
     max_rows: Option<usize>,
     threads: Option<NonZeroUsize>,
-) -> PyResult<CompositionBytes<'py>> {
+) -> PyResult<CompositionBytes<'_>> {
     let stages: Vec<&[f64]> = stages.iter().map(Input::as_slice).collect();
     let operators: Vec<Operator> = operators.iter().map(|name| operator_of(name)).collect();
     let (eps, limit) = (eps.as_deref(), limit.as_deref());

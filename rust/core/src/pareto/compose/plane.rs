@@ -56,6 +56,7 @@ pub(super) fn fold(prefix: &Rows, options: &Rows, folds: [Fold; 2]) -> Rows {
         if rows.from.is_empty() || head.y < least {
             let (list, position) = (head.list, head.position);
             let from = if swapped { (list, position) } else { (position, list) };
+            #[expect(clippy::float_cmp, reason = "rounded sums that tie are equal")]
             if head.x == last {
                 // The one before is as good in the first objective only.
                 rows.values.truncate(rows.values.len() - 2);

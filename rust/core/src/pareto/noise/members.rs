@@ -1,7 +1,9 @@
 //! On how many draws' fronts each row is.
 //!
 //! A few rows that dominate many others at the mean are tried first on every draw; what they leave over is filtered
-//! exactly.
+//! exactly: a few rows each against all, many by `front_of_keys`.
+
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays, which become vectors")]
 
 use super::super::filter::front_of_keys;
 use super::super::keys::{Key, key};
@@ -13,7 +15,9 @@ use crate::parallel::each;
 use crate::simd::{Kernel, dispatch, level};
 
 /// Rows that are tried first.
-const STRONG: usize = 12;
+const STRONG: usize = 16;
+/// Up to this many rows are compared all with all.
+const FEW: usize = 160;
 /// Rows compared at once.
 const LANES: usize = 16;
 /// Draws whose mean says which rows are strong.
@@ -72,21 +76,26 @@ pub(super) struct Fronts<'a> {
     scratch: Scratch,
     values: Vec<f64>,
     keys: Vec<i64>,
+    room: Room,
+}
+
+/// What the search for a front needs memory for.
+#[derive(Default)]
+struct Room {
+    /// Keys of the rows of a group, and of those that are left, objective by objective.
+    group: Vec<i64>,
+    rest: Vec<i64>,
+    /// Keys of the rows that are tried against all, row by row.
+    strong: Vec<i64>,
     left: Vec<u32>,
-    columns: Vec<Vec<i64>>,
+    on_front: Vec<u32>,
 }
 
 impl<'a> Fronts<'a> {
     pub(super) fn new(draws: &'a Draws<'a>) -> Self {
         let size = draws.num_rows * draws.d();
-        Self {
-            draws,
-            scratch: Scratch::default(),
-            values: vec![0.0; size],
-            keys: vec![0; size],
-            left: Vec::new(),
-            columns: vec![Vec::new(); draws.d()],
-        }
+        let (values, keys) = (vec![0.0; size], vec![0; size]);
+        Self { draws, scratch: Scratch::default(), values, keys, room: Room::default() }
     }
 
     /// Make a draw, objective by objective.
@@ -111,25 +120,43 @@ impl<'a> Fronts<'a> {
 
     /// Call `on_front` for the rows among `rows` that no other of them dominates.
     pub(super) fn front(&mut self, rows: &[u32], strong: &[u32], mut on_front: impl FnMut(u32)) {
-        let n = self.draws.num_rows;
-        self.left.clear();
-        if strong.is_empty() {
-            self.left.extend_from_slice(rows);
+        let (n, d) = (self.draws.num_rows, self.draws.d());
+        let Room { group, rest, strong: tried, left, on_front: found } = &mut self.room;
+        tried.clear();
+        tried.extend(strong.iter().flat_map(|&row| self.keys.chunks_exact(n).map(move |column| column[row as usize])));
+        let keys = if rows.len() == n {
+            &self.keys
         } else {
-            dispatch(level(), Beaten { keys: &self.keys, n, rows, strong, left: &mut self.left });
+            let columns = self.keys.chunks_exact(n);
+            group.clear();
+            group.extend(columns.flat_map(|column| rows.iter().map(|&row| column[row as usize])));
+            &*group
+        };
+        left.clear();
+        if tried.is_empty() {
+            left.extend(0..rows.len() as u32);
+        } else {
+            dispatch(level(), Beaten { keys, d, strong: tried, left });
         }
         if self.draws.nan == NanPolicy::Drop {
-            let keys = &self.keys;
-            let whole = |row: u32| keys.chunks_exact(n).all(|column| column[row as usize] != i64::NAN);
-            self.left.retain(|&row| whole(row));
+            left.retain(|&at| keys.chunks_exact(rows.len()).all(|column| column[at as usize] != i64::NAN));
         }
-        for (column, keys) in self.columns.iter_mut().zip(self.keys.chunks_exact(n.max(1))) {
-            column.clear();
-            column.extend(self.left.iter().map(|&row| keys[row as usize]));
+        if left.is_empty() {
+            return;
         }
-        let columns: Vec<&[i64]> = self.columns.iter().map(Vec::as_slice).collect();
-        for position in front_of_keys(&columns, Keep::All, 1) {
-            on_front(self.left[position as usize]);
+        rest.clear();
+        rest.extend(keys.chunks_exact(rows.len()).flat_map(|column| left.iter().map(|&at| column[at as usize])));
+        found.clear();
+        if left.len() <= FEW {
+            tried.clear();
+            tried.extend((0..left.len()).flat_map(|at| rest.iter().skip(at).step_by(left.len())));
+            dispatch(level(), Beaten { keys: rest, d, strong: tried, left: found });
+        } else {
+            let columns: Vec<&[i64]> = rest.chunks_exact(left.len()).collect();
+            *found = front_of_keys(&columns, Keep::All, 1);
+        }
+        for &position in &*found {
+            on_front(rows[left[position as usize] as usize]);
         }
     }
 }
@@ -172,7 +199,11 @@ pub(super) fn strong_rows(draws: &Draws<'_>, rows: &[u32]) -> Vec<u32> {
     scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let strong: Vec<u32> = scored.iter().take(STRONG).map(|&(_, row)| row).collect();
     let mut left = Vec::new();
-    dispatch(level(), Beaten { keys: &fronts.keys, n, rows, strong: &strong, left: &mut left });
+    let keys: Vec<i64> =
+        fronts.keys.chunks_exact(n).flat_map(|column| rows.iter().map(|&row| column[row as usize])).collect();
+    let tried: Vec<i64> =
+        strong.iter().flat_map(|&row| fronts.keys.chunks_exact(n).map(move |column| column[row as usize])).collect();
+    dispatch(level(), Beaten { keys: &keys, d, strong: &tried, left: &mut left });
     if left.len() * 4 > rows.len() * 3 { Vec::new() } else { strong }
 }
 
@@ -192,12 +223,13 @@ impl Kernel for ToKeys<'_> {
     }
 }
 
-/// Collects the rows that no strong row dominates.
+/// Collects the positions of the rows that no strong row dominates.
 struct Beaten<'a> {
+    /// Objective by objective.
     keys: &'a [i64],
-    n: usize,
-    rows: &'a [u32],
-    strong: &'a [u32],
+    d: usize,
+    /// Row by row.
+    strong: &'a [i64],
     left: &'a mut Vec<u32>,
 }
 
@@ -205,34 +237,55 @@ impl Kernel for Beaten<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let dense = self.rows.len() == self.n;
-        for chunk in self.rows.chunks(LANES) {
-            let mut beaten = [0_i64; LANES];
-            for &strong in self.strong {
-                let (mut not_worse, mut better) = ([-1_i64; LANES], [0_i64; LANES]);
-                for column in self.keys.chunks_exact(self.n) {
-                    let own = column[strong as usize];
-                    let mut others = [i64::MIN; LANES];
-                    if dense && chunk.len() == LANES {
-                        others.copy_from_slice(&column[chunk[0] as usize..][..LANES]);
-                    } else {
-                        for (other, &row) in others.iter_mut().zip(chunk) {
-                            *other = column[row as usize];
-                        }
-                    }
-                    for lane in 0..LANES {
-                        not_worse[lane] &= -i64::from(own <= others[lane]);
-                        better[lane] |= -i64::from(own < others[lane]);
-                    }
-                }
-                for lane in 0..LANES {
-                    beaten[lane] |= not_worse[lane] & better[lane];
-                }
-                if beaten[..chunk.len()].iter().fold(-1, |all, flag| all & flag) != 0 {
-                    break;
-                }
+        let n = self.keys.len() / self.d;
+        let mut columns = vec![[i64::MIN; LANES]; self.d];
+        for start in (0..n).step_by(LANES) {
+            let count = LANES.min(n - start);
+            for (own, column) in columns.iter_mut().zip(self.keys.chunks_exact(n)) {
+                own[..count].copy_from_slice(&column[start..start + count]);
             }
-            self.left.extend(chunk.iter().zip(&beaten).filter(|(_, beaten)| **beaten == 0).map(|(&row, _)| row));
+            let beaten = match self.d {
+                2 => beaten_fixed::<2>(&columns, self.strong, count),
+                3 => beaten_fixed::<3>(&columns, self.strong, count),
+                4 => beaten_fixed::<4>(&columns, self.strong, count),
+                d => beaten(&columns, self.strong.chunks_exact(d), count),
+            };
+            let kept = beaten[..count].iter().enumerate().filter(|(_, beaten)| **beaten == 0);
+            self.left.extend(kept.map(|(lane, _)| (start + lane) as u32));
         }
     }
+}
+
+/// As [`beaten`], with the columns in registers.
+#[inline(always)]
+fn beaten_fixed<const D: usize>(columns: &[[i64; LANES]], strong: &[i64], count: usize) -> [i64; LANES] {
+    let columns: &[[i64; LANES]; D] = columns.first_chunk().expect("as many columns as objectives");
+    let columns = *columns;
+    beaten(&columns, strong.as_chunks::<D>().0.iter().map(|row| &row[..]), count)
+}
+
+/// Which of the lanes a strong row dominates; stops when it is all of the first `count`.
+#[inline(always)]
+fn beaten<'a>(columns: &[[i64; LANES]], strong: impl Iterator<Item = &'a [i64]>, count: usize) -> [i64; LANES] {
+    let mut beaten = [0_i64; LANES];
+    // Unused lanes count as beaten.
+    beaten[count..].fill(-1);
+    for own in strong {
+        let (mut not_worse, mut better) = ([-1_i64; LANES], [0_i64; LANES]);
+        for (others, &own) in columns.iter().zip(own) {
+            for lane in 0..LANES {
+                not_worse[lane] &= -i64::from(own <= others[lane]);
+                better[lane] |= -i64::from(own < others[lane]);
+            }
+        }
+        let mut all = -1;
+        for lane in 0..LANES {
+            beaten[lane] |= not_worse[lane] & better[lane];
+            all &= beaten[lane];
+        }
+        if all != 0 {
+            break;
+        }
+    }
+    beaten
 }

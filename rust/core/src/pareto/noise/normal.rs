@@ -3,6 +3,8 @@
 //! Logarithm, sine and cosine are plain arithmetic without a library, so that every platform and vector width computes
 //! the same bits, and the compiler makes vectors of them. A word has 32 bits: no number is beyond 6.8.
 
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays, which become vectors")]
+
 use crate::simd::{Kernel, dispatch, level};
 
 /// Blocks of four words that are computed side by side.
@@ -74,10 +76,12 @@ fn sine_cosine(share: f64) -> (f64, f64) {
         cosine = 1.0 - cosine * s * (1.0 / (2.0 * step * (2.0 * step - 1.0)));
     }
     sine *= x;
-    let odd = quadrant == 1.0 || quadrant == 3.0;
+    // Quadrants 0 to 4 are whole numbers.
+    let from_two = (quadrant - 2.0).abs();
+    let odd = from_two > 0.5 && from_two < 1.5;
     let (a, b) = if odd { (cosine, sine) } else { (sine, cosine) };
-    let a = if quadrant == 2.0 || quadrant == 3.0 { -a } else { a };
-    let b = if quadrant == 1.0 || quadrant == 2.0 { -b } else { b };
+    let a = if quadrant > 1.5 && quadrant < 3.5 { -a } else { a };
+    let b = if quadrant > 0.5 && quadrant < 2.5 { -b } else { b };
     (a, b)
 }
 
