@@ -38,8 +38,10 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_attainment",
+    "pareto_compose",
     "pareto_counts",
     "pareto_cover_share",
+    "pareto_dominance",
     "pareto_dominators",
     "pareto_epsilon",
     "pareto_hull",
@@ -47,9 +49,12 @@ __all__ = [
     "pareto_hv_improvement",
     "pareto_hv_subset",
     "pareto_hypervolume",
+    "pareto_informative",
     "pareto_mask",
+    "pareto_membership",
     "pareto_nearest",
     "pareto_nearest_other",
+    "pareto_normal_dominance",
     "pareto_ranks",
     "pareto_supported",
     "quant_allocate",
@@ -385,6 +390,16 @@ def operator_features(
 def pareto_attainment(
     rows: NDArray[np.float64], runs: NDArray[np.uint32], d: int, num_runs: int, levels: list[int]
 ) -> list[list[float]]: ...
+def pareto_compose(
+    stages: list[NDArray[np.float64]],
+    operators: list[str],
+    maximize: list[bool],
+    eps: list[float] | None,
+    relative: bool,
+    limit: list[float] | None,
+    max_rows: int | None,
+    threads: int | None,
+) -> tuple[bytes, bytes, list[float]]: ...
 def pareto_counts(
     dominated_by: NDArray[np.int64],
     dominates: NDArray[np.int64],
@@ -404,6 +419,9 @@ def pareto_cover_share(
     multiply: bool,
     threads: int | None,
 ) -> float: ...
+def pareto_dominance(
+    counts: NDArray[np.int64], origin: Any, rows: NDArray[np.uint32], others: NDArray[np.uint32]
+) -> None: ...
 def pareto_dominators(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],
@@ -445,6 +463,9 @@ def pareto_hypervolume(
     seed: int,
     settings: tuple[list[float], list[bool], str, int | None],
 ) -> tuple[float, int, bool, float]: ...
+def pareto_informative(
+    gain: NDArray[np.float64], counts: NDArray[np.int64], origin: Any, measured: NDArray[np.float64]
+) -> None: ...
 def pareto_mask(
     out: NDArray[np.uint8],
     points: list[tuple[NDArray[Any], str]],
@@ -457,6 +478,9 @@ def pareto_mask(
     allowed: NDArray[np.uint8] | None,
     threads: int | None,
 ) -> tuple[int, int]: ...
+def pareto_membership(
+    counts: NDArray[np.int64], origin: Any, groups: NDArray[np.uint32] | None, num_groups: int
+) -> None: ...
 def pareto_nearest(
     out: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -467,6 +491,14 @@ def pareto_nearest(
 ) -> None: ...
 def pareto_nearest_other(
     out: NDArray[np.float64], points: NDArray[np.float64], d: int, threads: int | None
+) -> None: ...
+def pareto_normal_dominance(
+    out: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    std: NDArray[np.float64],
+    maximize: list[bool],
+    rows: NDArray[np.uint32],
+    others: NDArray[np.uint32],
 ) -> None: ...
 def pareto_ranks(
     out: NDArray[np.int32],

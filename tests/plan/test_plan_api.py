@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from paretoserve import cost
+from paretoserve import cost, pareto
 from paretoserve.errors import CapacityError
 from paretoserve.plan import OBJECTIVES, Space, describe, plan
 from paretoserve.plan.evaluate import evaluate
@@ -311,3 +311,31 @@ def test_an_unknown_checkpoint_format_is_not_taken_for_bf16(trace, tmp_path):
 def test_arguments_of_another_type_are_named(options, message):
     with pytest.raises(TypeError, match=message):
         plan("qwen3-32b", "h100_sxm", "azure-chat", gpus=1, **({"limit": 5} | options))
+
+
+def test_the_front_so_far_can_be_read_while_a_sweep_runs(tmp_path):
+    space = {
+        "tensor_parallel": [1, 2],
+        "weight_format": "fp8",
+        "policy": "fcfs",
+        "max_num_batched_tokens": [1024, 8192],
+    }
+    running = pareto.Archive(2, ["max", "max"])
+    sizes = []
+    front = plan(
+        "qwen3-0.6b",
+        "h100_sxm",
+        "azure-chat",
+        gpus=2,
+        limit=16,
+        space=space,
+        objectives="tokens_per_s_per_user,tokens_per_s_per_gpu",
+        threads=2,
+        out=tmp_path,
+        progress=lambda done, total: sizes.append((done, len(running))),
+        running=running,
+    )
+    assert sizes[0] == (0, 0)
+    assert all(size >= 1 for done, size in sizes if done)
+    points = np.stack([front.columns[name][front.rows] for name in front.objectives], axis=1)
+    assert np.array_equal(running.front, points)

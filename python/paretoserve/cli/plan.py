@@ -72,7 +72,7 @@ def command(
         raise typer.BadParameter(f"`--limit` must be at least 1, got {limit}")
     stderr = Console(stderr=True, soft_wrap=True)
     try:
-        with Bar(stderr) as bar:
+        with Bar(stderr, objectives) as bar:
             front = plan(
                 model,
                 system,
@@ -87,6 +87,7 @@ def command(
                 limit=limit,
                 exhaustive=exhaustive,
                 progress=bar.update,
+                running=bar.front,
             )
     except CapacityError as error:
         stderr.print(f"error: {error}", markup=False, highlight=False)
@@ -151,22 +152,30 @@ def show(front: Front, format: str, stderr: Console) -> None:
 
 
 class Bar:
-    """Progress of a sweep on stderr: a moving bar on a terminal, nothing otherwise."""
+    """Progress of a sweep and its front so far on stderr: a moving bar on a terminal, nothing otherwise."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, objectives: str | None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        from paretoserve.pareto import Archive
+        from paretoserve.plan.objectives import OBJECTIVES, parse_objectives
+
+        columns = (
+            *(TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+            TextColumn("{task.fields[on_front]} on the front"),
+        )
         self._progress = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal, refresh_per_second=5
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, on_front=0)
         self.done = self.total = 0
+        names = parse_objectives(objectives)
+        self.front = Archive(len(names), [OBJECTIVES[name].sense for name in names])
 
     def update(self, done: int, total: int) -> None:
         """Take over how many configurations are finished, of how many."""
         self.done, self.total = done, total
-        self._progress.update(self._task, completed=done, total=total)
+        self._progress.update(self._task, completed=done, total=total, on_front=len(self.front))
 
     def __enter__(self) -> Bar:
         """Start to draw."""

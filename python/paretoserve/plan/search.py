@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paretoserve.errors import CapacityError, DtypeError
+from paretoserve.pareto import Archive
 from paretoserve.plan.assemble import assemble
 from paretoserve.plan.enumerate import enumerate_space
 from paretoserve.plan.evaluate import evaluate_many
@@ -46,6 +47,7 @@ def plan(
     limit: int | None = None,
     exhaustive: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    running: Archive | None = None,
 ) -> Front:
     """Find the serving configurations that nobody beats for a workload.
 
@@ -80,6 +82,9 @@ def plan(
         simulated requests is screened on a prefix of the trace first (`screen`).
     progress : callable(done, total) or None
         Called as configurations finish, in the calling thread.
+    running : pareto.Archive or None
+        Takes the objectives of every configuration as it finishes on the whole trace, whether it meets the SLO or not,
+        with its place in the space as id: the front so far, to be read at any time, from `progress` or another thread.
 
     Returns
     -------
@@ -128,11 +133,16 @@ def plan(
     with Progress(folder, digest(inputs)) as store:
         sweep = partial(_sweep, store=store, executor=executor, threads=threads, progress=progress)
         if prefix is None:
-            outcomes = sweep(problem, configurations)
+            outcomes = sweep(problem, configurations, finished=partial(_offer, running, names))
         else:
             outcomes = sweep(problem.head(prefix), configurations)
             chosen = survivors(outcomes, list(dict.fromkeys((*names, *(bound.name for bound in limits)))))
-            finals = sweep(problem, [configurations[row] for row in chosen])
+            finished = partial(_offer, running, names)
+            finals = sweep(
+                problem,
+                [configurations[row] for row in chosen],
+                finished=lambda position, outcome: finished(chosen[position], outcome),
+            )
             outcomes = merge(outcomes, dict(zip(chosen, finals, strict=True)), prefix)
         front = assemble(configurations, outcomes, names, limits, inputs)
         if folder is not None:
@@ -157,6 +167,14 @@ def _space_data(space: Space, configurations: Sequence[Configuration]) -> dict[s
     return {"given": given, "resolved": resolved, "num_configurations": len(configurations)}
 
 
+def _offer(running: Archive | None, names: Sequence[str], place: int, outcome: Outcome) -> None:
+    """Put the objectives of a finished configuration into the running front, if there is one and it has them all."""
+    columns = outcome.get("columns") or {}
+    point = [float(columns[name]) for name in names if columns.get(name) is not None]
+    if running is not None and outcome.get("refused") is None and len(point) == len(names):
+        running.add(point, id=place)
+
+
 def _key(problem: Problem, configuration: Configuration) -> str:
     return digest([dataclasses.asdict(configuration), problem.trace.num_requests])[:32]
 
@@ -165,13 +183,21 @@ def _sweep(
     problem: Problem,
     configurations: Sequence[Configuration],
     *,
+    finished: Callable[[int, Outcome], None] = lambda position, outcome: None,
     store: Progress,
     executor: Executor | None,
     threads: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> list[Outcome]:
-    """Return the outcome of every configuration; put those that the store does not have yet there as they finish."""
+    """Return the outcome of every configuration; put those that the store does not have yet there as they finish.
+
+    `finished` gets each with the place of its configuration.
+    """
     keys = {configuration: _key(problem, configuration) for configuration in configurations}
+    places = {configuration: place for place, configuration in enumerate(configurations)}
+    for configuration, key in keys.items():
+        if key in store.finished:
+            finished(places[configuration], store.finished[key])
     todo = [configuration for configuration in configurations if keys[configuration] not in store.finished]
     done, total = len(configurations) - len(todo), len(configurations)
     if progress:
@@ -188,6 +214,7 @@ def _sweep(
         for future in as_completed(pending):
             for configuration, outcome in zip(pending[future], future.result(), strict=True):
                 store.add(keys[configuration], outcome)
+                finished(places[configuration], outcome)
                 done += 1
                 if progress:
                     progress(done, total)

@@ -27,6 +27,8 @@ mod _native {
     #[pymodule_export]
     use super::pareto::attainment::pareto_attainment;
     #[pymodule_export]
+    use super::pareto::compose::pareto_compose;
+    #[pymodule_export]
     use super::pareto::counts::pareto_counts;
     #[pymodule_export]
     use super::pareto::cover::pareto_cover_share;
@@ -44,6 +46,8 @@ mod _native {
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
+    #[pymodule_export]
+    use super::pareto::noise::{pareto_dominance, pareto_informative, pareto_membership, pareto_normal_dominance};
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;
     #[pymodule_export]

@@ -7,6 +7,7 @@
 mod archive;
 pub mod attainment;
 mod boxes;
+mod compose;
 mod epsilon;
 mod explain;
 mod filter;
@@ -16,6 +17,7 @@ pub mod hypervolume;
 pub mod indicator;
 mod keyed;
 mod keys;
+pub mod noise;
 mod rank;
 mod source;
 mod strength;
@@ -27,6 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use archive::{Archive, ArchiveOptions, Counters};
 pub use boxes::{Boxes, Grid};
+pub use compose::{ComposeOptions, Composition, Operator, compose};
 pub use epsilon::cover_share;
 pub use explain::dominators;
 pub use rank::{RankOptions, ranks};

@@ -76,7 +76,7 @@ impl ParetoArchive {
     ///
     /// Parameters
     /// ----------
-    /// point : sequence of d numbers or array_like, shape (d,)
+    /// point : sequence of d numbers, or an array of shape (d,)
     ///     Fastest as a list or tuple of floats.
     /// id : int, optional
     ///     Any whole number of 64 bits; None takes the number of points offered before.

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod attainment;
+pub(crate) mod compose;
 pub(crate) mod counts;
 pub(crate) mod cover;
 pub(crate) mod cuda;
@@ -10,5 +11,6 @@ pub(crate) mod hull;
 pub(crate) mod hypervolume;
 pub(crate) mod indicator;
 pub(crate) mod mask;
+pub(crate) mod noise;
 mod points;
 pub(crate) mod ranks;

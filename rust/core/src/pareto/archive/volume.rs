@@ -4,6 +4,10 @@
 //! its box less that of the members moved into the box. Only who asked once pays for it, and above two objectives only
 //! for a while; the volume is computed anew after many steps, so that rounding does not pile up.
 
+use std::num::NonZeroUsize;
+
+use super::super::NanPolicy;
+use super::super::hypervolume::{Method, Options, Sampling, hypervolume};
 use super::index::Index;
 use super::members::Members;
 
@@ -93,37 +97,8 @@ impl Volume {
 
 /// The volume between points and a reference point, all minimized.
 fn exact(points: &[f64], reference: &[f64]) -> f64 {
-    let d = reference.len();
-    let inside = |point: &&[f64]| point.iter().zip(reference).all(|(value, limit)| value < limit);
-    let mut inside: Vec<&[f64]> = points.chunks_exact(d).filter(inside).collect();
-    sliced(&mut inside, reference)
-}
-
-/// The same for points inside; slices along the last objective.
-fn sliced(points: &mut [&[f64]], reference: &[f64]) -> f64 {
-    let (Some((&limit, others)), false) = (reference.split_last(), points.is_empty()) else { return 0.0 };
-    let last = others.len();
-    points.sort_by(|a, b| a[last].total_cmp(&b[last]));
-    if last == 0 {
-        return limit - points[0][0];
-    }
-    let mut total = 0.0;
-    if last == 1 {
-        let mut least = reference[0];
-        for (position, point) in points.iter().enumerate() {
-            least = least.min(point[0]);
-            let next = points.get(position + 1).map_or(limit, |next| next[1]);
-            if next > point[1] {
-                total += (next - point[1]) * (reference[0] - least);
-            }
-        }
-        return total;
-    }
-    for position in 0..points.len() {
-        let depth = points.get(position + 1).map_or(limit, |next| next[last]) - points[position][last];
-        if depth > 0.0 {
-            total += depth * sliced(&mut points[..=position].to_vec(), others);
-        }
-    }
-    total
+    let minimize = vec![false; reference.len()];
+    let options = Options { maximize: &minimize, nan: NanPolicy::Drop, threads: NonZeroUsize::new(1), stop: &|| false };
+    let unused = Sampling { rel_err: 1.0, seed: 0 };
+    hypervolume(points, reference, Method::Exact, unused, &options).map_or(f64::NAN, |volume| volume.value)
 }

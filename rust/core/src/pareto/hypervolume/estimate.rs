@@ -15,7 +15,7 @@ use super::lattice::multipliers;
 use super::rays::{RAYS, Rays};
 use super::region::Region;
 use crate::error::{Error, Result};
-use crate::quant::random::philox;
+use crate::random::philox;
 use crate::simd::{dispatch, level};
 
 /// Random shifts.

@@ -1,0 +1,291 @@
+//! On how many draws' fronts each row is.
+//!
+//! A few rows that dominate many others at the mean are tried first on every draw; what they leave over is filtered
+//! exactly: a few rows each against all, many by `front_of_keys`.
+
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays, which become vectors")]
+
+use super::super::filter::front_of_keys;
+use super::super::keys::{Key, key};
+use super::super::{Keep, NanPolicy};
+use super::Draws;
+use super::draws::Scratch;
+use crate::error::{Error, Result};
+use crate::parallel::each;
+use crate::simd::{Kernel, dispatch, level};
+
+/// Rows that are tried first.
+const STRONG: usize = 16;
+/// Up to this many rows are compared all with all.
+const FEW: usize = 160;
+/// Rows compared at once.
+const LANES: usize = 16;
+/// Draws whose mean says which rows are strong.
+const PROBES: usize = 8;
+
+/// Count per row the draws on whose front it is; each group of rows has its own front.
+///
+/// # Errors
+/// If a length does not fit, a value is not allowed, or there is no draw.
+pub fn membership(counts: &mut [i64], draws: &Draws<'_>, groups: Option<(&[u32], usize)>) -> Result<()> {
+    draws.check()?;
+    if counts.len() != draws.num_rows {
+        return Err(Error::shape("counts", format!("({},)", draws.num_rows), format!("({},)", counts.len())));
+    }
+    let spans = rows_of_groups(draws.num_rows, groups)?;
+    let strong: Vec<Vec<u32>> = spans.iter().map(|rows| strong_rows(draws, rows)).collect();
+    let threads = draws.num_threads();
+    let shares: Vec<usize> = (0..threads).collect();
+    let parts = each(shares, |thread| {
+        let mut own = vec![0_i64; draws.num_rows];
+        let mut fronts = Fronts::new(draws);
+        for draw in (thread..draws.num_draws).step_by(threads) {
+            fronts.read(draw);
+            for (rows, strong) in spans.iter().zip(&strong) {
+                fronts.front(rows, strong, |row| own[row as usize] += 1);
+            }
+        }
+        own
+    });
+    counts.fill(0);
+    for part in parts {
+        for (count, own) in counts.iter_mut().zip(part) {
+            *count += own;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of each group, rising.
+fn rows_of_groups(n: usize, groups: Option<(&[u32], usize)>) -> Result<Vec<Vec<u32>>> {
+    let Some((codes, num_groups)) = groups else { return Ok(vec![(0..n as u32).collect()]) };
+    if codes.len() != n {
+        return Err(Error::shape("groups", format!("({n},)"), format!("({},)", codes.len())));
+    }
+    let mut rows = vec![Vec::new(); num_groups];
+    for (row, &code) in codes.iter().enumerate() {
+        let expected = || Error::value("groups", format!("below {num_groups}"), code);
+        rows.get_mut(code as usize).ok_or_else(expected)?.push(row as u32);
+    }
+    Ok(rows)
+}
+
+/// The keys of one draw, and room for its fronts.
+pub(super) struct Fronts<'a> {
+    draws: &'a Draws<'a>,
+    scratch: Scratch,
+    values: Vec<f64>,
+    keys: Vec<i64>,
+    room: Room,
+}
+
+/// What the search for a front needs memory for.
+#[derive(Default)]
+struct Room {
+    /// Keys of the rows of a group, and of those that are left, objective by objective.
+    group: Vec<i64>,
+    rest: Vec<i64>,
+    /// Keys of the rows that are tried against all, row by row.
+    strong: Vec<i64>,
+    left: Vec<u32>,
+    on_front: Vec<u32>,
+}
+
+impl<'a> Fronts<'a> {
+    pub(super) fn new(draws: &'a Draws<'a>) -> Self {
+        let size = draws.num_rows * draws.d();
+        let (values, keys) = (vec![0.0; size], vec![0; size]);
+        Self { draws, scratch: Scratch::default(), values, keys, room: Room::default() }
+    }
+
+    /// Make a draw, objective by objective.
+    pub(super) fn read(&mut self, draw: usize) -> &[f64] {
+        self.draws.source.fill(&mut self.values, draw, self.draws.d(), &mut self.scratch);
+        self.key_values();
+        &self.values
+    }
+
+    fn key_values(&mut self) {
+        let n = self.draws.num_rows.max(1);
+        let columns = self.keys.chunks_exact_mut(n).zip(self.values.chunks_exact(n));
+        for ((keys, values), &maximize) in columns.zip(self.draws.maximize) {
+            dispatch(level(), ToKeys { keys, values, maximize });
+        }
+    }
+
+    /// The keys of the draw, objective by objective.
+    pub(super) fn keys(&self) -> &[i64] {
+        &self.keys
+    }
+
+    /// Call `on_front` for the rows among `rows` that no other of them dominates.
+    pub(super) fn front(&mut self, rows: &[u32], strong: &[u32], mut on_front: impl FnMut(u32)) {
+        let (n, d) = (self.draws.num_rows, self.draws.d());
+        let Room { group, rest, strong: tried, left, on_front: found } = &mut self.room;
+        tried.clear();
+        tried.extend(strong.iter().flat_map(|&row| self.keys.chunks_exact(n).map(move |column| column[row as usize])));
+        let keys = if rows.len() == n {
+            &self.keys
+        } else {
+            let columns = self.keys.chunks_exact(n);
+            group.clear();
+            group.extend(columns.flat_map(|column| rows.iter().map(|&row| column[row as usize])));
+            &*group
+        };
+        left.clear();
+        if tried.is_empty() {
+            left.extend(0..rows.len() as u32);
+        } else {
+            dispatch(level(), Beaten { keys, d, strong: tried, left });
+        }
+        if self.draws.nan == NanPolicy::Drop {
+            left.retain(|&at| keys.chunks_exact(rows.len()).all(|column| column[at as usize] != i64::NAN));
+        }
+        if left.is_empty() {
+            return;
+        }
+        rest.clear();
+        rest.extend(keys.chunks_exact(rows.len()).flat_map(|column| left.iter().map(|&at| column[at as usize])));
+        found.clear();
+        if left.len() <= FEW {
+            tried.clear();
+            tried.extend((0..left.len()).flat_map(|at| rest.iter().skip(at).step_by(left.len())));
+            dispatch(level(), Beaten { keys: rest, d, strong: tried, left: found });
+        } else {
+            let columns: Vec<&[i64]> = rest.chunks_exact(left.len()).collect();
+            *found = front_of_keys(&columns, Keep::All, 1);
+        }
+        for &position in &*found {
+            on_front(rows[left[position as usize] as usize]);
+        }
+    }
+}
+
+/// The rows that dominate most at the mean of the first draws; none if they would not spare much.
+pub(super) fn strong_rows(draws: &Draws<'_>, rows: &[u32]) -> Vec<u32> {
+    let (n, d) = (draws.num_rows, draws.d());
+    if rows.len() < 4 * STRONG || draws.nan == NanPolicy::Drop {
+        return Vec::new();
+    }
+    let probes = draws.num_draws.min(PROBES);
+    let mut fronts = Fronts::new(draws);
+    let mut mean = vec![0.0; n * d];
+    for draw in 0..probes {
+        for (sum, value) in mean.iter_mut().zip(fronts.read(draw)) {
+            *sum += value / probes as f64;
+        }
+    }
+    fronts.values = mean;
+    fronts.key_values();
+    let mut candidates = Vec::new();
+    fronts.front(rows, &[], |row| candidates.push(row));
+    // A row's share of the others that are worse in an objective, multiplied: about the share that it dominates.
+    let columns: Vec<Vec<i64>> = fronts
+        .keys
+        .chunks_exact(n)
+        .map(|keys| {
+            let mut column: Vec<i64> = rows.iter().map(|&row| keys[row as usize]).collect();
+            column.sort_unstable();
+            column
+        })
+        .collect();
+    let share = |row: u32| -> f64 {
+        let worse = columns.iter().zip(fronts.keys.chunks_exact(n)).map(|(column, keys)| {
+            1.0 - column.partition_point(|&key| key < keys[row as usize]) as f64 / column.len() as f64
+        });
+        worse.product()
+    };
+    let mut scored: Vec<(f64, u32)> = candidates.into_iter().map(|row| (share(row), row)).collect();
+    scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let strong: Vec<u32> = scored.iter().take(STRONG).map(|&(_, row)| row).collect();
+    let mut left = Vec::new();
+    let keys: Vec<i64> =
+        fronts.keys.chunks_exact(n).flat_map(|column| rows.iter().map(|&row| column[row as usize])).collect();
+    let tried: Vec<i64> =
+        strong.iter().flat_map(|&row| fronts.keys.chunks_exact(n).map(move |column| column[row as usize])).collect();
+    dispatch(level(), Beaten { keys: &keys, d, strong: &tried, left: &mut left });
+    if left.len() * 4 > rows.len() * 3 { Vec::new() } else { strong }
+}
+
+struct ToKeys<'a> {
+    keys: &'a mut [i64],
+    values: &'a [f64],
+    maximize: bool,
+}
+
+impl Kernel for ToKeys<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (out, &value) in self.keys.iter_mut().zip(self.values) {
+            *out = key(value, self.maximize);
+        }
+    }
+}
+
+/// Collects the positions of the rows that no strong row dominates.
+struct Beaten<'a> {
+    /// Objective by objective.
+    keys: &'a [i64],
+    d: usize,
+    /// Row by row.
+    strong: &'a [i64],
+    left: &'a mut Vec<u32>,
+}
+
+impl Kernel for Beaten<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let n = self.keys.len() / self.d;
+        let mut columns = vec![[i64::MIN; LANES]; self.d];
+        for start in (0..n).step_by(LANES) {
+            let count = LANES.min(n - start);
+            for (own, column) in columns.iter_mut().zip(self.keys.chunks_exact(n)) {
+                own[..count].copy_from_slice(&column[start..start + count]);
+            }
+            let beaten = match self.d {
+                2 => beaten_fixed::<2>(&columns, self.strong, count),
+                3 => beaten_fixed::<3>(&columns, self.strong, count),
+                4 => beaten_fixed::<4>(&columns, self.strong, count),
+                d => beaten(&columns, self.strong.chunks_exact(d), count),
+            };
+            let kept = beaten[..count].iter().enumerate().filter(|(_, beaten)| **beaten == 0);
+            self.left.extend(kept.map(|(lane, _)| (start + lane) as u32));
+        }
+    }
+}
+
+/// As [`beaten`], with the columns in registers.
+#[inline(always)]
+fn beaten_fixed<const D: usize>(columns: &[[i64; LANES]], strong: &[i64], count: usize) -> [i64; LANES] {
+    let columns: &[[i64; LANES]; D] = columns.first_chunk().expect("as many columns as objectives");
+    let columns = *columns;
+    beaten(&columns, strong.as_chunks::<D>().0.iter().map(|row| &row[..]), count)
+}
+
+/// Which of the lanes a strong row dominates; stops when it is all of the first `count`.
+#[inline(always)]
+fn beaten<'a>(columns: &[[i64; LANES]], strong: impl Iterator<Item = &'a [i64]>, count: usize) -> [i64; LANES] {
+    let mut beaten = [0_i64; LANES];
+    // Unused lanes count as beaten.
+    beaten[count..].fill(-1);
+    for own in strong {
+        let (mut not_worse, mut better) = ([-1_i64; LANES], [0_i64; LANES]);
+        for (others, &own) in columns.iter().zip(own) {
+            for lane in 0..LANES {
+                not_worse[lane] &= -i64::from(own <= others[lane]);
+                better[lane] |= -i64::from(own < others[lane]);
+            }
+        }
+        let mut all = -1;
+        for lane in 0..LANES {
+            beaten[lane] |= not_worse[lane] & better[lane];
+            all &= beaten[lane];
+        }
+        if all != 0 {
+            break;
+        }
+    }
+    beaten
+}
