@@ -77,9 +77,9 @@ def peers(table, slow_front):
     return calls
 
 
-def threads_for(n, d):
-    """As many as `mask` takes by itself."""
-    return min(2, os.cpu_count() or 1) if n * d >= 1 << 17 else 1
+def threads_for(n, front):
+    """As many as `mask` uses by itself: of two the prefilter from 2^17 rows on, and what sorts large fronts."""
+    return min(2, os.cpu_count() or 1) if n >= 1 << 17 or front >= 1 << 14 else 1
 
 
 @pytest.mark.parametrize(("shape", "n", "d"), CELLS)
@@ -91,7 +91,14 @@ def test_mask(shape, n, d, capsys):
         assert (np.asarray(calls["moocore"]()) == marked).all()
     with capsys.disabled():
         cell = f"{shape} d={d} n={n} front={marked.sum()}"
-        compare(print, cell, lambda: pareto.mask(table), calls, target=target(shape, n, d), threads=threads_for(n, d))
+        compare(
+            print,
+            cell,
+            lambda: pareto.mask(table),
+            calls,
+            target=target(shape, n, d),
+            threads=threads_for(n, marked.sum()),
+        )
 
 
 def test_call_overhead(capsys):
@@ -121,5 +128,5 @@ def test_groups(capsys):
             lambda: pareto.mask(table, groups=labels),
             {"pandas loop": loop},
             target=10.0,
-            threads=threads_for(len(table), 3),
+            threads=threads_for(len(table), 0),
         )

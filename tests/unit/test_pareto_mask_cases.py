@@ -88,6 +88,45 @@ def test_nan_is_found_wherever_it_lies():
             assert (pareto.mask(points, nan="drop") == expected).all()
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", "bool", "str", "object", "float64"])
+def test_groups_of_any_dtype(dtype):
+    points = np.random.default_rng(0).integers(0, 30, (4_000, 3)).astype(np.float64)
+    codes = np.random.default_rng(1).integers(0, 2 if dtype == "bool" else 7, 4_000)
+    labels = codes.astype(dtype)
+    if dtype == "int8":
+        labels = np.where(codes == 0, -128, np.where(codes == 1, 127, codes)).astype(np.int8)
+    if dtype == "uint64":
+        labels = np.uint64(2**64 - 10) + codes.astype(np.uint64)
+    expected = np.zeros(4_000, dtype=bool)
+    for code in range(7):
+        expected[codes == code] = pareto.mask(points[codes == code])
+    assert (pareto.mask(points, groups=labels) == expected).all()
+    assert (pareto.mask(points, groups=labels.tolist()) == expected).all()
+
+
+@pytest.mark.parametrize("num_groups", [1, 3, 200])
+@pytest.mark.parametrize("n", [500, 20_000, 150_000])
+def test_groups_of_large_tables_with_nan(n, num_groups):
+    points = np.random.default_rng(n).random((n, 4)).astype(np.float32)
+    codes = np.random.default_rng(num_groups).integers(0, num_groups, n)
+    points[n // 2, 1] = np.nan
+    points[n // 3] = np.nan
+    with pytest.raises(ValueError, match=f"NaN in row {n // 3}, column 0"):
+        pareto.mask(points, groups=codes)
+    whole = ~np.isnan(points).any(axis=1)
+    expected = np.zeros(n, dtype=bool)
+    for code in range(num_groups):
+        part = whole & (codes == code)
+        expected[part] = pareto.mask(points[part], keep="first")
+    for threads in (1, 2):
+        assert (pareto.mask(points, groups=codes, nan="drop", keep="first", threads=threads) == expected).all()
+    inside = points[:, 0] > 0.5
+    expected = pareto.mask(np.where(inside[:, None], points, np.nan), groups=codes, nan="drop")
+    assert (
+        pareto.mask(points, groups=codes, nan="drop", where={0: (np.nextafter(np.float32(0.5), 1), None)}) == expected
+    ).all()
+
+
 def test_memory_stays_below_a_bound():
     pytest.importorskip("resource")
     program = """

@@ -93,9 +93,10 @@ def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
         low, high = labels.min(), labels.max()
         span = int(high) - int(low) + 1
         if span <= 4 * n + 1024:
-            # Differences wrap around in the dtype of the labels; as unsigned numbers they are right again.
-            unsigned = np.dtype(f"u{labels.dtype.itemsize}")
-            return (labels.view(unsigned) - low.view(unsigned)).astype(np.uint32), span
+            if labels.dtype.kind == "b":
+                return labels.astype(np.uint32), 2
+            # All numbers wrap around in 32 bits, so that the differences, which are small, are right.
+            return np.subtract(labels, low, dtype=np.uint32, casting="unsafe"), span
     if labels.dtype.kind in "OUS":
         return _codes_by_hash(labels)
     missing = np.asarray(labels != labels)

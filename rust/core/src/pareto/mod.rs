@@ -38,6 +38,7 @@ pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
+use filter::prefilter::Left;
 use front::for_each_group;
 use source::Rows;
 use table::ReadKeys;
@@ -120,8 +121,8 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         boxes::check(points, rows, eps, options.nan == NanPolicy::Drop)?;
     }
     let missing = AtomicUsize::new(0);
-    let of_group = |group: Rows<'_>, threads| {
-        let left = filter::prefilter::survivors::<K>(points, group, &nan, threads);
+    let of_group = |group: Rows<'_>, nan: &[usize], threads| {
+        let left = filter::prefilter::survivors::<K>(points, group, nan, threads);
         missing.fetch_add(left.missing, Ordering::Relaxed);
         match options.eps {
             None => filter::exact::<K>(points, &left.rows, options.keep, threads),
@@ -129,9 +130,13 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         }
     };
     let marked = match options.groups {
-        None => of_group(rows, threads),
-        Some(_) => {
-            for_each_group(&rows.to_vec(), options, threads, &|group, threads| of_group(Rows::List(group), threads))
+        None => of_group(rows, &nan, threads),
+        Some(groups) => {
+            let thinned = filter::thin::thin::<K>(points, rows, &nan, groups, options.num_groups, threads);
+            let nan = if thinned.is_some() { &[] } else { nan.as_slice() };
+            let left = thinned.unwrap_or_else(|| Left { rows: rows.to_vec(), missing: 0 });
+            missing.fetch_add(left.missing, Ordering::Relaxed);
+            for_each_group(&left.rows, options, threads, &|group, threads| of_group(Rows::List(group), nan, threads))
         }
     };
     dropped.missing += missing.into_inner();

@@ -46,14 +46,20 @@ impl<K: Key> Grid<K> {
     /// The cell of each key of objective `k`.
     #[inline(always)]
     pub(super) fn cells(&self, k: usize, keys: &[K], cells: &mut [u8]) {
-        let bounds = &self.bounds[k];
         for (cell, &key) in cells.iter_mut().zip(keys) {
-            let mut below = 0;
-            for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-                below += if bounds[below + step - 1] <= key { step } else { 0 };
-            }
-            *cell = below.min(BOUNDS) as u8;
+            *cell = self.cell(k, key);
         }
+    }
+
+    /// The cell of a key of objective `k`.
+    #[inline(always)]
+    pub(super) fn cell(&self, k: usize, key: K) -> u8 {
+        let bounds = &self.bounds[k];
+        let mut below = 0;
+        for step in [128, 64, 32, 16, 8, 4, 2, 1] {
+            below += if bounds[below + step - 1] <= key { step } else { 0 };
+        }
+        below.min(BOUNDS) as u8
     }
 
     /// Add the cells of objective `k` to the codes of their rows.

@@ -5,6 +5,7 @@
 //! parts' fronts, so threads never change the answer.
 
 mod block;
+mod few;
 mod grid;
 mod lanes;
 mod plane;
@@ -12,6 +13,7 @@ pub(super) mod prefilter;
 mod sorted;
 mod space;
 mod stairs;
+pub(super) mod thin;
 mod tree;
 
 use super::Keep;
@@ -37,6 +39,7 @@ pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, th
         1 => plane::line(source, rows, keep),
         2 => plane::plane(source, rows, keep, threads),
         3 => space::front(source, rows, keep, threads),
+        _ if rows.len() <= few::MOST_ROWS => few::front(source, rows, keep),
         _ => tree::front(source, rows, keep, threads),
     }
 }

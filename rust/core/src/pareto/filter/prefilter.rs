@@ -18,8 +18,10 @@ const MOST_STRONG: usize = 128;
 const FEWEST_FOR_PART: usize = 1 << 17;
 const PART: usize = 24;
 const MOST_BEST: usize = 4096;
-/// A thread takes this many rows at least.
-const ROWS_PER_THREAD: usize = 8192;
+/// Strong rows that all rows meet.
+const MOST_FIRST: usize = 4;
+/// A thread takes this many rows at least; it costs as much as a prefilter of most of them.
+const ROWS_PER_THREAD: usize = 65536;
 /// Keys of a block: half of a first-level cache.
 const BLOCK_BYTES: usize = 16 << 10;
 
@@ -48,8 +50,8 @@ pub(in super::super) fn survivors<K: Key>(
 }
 
 fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads: usize) -> Left {
-    let strong = if rows.len() < FEWEST_ROWS { Vec::new() } else { strong_rows(source, rows, nan) };
-    if strong.is_empty() && nan.is_empty() {
+    let strong = if rows.len() < FEWEST_ROWS { Strong::default() } else { strong_rows(source, rows, nan) };
+    if strong.rows.is_empty() && nan.is_empty() {
         return Left { rows: rows.to_vec(), missing: 0 };
     }
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
@@ -63,12 +65,20 @@ fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads:
     all
 }
 
+/// Rows that dominate a lot, the strongest first, each with the sum of its keys.
+#[derive(Default)]
+struct Strong<K> {
+    rows: Vec<K>,
+    /// How many of them leave so few rows that these are better put together before they meet the others.
+    first: usize,
+}
+
 /// One thread's part of a round.
 struct Scan<'a, K> {
     source: &'a dyn Source<K>,
     rows: Rows<'a>,
     nan: &'a [usize],
-    strong: &'a [K],
+    strong: &'a Strong<K>,
 }
 
 impl<K: Key> Kernel for Scan<'_, K> {
@@ -87,12 +97,11 @@ impl<K: Key> Kernel for Scan<'_, K> {
                 left.missing += block.remove_equal(k, K::NAN);
             }
             // Rows that the first few dominate need not meet the others.
-            let mut strong = self.strong;
-            let mut count = 4;
+            let (mut strong, mut count) = (self.strong.rows.as_slice(), self.strong.first);
             while !strong.is_empty() && block.len() > 0 {
                 let (first, rest) = strong.split_at((count * (d + 1)).min(strong.len()));
                 block.strike(first);
-                (strong, count) = (rest, count * 2);
+                (strong, count) = (rest, (count * 2).max(4));
             }
             left.rows.extend(block.places().iter().map(|&place| part.at(place as usize)));
         }
@@ -100,8 +109,8 @@ impl<K: Key> Kernel for Scan<'_, K> {
     }
 }
 
-/// The strong rows, each with the sum of its keys; none if they would strike less than a fifth.
-fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) -> Vec<K> {
+/// The strong rows; none if they would strike less than a fifth.
+fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) -> Strong<K> {
     let every = |count: usize, rows: Rows<'_>| (0..count).map(|i| rows.at(i * rows.len() / count)).collect::<Vec<_>>();
     let mut sample = every((rows.len() / 64).clamp(FEWEST_SAMPLES, MOST_SAMPLES), rows);
     let num_samples = sample.len();
@@ -124,10 +133,10 @@ struct Choose<'a, K> {
 }
 
 impl<K: Key> Kernel for Choose<'_, K> {
-    type Output = Vec<K>;
+    type Output = Strong<K>;
 
     #[inline(always)]
-    fn run(self) -> Vec<K> {
+    fn run(self) -> Strong<K> {
         let d = self.source.num_objectives();
         let mut block = Block::new(self.sample.len(), d);
         block.fill(self.sample.len(), |k, out| self.source.gather(k, &self.sample, out));
@@ -145,19 +154,22 @@ impl<K: Key> Kernel for Choose<'_, K> {
         let (mut strong, mut weak) = (Vec::new(), Vec::new());
         let mut row = vec![K::default(); d + 1];
         // A row that is left has no stronger one that dominates it.
-        let mut next = 0;
+        let (mut next, mut first) = (0, MOST_FIRST);
         while next < block.len() && strong.len() < MOST_STRONG * (d + 1) {
             block.row(next, &mut row);
             let struck = block.strike(&row) > 0;
             if struck { &mut strong } else { &mut weak }.extend_from_slice(&row);
             next += 1;
+            if block.len() * 8 < count {
+                first = first.min(next);
+            }
         }
         if self.num_samples < self.sample.len() {
             // They strike too few for the sample to tell, and meet only rows that the others leave.
             strong.extend(weak);
             strong.truncate(MOST_STRONG * (d + 1));
         }
-        if block.len() * 5 > count * 4 { Vec::new() } else { strong }
+        if block.len() * 5 > count * 4 { Strong::default() } else { Strong { rows: strong, first } }
     }
 }
 
