@@ -29,7 +29,10 @@ pub(in super::super) fn thin<K: Key>(
     threads: usize,
 ) -> Option<Left> {
     let d = source.num_objectives();
-    if num_groups * ROWS_PER_GROUP > rows.len() || num_groups * d * size_of::<K>() > MOST_BYTES {
+    if rows.len() < ROWS_PER_GROUP
+        || num_groups * ROWS_PER_GROUP > rows.len()
+        || num_groups * d * size_of::<K>() > MOST_BYTES
+    {
         return None;
     }
     let count = rows.len().min(SAMPLE_ROWS);
