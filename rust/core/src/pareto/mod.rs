@@ -1,8 +1,8 @@
 //! Which rows of a table are not dominated: exact fronts for any number of objectives.
 //!
 //! Every value becomes an order-preserving integer key with the direction folded in (`keys`), so one set of algorithms
-//! serves all dtypes and nothing is widened to a float that cannot hold it. `filter` finds the front of such keys; groups
-//! (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
+//! serves all dtypes and nothing is widened to a float that cannot hold it. `filter` finds the front of such keys;
+//! groups (`front`) and covers of the front by boxes (`boxes`, `epsilon`) are built on it.
 
 mod archive;
 pub mod attainment;

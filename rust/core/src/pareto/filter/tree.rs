@@ -1,9 +1,9 @@
 //! Four and more objectives: rows in Z-order are tested against a tree of the front so far, 64 rows or nodes at a time.
 //!
 //! A leaf holds 64 rows of the front as cells of a coarse grid, objective by objective; a node holds the lower corners
-//! of 64 leaves or nodes. A byte per cell makes 64 comparisons one instruction, and a leaf whose corner is above the row
-//! somewhere is never opened. Only rows whose cells do not rule it out are compared by their keys. Time grows with the
-//! front as for any filter above three objectives, but by a small part of it; memory is 9 bytes per value at most.
+//! of 64 leaves or nodes. A byte per cell makes 64 comparisons one instruction, and a leaf whose corner is above the
+//! row somewhere is never opened. Only rows whose cells do not rule it out are compared by their keys. Time grows with
+//! the front as for any filter above three objectives, but by a small part of it; memory is 9 bytes per value at most.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
