@@ -78,8 +78,8 @@ def peers(table, slow_front):
 
 
 def threads_for(n, front):
-    """As many as `mask` uses by itself: of two the prefilter from 2^17 rows on, and what sorts large fronts."""
-    return min(2, os.cpu_count() or 1) if n >= 1 << 17 or front >= 1 << 14 else 1
+    """As many as `mask` uses by itself: of two the prefilter from 2^16 rows on, and what sorts large fronts."""
+    return min(2, os.cpu_count() or 1) if n >= 1 << 16 or front >= 1 << 14 else 1
 
 
 @pytest.mark.parametrize(("shape", "n", "d"), CELLS)

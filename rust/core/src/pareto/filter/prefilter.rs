@@ -21,7 +21,7 @@ const MOST_BEST: usize = 4096;
 /// Strong rows that all rows meet.
 const MOST_FIRST: usize = 4;
 /// A thread takes this many rows at least; it costs as much as a prefilter of most of them.
-const ROWS_PER_THREAD: usize = 65536;
+const ROWS_PER_THREAD: usize = 32768;
 /// Keys of a block: half of a first-level cache.
 const BLOCK_BYTES: usize = 16 << 10;
 
