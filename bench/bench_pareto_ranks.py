@@ -31,7 +31,7 @@ def target(shape, n, d):
 
 def ranking_peers(table):
     """Return the peers that can rank this table in reasonable time and memory."""
-    n, d = table.shape
+    n = len(table)
     peers = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
