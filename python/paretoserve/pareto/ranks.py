@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from paretoserve import _native
 from paretoserve.pareto._arguments import allowed_rows, directions, group_codes, one_of, thread_count
-from paretoserve.pareto._points import as_points
+from paretoserve.pareto._points import as_points, on_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +38,9 @@ def ranks(
     Parameters
     ----------
     points : array_like of shape (n, d), list or tuple of d arrays of shape (n,), or mapping from name to such arrays
-        One row per point, one column per objective (1 or more), any integer, float of 16 to 64 bits or bool. Compared
-        in its own dtype, so that large integers stay exact. -0.0 equals 0.0; an infinity is a value like any other,
-        beyond all finite ones. Not modified.
+        One row per point, one column per objective (1 or more), any integer, float of 16 to 64 bits or bool. A torch
+        tensor on a CUDA device stays there, and so does the result. Compared in its own dtype, so that large integers
+        stay exact. -0.0 equals 0.0; an infinity is a value like any other, beyond all finite ones. Not modified.
     sense : {"min", "max"} or sequence of d of them, default "min"
         Direction per objective.
     nan : {"raise", "drop", "worst"}, default "raise"
@@ -100,6 +101,14 @@ def ranks(
     >>> ranks(points, threads=1)
     array([0, 0, 1, 0, 2], dtype=int32)
     """
+    one_of("nan", nan, ("raise", "drop", "worst"))
+    stop_after, num_fronts = _positive("stop_after", stop_after), _positive("num_fronts", num_fronts)
+    if on_cuda(points):
+        cuda = importlib.import_module("paretoserve.pareto._cuda")
+        on_device: NDArray[np.int32] = cuda.ranks(
+            points, sense, nan=nan, groups=groups, where=where, stop_after=stop_after, num_fronts=num_fronts
+        )
+        return on_device
     table = as_points("points", points)
     n = table.n
     codes, num_groups = (None, 0) if groups is None else group_codes(groups, n)
@@ -108,12 +117,12 @@ def ranks(
         out,
         table.native,
         directions(sense, table.d),
-        one_of("nan", nan, ("raise", "drop", "worst")),
+        nan,
         codes,
         num_groups,
         None if where is None else allowed_rows(where, table),
-        _positive("stop_after", stop_after),
-        _positive("num_fronts", num_fronts),
+        stop_after,
+        num_fronts,
         thread_count(threads),
     )
     return out

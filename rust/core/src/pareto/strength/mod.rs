@@ -55,7 +55,9 @@ fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize) -> [Vec<u32>; 2] 
     for column in &mut ordered.columns {
         column.reverse();
         let most = column.iter().max().copied().unwrap_or(0);
-        column.iter_mut().for_each(|value| *value = most - *value);
+        for value in column {
+            *value = most - *value;
+        }
     }
     weights.reverse();
     let below = weight_of_dominators(&ordered.columns, &weights, threads);
