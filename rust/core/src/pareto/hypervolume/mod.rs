@@ -23,6 +23,8 @@ mod stairs;
 mod strips;
 mod subset;
 mod watch;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use std::num::NonZeroUsize;
 
