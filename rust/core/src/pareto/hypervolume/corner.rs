@@ -4,6 +4,8 @@
 //! each of their sorted first coordinates, which a point lowers from its own on: vector code without a branch. For more
 //! it is a sorted list.
 
+#![expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, which vector code must not have")]
+
 /// Points of a block.
 const LANES: usize = 8;
 

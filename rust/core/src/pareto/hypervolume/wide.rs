@@ -1,6 +1,8 @@
 //! The passes of `set` for AVX-512, where a comparison makes a mask in a register of its own: a third faster than what
 //! the compiler makes of the general form.
 
+#![expect(clippy::needless_range_loop, reason = "points and corners are walked in step, block by block")]
+
 use std::arch::x86_64::{
     __m512d, _CMP_GT_OQ, _CMP_LE_OQ, _CMP_LT_OQ, _mm512_cmp_pd_mask, _mm512_mask_min_pd, _mm512_reduce_min_pd,
     _mm512_set_pd, _mm512_set1_pd,
