@@ -1,5 +1,5 @@
-//! Points stored objective by objective in blocks of eight, and the passes over them that the compiler turns into vector
-//! code.
+//! Points stored objective by objective in blocks of eight, and the passes over them that the compiler turns into
+//! vector code.
 
 #![expect(clippy::needless_range_loop, reason = "points and corners are walked in step, lane by lane")]
 
