@@ -45,8 +45,8 @@ def reference_point(ref: ArrayLike, d: int) -> list[float]:
         raise DtypeError(f"`ref` must be a number or {d} of them, got {ref!r:.60}") from error
     if values.shape not in ((), (d,)):
         raise ShapeError(f"`ref` must be one number or {d}, one per objective, got shape {values.shape}")
-    reference: list[float] = np.broadcast_to(values, d).tolist()
-    return reference
+    reference: float | list[float] = values.tolist()
+    return reference if isinstance(reference, list) else [reference] * d
 
 
 def settings(

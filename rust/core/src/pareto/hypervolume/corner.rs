@@ -1,11 +1,18 @@
 //! The volume that a few points leave of a small box in space: the innermost step of every sliced computation.
 //!
-//! The points are swept along the third objective; their staircase in the first two lives in a short sorted array.
+//! The points are swept along the third objective. For few of them the staircase in the first two is a height above
+//! each of their sorted first coordinates, which a point lowers from its own on: vector code without a branch. For more
+//! it is a sorted list.
+
+#![expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch, which vector code must not have")]
+
+/// Points of a block.
+const LANES: usize = 8;
 
 /// Buffers that are used again and again.
 #[derive(Default)]
 pub(super) struct Corner {
-    /// Third, first and second coordinate of each point.
+    /// First, second and third coordinate of each point.
     points: Vec<[f64; 3]>,
     /// The steps: first coordinates rise, second ones fall.
     stairs: Vec<[f64; 2]>,
@@ -18,21 +25,30 @@ impl Corner {
 
     /// Add a point, no better than the corner of the box and better than its far end.
     #[inline(always)]
-    pub(super) fn push(&mut self, [x, y, z]: [f64; 3]) {
-        self.points.push([z, x, y]);
+    pub(super) fn push(&mut self, point: [f64; 3]) {
+        self.points.push(point);
     }
 
-    /// The volume of what the points dominate below `far`; the order in which they came does not matter.
+    /// The volume of what the points dominate below `far`.
     #[inline(always)]
     pub(super) fn covered(&mut self, far: &[f64]) -> f64 {
-        sort(&mut self.points);
+        match self.points.len() {
+            0..=8 => heights::<1>(&self.points, far),
+            9..=16 => heights::<2>(&self.points, far),
+            17..=32 => heights::<4>(&self.points, far),
+            _ => self.listed(far),
+        }
+    }
+
+    fn listed(&mut self, far: &[f64]) -> f64 {
+        self.points.sort_by(|a, b| a[2].total_cmp(&b[2]));
         let stairs = &mut self.stairs;
         stairs.clear();
         stairs.push([f64::NEG_INFINITY, far[1]]);
         stairs.push([far[0], f64::NEG_INFINITY]);
         let mut volume = 0.0;
-        for &[z, x, y] in &self.points {
-            let first = position(stairs, x);
+        for &[x, y, z] in &self.points {
+            let first = stairs.partition_point(|step| step[0] < x);
             let mut top = stairs[first - 1][1];
             if top <= y || (stairs[first][0] == x && stairs[first][1] <= y) {
                 continue;
@@ -49,10 +65,7 @@ impl Corner {
                 stairs.insert(first, [x, y]);
             } else {
                 stairs[first] = [x, y];
-                if next > first + 1 {
-                    stairs.copy_within(next.., first + 1);
-                    stairs.truncate(stairs.len() - (next - first - 1));
-                }
+                stairs.drain(first + 1..next);
             }
             volume += area * (far[2] - z);
         }
@@ -60,35 +73,58 @@ impl Corner {
     }
 }
 
-/// The first step whose first coordinate is `x` or more.
+/// As `listed`, for at most eight times `B` points.
 #[inline(always)]
-fn position(stairs: &[[f64; 2]], x: f64) -> usize {
-    if stairs.len() > 32 {
-        return stairs.partition_point(|step| step[0] < x);
+fn heights<const B: usize>(points: &[[f64; 3]], far: &[f64]) -> f64 {
+    let mut coordinates = [[[f64::INFINITY; LANES]; B]; 3];
+    for (index, point) in points.iter().enumerate() {
+        for k in 0..3 {
+            coordinates[k][index / LANES % B][index % LANES] = point[k];
+        }
     }
-    let mut position = 0;
-    for step in stairs {
-        position += usize::from(step[0] < x);
+    let [x, y, z] = &coordinates;
+    let (x_ranks, z_ranks) = (ranks(x, points.len()), ranks(z, points.len()));
+    let (mut starts, mut ends) = ([[far[0]; LANES]; B], [[far[0]; LANES]; B]);
+    let mut order = [[0_usize; LANES]; B];
+    for (index, point) in points.iter().enumerate() {
+        let rank = x_ranks[index / LANES % B][index % LANES] as usize;
+        starts[rank / LANES % B][rank % LANES] = point[0];
+        if let Some(before) = rank.checked_sub(1) {
+            ends[before / LANES % B][before % LANES] = point[0];
+        }
+        let rank = z_ranks[index / LANES % B][index % LANES] as usize;
+        order[rank / LANES % B][rank % LANES] = index;
     }
-    position
+    let (mut tops, mut volumes) = ([[far[1]; LANES]; B], [[0.0; LANES]; B]);
+    for &index in order.as_flattened().iter().take(points.len()) {
+        let (block, lane) = (index / LANES % B, index % LANES);
+        let (start, top, depth) = (x[block][lane], y[block][lane], far[2] - z[block][lane]);
+        for block in 0..B {
+            for lane in 0..LANES {
+                let lower =
+                    if (starts[block][lane] >= start) & (top < tops[block][lane]) { top } else { tops[block][lane] };
+                let area = (tops[block][lane] - lower) * (ends[block][lane] - starts[block][lane]);
+                volumes[block][lane] += area * depth;
+                tops[block][lane] = lower;
+            }
+        }
+    }
+    volumes.as_flattened().iter().sum()
 }
 
+/// How many of the first `count` values come before each one, equal ones in their order.
 #[inline(always)]
-fn sort(points: &mut [[f64; 3]]) {
-    let before = |a: &[f64; 3], b: &[f64; 3]| a[0] < b[0] || (a[0] == b[0] && (a[1], a[2]) < (b[1], b[2]));
-    if points.len() > 20 {
-        points.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])).then(a[2].total_cmp(&b[2])));
-        return;
-    }
-    for index in 1..points.len() {
-        let point = points[index];
-        let mut free = index;
-        while free > 0 && before(&point, &points[free - 1]) {
-            points[free] = points[free - 1];
-            free -= 1;
+fn ranks<const B: usize>(values: &[[f64; LANES]; B], count: usize) -> [[u64; LANES]; B] {
+    let mut ranks = [[0_u64; LANES]; B];
+    for (index, &value) in values.as_flattened().iter().enumerate().take(count) {
+        for block in 0..B {
+            for lane in 0..LANES {
+                let (other, later) = (values[block][lane], index < block * LANES + lane);
+                ranks[block][lane] += u64::from((value < other) | ((value == other) & later));
+            }
         }
-        points[free] = point;
     }
+    ranks
 }
 
 #[cfg(test)]
@@ -103,5 +139,18 @@ mod tests {
             corner.push(point);
         }
         assert_eq!(corner.covered(&[4.0, 4.0, 4.0]), 3.0 * (6.0 + 6.0 - 4.0) + 16.0);
+    }
+
+    #[test]
+    fn few_and_many_points_are_measured_alike() {
+        for count in [1_usize, 7, 8, 9, 16, 20, 32] {
+            let mut corner = Corner::default();
+            for index in 0..count as u64 {
+                let part = |shift: u32| ((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift & 15) as f64;
+                corner.push([part(20), part(30), part(40)]);
+            }
+            let far = [16.0, 17.0, 18.0];
+            assert_eq!(corner.covered(&far), corner.listed(&far), "{count}");
+        }
     }
 }

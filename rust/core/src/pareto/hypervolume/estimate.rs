@@ -1,6 +1,6 @@
 //! The volume by sampling, with a confidence interval: the mean of the d-th power of how far rays from the reference
-//! stay inside (polar coordinates as in Deng and Zhang 2019, here with rays through the faces of the box that the points
-//! span, so that no length exceeds 1 and no angle needs a sine).
+//! stay inside (polar coordinates as in Deng and Zhang 2019, here with rays through the faces of the box that the
+//! points span, so that no length exceeds 1 and no angle needs a sine).
 //!
 //! Rays go through points of a lattice rule, shifted at random 16 times per face; the spread of the 16 means is the
 //! error. Points are doubled until it is small enough. Lattice and shifts depend on the seed alone, and every sum has a
@@ -38,8 +38,8 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// The volume of a region without dominated points, and half the width of its 99.9 % confidence interval relative to it:
-/// what was asked for, or as far as about 10^7 rays per objective lead.
+/// The volume of a region without dominated points, and half the width of its 99.9 % confidence interval relative to
+/// it: what was asked for, or as far as about 10^7 rays per objective lead.
 pub(super) fn volume(region: &Region, sampling: Sampling, options: &Options<'_>) -> Result<(f64, f64)> {
     let Sampling { rel_err, seed } = sampling;
     let d = region.columns.len();
@@ -75,7 +75,8 @@ pub(super) fn check(sampling: Sampling, d: usize) -> Result<()> {
     Err(Error::value("rel_err", format!("from {least:.1e} to below 1"), got))
 }
 
-/// Distances to the reference in units of the largest of each objective, point after point, and the box that these span.
+/// Distances to the reference in units of the largest of each objective, point after point, and the box that these
+/// span.
 fn distances(region: &Region) -> (Vec<f32>, f64) {
     let best: Vec<f64> = (0..region.columns.len())
         .map(|k| region.columns[k].iter().fold(0.0, |most: f64, value| most.max(region.reference[k] - value)))

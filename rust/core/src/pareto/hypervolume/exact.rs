@@ -32,12 +32,10 @@ pub(super) fn volume(region: &Region, options: &Options<'_>) -> Result<f64> {
 /// How many threads share the slices of `n` points.
 pub(super) fn num_threads(threads: Option<NonZeroUsize>, n: usize, d: usize) -> usize {
     let fewest = FEWEST_POINTS[(d.max(4) - 4).min(FEWEST_POINTS.len() - 1)];
-    match threads {
-        Some(threads) => threads.get(),
-        None if n < fewest => 1,
-        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+    if n < fewest {
+        return 1;
     }
-    .min(n.div_ceil(SLICES))
+    threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get).min(n.div_ceil(SLICES))
 }
 
 fn sliced(region: &Region, options: &Options<'_>) -> Result<f64> {

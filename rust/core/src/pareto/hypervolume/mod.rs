@@ -1,8 +1,8 @@
 //! How much of space a set of points dominates: exact volumes for any number of objectives, what single points add to
 //! them, estimates with a stated error, and subsets that lose least.
 //!
-//! One and two objectives take a sort (`plane`), three a sweep (`space`), more are sliced (`exact`, `slices`). Every sum
-//! has a fixed order, so threads never change a bit of a result.
+//! One and two objectives take a sort (`plane`), three a sweep (`space`), more are sliced (`exact`, `slices`). Every
+//! sum has a fixed order, so threads never change a bit of a result.
 
 #![expect(clippy::float_cmp, reason = "values that tie are equal to the last bit")]
 
@@ -23,6 +23,8 @@ mod stairs;
 mod strips;
 mod subset;
 mod watch;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use std::num::NonZeroUsize;
 
@@ -73,8 +75,8 @@ pub struct Volume {
     pub rel_err: f64,
 }
 
-/// Most points on the front, from five objectives on, whose volume takes up to about a second of a core; the last for all
-/// further ones.
+/// Most points on the front, from five objectives on, whose volume takes up to about a second of a core; the last for
+/// all further ones.
 const QUICK: [usize; 17] = [20_000, 4_000, 1_000, 400, 200, 120, 80, 60, 50, 45, 40, 37, 34, 32, 31, 30, 20];
 
 /// The volume that `points` (row after row) dominate below `reference`.

@@ -19,7 +19,8 @@ pub(super) fn area(region: &Region) -> f64 {
     area
 }
 
-/// Call `step(x, y, top)` for each step of the staircase of sorted points; `top` is the second value of the step before.
+/// Call `step(x, y, top)` for each step of the staircase of sorted points; `top` is the second value of the step
+/// before.
 fn sweep(sorted: &[(f64, f64)], reference: &[f64], mut step: impl FnMut(f64, f64, f64)) {
     let mut top = reference[1];
     let mut points = sorted.iter().copied().peekable();

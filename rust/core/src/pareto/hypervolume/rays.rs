@@ -1,9 +1,9 @@
 //! How far rays from the reference stay inside the dominated region: the inner loop of the estimate.
 //!
-//! With distances u to the reference, a ray towards b leaves the box of a point at the least u/b over the objectives, and
-//! the region at the largest of these over the points. A block of rays goes past the points at once, in float32. All its
-//! rays have b = 1 in the objective of their face, so a length is at most u there: points come by falling u, and once u
-//! is no more than the shortest of the rays so far, the rest changes nothing.
+//! With distances u to the reference, a ray towards b leaves the box of a point at the least u/b over the objectives,
+//! and the region at the largest of these over the points. A block of rays goes past the points at once, in float32.
+//! All its rays have b = 1 in the objective of their face, so a length is at most u there: points come by falling u,
+//! and once u is no more than the shortest of the rays so far, the rest changes nothing.
 
 use crate::simd::Kernel;
 

@@ -1,8 +1,8 @@
 //! The part of space that a reference point bounds, in units in which nothing overflows.
 //!
-//! Every objective is minimized (a maximized one is negated, which is exact) and divided by the power of two that brings
-//! its extent, the largest distance of a point to the reference, into [0.5, 1). That is exact, too, so differences of
-//! coordinates keep all their bits; only the finished volume is multiplied back.
+//! Every objective is minimized (a maximized one is negated, which is exact) and divided by the power of two that
+//! brings its extent, the largest distance of a point to the reference, into [0.5, 1). That is exact, too, so
+//! differences of coordinates keep all their bits; only the finished volume is multiplied back.
 
 use super::super::NanPolicy;
 use super::Options;

@@ -1,7 +1,14 @@
-//! Points stored objective by objective in blocks of eight, and the passes over them that the compiler turns into vector
-//! code.
+//! Points stored objective by objective in blocks of eight, and the passes over them that the compiler turns into
+//! vector code.
 
 #![expect(clippy::needless_range_loop, reason = "points and corners are walked in step, lane by lane")]
+
+use crate::simd::{Avx512, Level};
+#[cfg(target_arch = "x86_64")]
+use {
+    super::wide::{covers as wide_covers, delimit as wide_delimit, within as wide_within},
+    crate::simd::with_features,
+};
 
 /// Points compared at once.
 pub(super) const LANES: usize = 8;
@@ -11,6 +18,8 @@ pub(super) type Block = [f64; LANES];
 /// Points; lanes behind the last one hold infinity, which is worse than anything.
 #[derive(Default)]
 pub(super) struct Set {
+    /// Proof that the passes of `wide` may run.
+    wide: Option<Avx512>,
     d: usize,
     len: usize,
     /// Blocks that a column has room for.
@@ -19,6 +28,11 @@ pub(super) struct Set {
 }
 
 impl Set {
+    /// An empty set whose passes run on `level`.
+    pub(super) fn new(level: Level) -> Self {
+        Self { wide: Avx512::at(level), ..Self::default() }
+    }
+
     /// Forget all points and take points of `d` objectives.
     pub(super) fn clear(&mut self, d: usize) {
         (self.d, self.len) = (d, 0);
@@ -119,17 +133,31 @@ pub(super) fn delimit(set: &Set, corner: &[f64], bounds: &mut [f64]) -> bool {
     by_objectives!(set.d, delimit_fixed, delimit_any, (set, corner, bounds))
 }
 
+/// The columns of points of `D` objectives.
+#[inline(always)]
+fn columns<const D: usize>(set: &Set) -> [&[Block]; D] {
+    let mut columns: [&[Block]; D] = [&[]; D];
+    let count = set.column(0).len();
+    for k in 0..D {
+        columns[k] = &set.column(k)[..count];
+    }
+    columns
+}
+
 #[inline(always)]
 fn delimit_fixed<const D: usize>(set: &Set, corner: &[f64], bounds: &mut [f64]) -> bool {
     let (Some(corner), Some(bounds)) = (corner.first_chunk::<D>(), bounds.first_chunk_mut::<D>()) else { return false };
-    let columns: [&[Block]; D] = std::array::from_fn(|k| set.column(k));
+    let columns = columns::<D>(set);
+    #[cfg(target_arch = "x86_64")]
+    if let Some(proof) = set.wide {
+        return with_features!(Avx512, proof, wide_delimit::<D>(columns, corner, bounds));
+    }
     let mut least = bounds.map(|bound| [bound; LANES]);
     for block in 0..columns[0].len() {
-        let values: [Block; D] = std::array::from_fn(|k| columns[k][block]);
         let mut worse = [0_u64; LANES];
         for k in 0..D {
             for lane in 0..LANES {
-                worse[lane] |= u64::from(values[k][lane] > corner[k]) << k;
+                worse[lane] |= u64::from(columns[k][block][lane] > corner[k]) << k;
             }
         }
         let mut dominated = false;
@@ -141,13 +169,15 @@ fn delimit_fixed<const D: usize>(set: &Set, corner: &[f64], bounds: &mut [f64]) 
         }
         for k in 0..D {
             for lane in 0..LANES {
-                let cut = if worse[lane] == 1 << k { values[k][lane] } else { f64::INFINITY };
+                let cut = if worse[lane] == 1 << k { columns[k][block][lane] } else { f64::INFINITY };
                 least[k][lane] = if cut < least[k][lane] { cut } else { least[k][lane] };
             }
         }
     }
     for k in 0..D {
-        bounds[k] = least[k].into_iter().fold(f64::INFINITY, f64::min);
+        for lane in 0..LANES {
+            bounds[k] = if least[k][lane] < bounds[k] { least[k][lane] } else { bounds[k] };
+        }
     }
     true
 }
@@ -202,7 +232,11 @@ fn within_any(set: &Set, bounds: &[f64], points: &mut Vec<u32>) {
 #[inline(always)]
 fn within_fixed<const D: usize>(set: &Set, bounds: &[f64], points: &mut Vec<u32>) {
     let Some(bounds) = bounds.first_chunk::<D>() else { return };
-    let columns: [&[Block]; D] = std::array::from_fn(|k| set.column(k));
+    let columns = columns::<D>(set);
+    #[cfg(target_arch = "x86_64")]
+    if let Some(proof) = set.wide {
+        return with_features!(Avx512, proof, wide_within::<D>(columns, bounds, points));
+    }
     for block in 0..columns[0].len() {
         let mut beyond = [0_u64; LANES];
         for k in 0..D {
@@ -216,9 +250,20 @@ fn within_fixed<const D: usize>(set: &Set, bounds: &[f64], points: &mut Vec<u32>
 
 #[inline(always)]
 fn push_zeros(flags: &[u64; LANES], block: usize, points: &mut Vec<u32>) {
-    let mut bits = 0_u32;
-    for (lane, &flag) in flags.iter().enumerate() {
-        bits |= u32::from(flag == 0) << lane;
+    let mut any = false;
+    for &flag in flags {
+        any |= flag == 0;
+    }
+    if !any {
+        return;
+    }
+    let mut own = [0_u64; LANES];
+    for lane in 0..LANES {
+        own[lane] = u64::from(flags[lane] == 0) << lane;
+    }
+    let mut bits = 0;
+    for lane in 0..LANES {
+        bits |= own[lane];
     }
     while bits != 0 {
         points.push((block * LANES) as u32 + bits.trailing_zeros());
@@ -235,8 +280,12 @@ pub(super) fn covers(set: &Set, point: &[f64]) -> bool {
 #[inline(always)]
 fn covers_fixed<const D: usize>(set: &Set, point: &[f64]) -> bool {
     let Some(point) = point.first_chunk::<D>() else { return false };
-    let columns: [&[Block]; D] = std::array::from_fn(|k| set.column(k));
-    (0..columns[0].len()).any(|block| {
+    let columns = columns::<D>(set);
+    #[cfg(target_arch = "x86_64")]
+    if let Some(proof) = set.wide {
+        return with_features!(Avx512, proof, wide_covers::<D>(columns, point));
+    }
+    for block in 0..columns[0].len() {
         let mut worse = [0_u64; LANES];
         for k in 0..D {
             for lane in 0..LANES {
@@ -247,13 +296,16 @@ fn covers_fixed<const D: usize>(set: &Set, point: &[f64]) -> bool {
         for lane in 0..LANES {
             any |= worse[lane] == 0;
         }
-        any
-    })
+        if any {
+            return true;
+        }
+    }
+    false
 }
 
 #[inline(always)]
 fn covers_any(set: &Set, point: &[f64]) -> bool {
-    (0..set.column(0).len()).any(|block| {
+    for block in 0..set.column(0).len() {
         let mut worse = [0_u64; LANES];
         for (k, &own) in point.iter().enumerate() {
             let values = &set.column(k)[block];
@@ -261,6 +313,21 @@ fn covers_any(set: &Set, point: &[f64]) -> bool {
                 worse[lane] |= u64::from(values[lane] > own);
             }
         }
-        worse.contains(&0)
-    })
+        if worse.contains(&0) {
+            return true;
+        }
+    }
+    false
+}
+
+/// How many points of `set` have `value` in objective `k`.
+#[inline(always)]
+pub(super) fn count(set: &Set, k: usize, value: f64) -> u64 {
+    let mut counts = [0_u64; LANES];
+    for block in set.column(k) {
+        for lane in 0..LANES {
+            counts[lane] += u64::from(block[lane] == value);
+        }
+    }
+    counts.iter().sum()
 }

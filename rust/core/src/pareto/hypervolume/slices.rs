@@ -7,7 +7,7 @@
 //! form the first slice together. In space a sweep ends the recursion.
 
 use super::corner::Corner;
-use super::set::{Set, covers, delimit, within};
+use super::set::{Set, count, covers, delimit, within};
 use super::watch::Watch;
 use crate::simd::{Kernel, Level, dispatch};
 
@@ -51,7 +51,11 @@ impl<'a> Slices<'a> {
     /// Buffers for points of `d` objectives, at least four.
     pub(super) fn new(level: Level, d: usize, watch: Watch<'a>) -> Self {
         let mut slices = Self { level, watch, depths: Vec::new(), space: Corner::default() };
-        slices.depths.resize_with(d - 3, Depth::default);
+        slices.depths.resize_with(d - 3, || Depth {
+            before: Set::new(level),
+            boxed: Boxed { clipped: Set::new(level), ..Boxed::default() },
+            ..Depth::default()
+        });
         slices.depths[0].before.clear(d - 1);
         slices
     }
@@ -138,7 +142,7 @@ fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
     let d = before.d();
     let whole = extent(far, |k| corner[k]);
     if let [point] = reaching[..] {
-        return whole - extent(far, |k| corner[k].max(before.get(point as usize, k)));
+        return whole - extent(far, |k| larger(before.get(point as usize, k), corner[k]));
     }
     if reaching.is_empty() {
         return whole;
@@ -146,18 +150,24 @@ fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
     if d == 3 {
         below.space.clear();
         for &point in &*reaching {
-            below.space.push(std::array::from_fn(|k| corner[k].max(before.get(point as usize, k))));
+            let [x, y, z] = [0, 1, 2].map(|k| larger(before.get(point as usize, k), corner[k]));
+            below.space.push([x, y, z]);
         }
         return whole - below.space.covered(far);
     }
     moved.clear();
     sums.clear();
     for (row, &point) in reaching.iter().enumerate() {
-        moved.extend(corner.iter().enumerate().map(|(k, &own)| own.max(before.get(point as usize, k))));
-        sums.push((moved[row * d..].iter().sum(), row as u32));
+        let mut sum = 0.0;
+        for (k, &own) in corner.iter().enumerate() {
+            let value = larger(before.get(point as usize, k), own);
+            sum += value;
+            moved.push(value);
+        }
+        sums.push((sum, row as u32));
     }
     // A dominating row never has the larger sum, as rounding keeps the order.
-    sums.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    sort(sums);
     clipped.clear(d);
     for &(_, row) in &*sums {
         let row = &moved[row as usize * d..][..d];
@@ -174,11 +184,36 @@ fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
     whole - volume
 }
 
-/// The objective in which most points share the corner's value.
+/// The objective in which most points share the corner's value, the last of them.
 #[inline(always)]
 fn most_shared(clipped: &Set, corner: &[f64]) -> usize {
-    let shared = |k: usize| (0..clipped.len()).filter(|&point| clipped.get(point, k) == corner[k]).count();
-    (0..corner.len()).map(|k| (shared(k), k)).max().map_or(0, |(_, k)| k)
+    let (mut sliced, mut most) = (0, 0);
+    for (k, &value) in corner.iter().enumerate() {
+        let shared = count(clipped, k, value);
+        if shared >= most {
+            (sliced, most) = (k, shared);
+        }
+    }
+    sliced
+}
+
+/// Sort by the value, then by the point.
+#[inline(always)]
+fn sort(pairs: &mut [(f64, u32)]) {
+    if pairs.len() > 24 {
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        return;
+    }
+    // They come by point.
+    for index in 1..pairs.len() {
+        let pair = pairs[index];
+        let mut free = index;
+        while free > 0 && pairs[free - 1].0 > pair.0 {
+            pairs[free] = pairs[free - 1];
+            free -= 1;
+        }
+        pairs[free] = pair;
+    }
 }
 
 /// What `points`, none of which dominates another or is better than `corner`, dominate below `far`.
@@ -187,21 +222,35 @@ fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_, '_>) 
         0 => 0.0,
         1 => extent(far, |k| points.get(0, k)),
         2 => {
-            let both = extent(far, |k| points.get(0, k).max(points.get(1, k)));
+            let both = extent(far, |k| larger(points.get(0, k), points.get(1, k)));
             extent(far, |k| points.get(0, k)) + extent(far, |k| points.get(1, k)) - both
         }
-        _ if points.d() == 3 => {
-            below.space.clear();
-            for point in 0..points.len() {
-                below.space.push(std::array::from_fn(|k| points.get(point, k)));
-            }
-            below.space.covered(far)
-        }
+        _ if points.d() == 3 => dispatch(below.level, Covered { points, far, space: below.space }),
         _ => {
             let (depth, depths) = below.depths.split_first_mut().expect("there is a buffer per number of objectives");
             let below = Below { depths, space: below.space, level: below.level, watch: below.watch };
             dispatch(below.level, Sliced { points, corner, far, depth, below })
         }
+    }
+}
+
+/// The end of the recursion.
+struct Covered<'a> {
+    points: &'a Set,
+    far: &'a [f64],
+    space: &'a mut Corner,
+}
+
+impl Kernel for Covered<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        self.space.clear();
+        for point in 0..self.points.len() {
+            self.space.push([self.points.get(point, 0), self.points.get(point, 1), self.points.get(point, 2)]);
+        }
+        self.space.covered(self.far)
     }
 }
 
@@ -235,7 +284,7 @@ impl Kernel for Sliced<'_, '_> {
                 before.push(&boxed.corner);
             }
         }
-        sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        sort(sorted);
         let first = volume(before, &self.corner[..last], &self.far[..last], &mut self.below);
         let mut total = first * (self.far[last] - self.corner[last]);
         for (index, &(value, point)) in sorted.iter().enumerate() {
@@ -251,5 +300,15 @@ impl Kernel for Sliced<'_, '_> {
 /// The product of the distances to `far`.
 #[inline(always)]
 fn extent(far: &[f64], value: impl Fn(usize) -> f64) -> f64 {
-    far.iter().enumerate().fold(1.0, |product, (k, &far)| product * (far - value(k)))
+    let mut product = 1.0;
+    for (k, &far) in far.iter().enumerate() {
+        product *= far - value(k);
+    }
+    product
+}
+
+/// The larger of two numbers: one instruction where NaN need not be thought of.
+#[inline(always)]
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }

@@ -1,4 +1,5 @@
-//! What each point alone dominates in space, in one sweep along the third objective (HVC3D: Guerreiro and Fonseca 2018).
+//! What each point alone dominates in space, in one sweep along the third objective (HVC3D: Guerreiro and Fonseca
+//! 2018).
 //!
 //! Above every step of the staircase lies the area that its point alone dominates so far, cut into strips by the points
 //! behind it. A strip keeps the height at which it took its shape; when a new point changes it, its volume up to there

@@ -1,9 +1,9 @@
 //! The `k` points that together dominate most: exactly for two objectives, by lazy greedy choice above.
 //!
-//! In the plane the best subset whose last point is i extends a best one with one point less, and the best one to extend
-//! moves to the right with i, so a divide and conquer fills a layer in n log n (Bringmann, Friedrich and Klitzke 2014).
-//! The volume is submodular: taking always the point that adds most reaches 1 - 1/e of the optimum (Nemhauser, Wolsey
-//! and Fisher 1978), and what a point added earlier bounds what it adds now (Minoux 1978).
+//! In the plane the best subset whose last point is i extends a best one with one point less, and the best one to
+//! extend moves to the right with i, so a divide and conquer fills a layer in n log n (Bringmann, Friedrich and Klitzke
+//! 2014). The volume is submodular: taking always the point that adds most reaches 1 - 1/e of the optimum (Nemhauser,
+//! Wolsey and Fisher 1978), and what a point added earlier bounds what it adds now (Minoux 1978).
 
 use std::collections::BinaryHeap;
 use std::sync::atomic::AtomicBool;
