@@ -5,6 +5,7 @@ Run with ``pytest bench/bench_pareto_indicators.py --benchmark-enable``; one cel
 
 import warnings
 
+import numpy as np
 import pytest
 
 from _pareto import compare, points
@@ -46,4 +47,43 @@ def test_epsilon(benchmark, show, peers, kind, d):
     benchmark.pedantic(
         lambda: compare(show, cell, lambda: pareto.epsilon(rows, references, kind=kind, threads=1), calls, target=1),
         rounds=1,
+    )
+
+
+def test_attainment(benchmark, show, peers):
+    moocore, _ = peers
+    runs = [1 - points("sphere", 2_000, 2, seed=seed) for seed in range(20)]
+    rows, labels = np.vstack(runs), np.repeat(np.arange(20), 2_000)
+    calls = {"moocore": lambda: moocore.eaf(rows, labels)}
+    levels = list(range(1, 21))
+    cell = "attainment 20 runs x 2000, d=2"
+    benchmark.pedantic(lambda: compare(show, cell, lambda: pareto.attainment(runs, levels), calls, target=1), rounds=1)
+
+
+def test_exact_r2(benchmark, show, peers):
+    moocore, _ = peers
+    rows = points("sphere", 10_000, 2)
+    calls = {"moocore": lambda: moocore.r2_exact(rows, ref=[0, 0])}
+    benchmark.pedantic(
+        lambda: compare(show, "r2 exact sphere n=10000 d=2", lambda: pareto.r2(rows, 0), calls, target=1), rounds=1
+    )
+
+
+def test_crowding(benchmark, show):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        metrics = pytest.importorskip("pymoo.operators.survival.rank_and_crowding.metrics")
+    rows = points("sphere", 10_000, 3)
+    calls = {"pymoo": lambda: metrics.calc_crowding_distance(rows)}
+    benchmark.pedantic(
+        lambda: compare(show, "crowding sphere n=10000 d=3", lambda: pareto.crowding(rows), calls, target=1), rounds=1
+    )
+
+
+def test_hull(benchmark, show):
+    spatial = pytest.importorskip("scipy.spatial")
+    rows = 1 - points("sphere", 100_000, 2)
+    calls = {"scipy ConvexHull": lambda: spatial.ConvexHull(rows)}
+    benchmark.pedantic(
+        lambda: compare(show, "hull 1 - sphere n=100000 d=2", lambda: pareto.hull(rows), calls, target=1), rounds=1
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,9 +89,10 @@ def attainment(
     signs = np.where(directions(sense, d), -1.0, 1.0)
     rows = [float_rows(f"sets[{index}]", each, nan=nan, d=d).values * signs + 0.0 for index, each in enumerate(sets)]
     runs = np.repeat(np.arange(len(rows), dtype=np.uint32), [len(each) for each in rows])
-    counts = [_count(level, len(rows)) for level in (levels if np.ndim(levels) else [levels])]  # type: ignore[list-item, union-attr]
+    wanted: Any = levels if np.ndim(levels) else [levels]
+    counts = [_count(level, len(rows)) for level in wanted]
     found = _native.pareto_attainment(np.ascontiguousarray(np.vstack(rows)), runs, d, len(rows), counts)
-    surfaces = [np.array(each, dtype=np.float64).reshape(-1, d) for each in found]
+    surfaces = [np.frombuffer(each, dtype=np.float64).reshape(-1, d) for each in found]
     return [each[np.lexsort(each.T[::-1])] * signs + 0.0 for each in surfaces]
 
 

@@ -254,10 +254,10 @@ def covered(
         unique = np.unique(both, return_inverse=True)[1].astype(np.float64)
         ranks[0].append(unique[: keep[0].sum()])
         ranks[1].append(unique[keep[0].sum() :])
-    rows, others = (np.stack(columns, axis=1) for columns in ranks)
-    least = np.empty(len(others))
+    rows, wanted = (np.stack(columns, axis=1) for columns in ranks)
+    least = np.empty(len(wanted))
     _native.pareto_nearest(
-        least, np.ascontiguousarray(rows), np.ascontiguousarray(others), maximize, "shift", thread_count(threads)
+        least, np.ascontiguousarray(rows), np.ascontiguousarray(wanted), maximize, "shift", thread_count(threads)
     )
     return least <= 0
 

@@ -1,5 +1,7 @@
 //! Searches among leaves equal comparing all pairs, and attainment surfaces what runs reach.
 
+#![expect(clippy::float_cmp, reason = "the same operations in the same order give the same bits")]
+
 use paretoserve_core::pareto::attainment::attainment;
 use paretoserve_core::pareto::hull::hull;
 use paretoserve_core::pareto::indicator::{Distance, Rows, epsilon, nearest, nearest_other};
