@@ -62,7 +62,8 @@ def test_inserts(show, shape, n, d):
         return len(archive)
 
     peers = {"oapackage": lambda: by_oapackage(negated)}
-    if d == 2 or (d < 5 and n * d <= 4_000) or (d == 3 and shape == "uniform"):
+    # Above, and on larger fronts, it is far behind the other.
+    if d == 2 or (d == 3 and shape == "uniform"):
         peers["moarchiving"] = lambda: by_moarchiving(rows, d)
     assert len({one_by_one(), in_batches(), *(peer() for peer in peers.values())}) == 1
     name = f"{shape} d={d} n={n}"

@@ -84,8 +84,8 @@ impl ParetoArchive {
     /// Returns
     /// -------
     /// kept : bool
-    ///     False if a member dominates it, if an equal one is there and `keep` is "first", or if it went at once because
-    ///     the archive was full.
+    ///     False if a member dominates it, if an equal one is there and `keep` is "first", or if it went at once
+    ///     because the archive was full.
     ///
     /// Raises
     /// ------

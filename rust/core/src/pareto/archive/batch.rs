@@ -1,6 +1,6 @@
 //! Batches of points for an archive: their own front first, then that of the batch and the members together.
 //!
-//! A small batch goes through the index point by point; after a large one the index is built anew when it is next needed.
+//! A small batch goes through the index point by point; after a large one the index is built anew when it is needed.
 
 use std::num::NonZeroUsize;
 

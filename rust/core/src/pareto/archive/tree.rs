@@ -2,7 +2,7 @@
 //! of small blocks that vector code compares at once.
 //!
 //! A node knows the best and the worst corner of each child. A dominating member lies only in children whose best
-//! corner is nowhere worse than the point, a dominated one only in children whose worst corner is nowhere better. Points
+//! corner is nowhere worse than the point, a dominated one only in those whose worst corner is nowhere better. Points
 //! that dominated something lately are tried first. Where a member is put decides the speed, never the answer.
 
 use super::index::Relation;

@@ -1,9 +1,9 @@
 //! One step of a composition of two objectives: the front of all pairs from sorted lists.
 //!
-//! Each row of the shorter side, joined with the sorted longer side, is a sorted list. A heap merges the lists by the first
-//! objective; a row stays if it is better in the second than all before it. After each the list jumps over what the
-//! front beats already, so that the cost follows the size of the front: O((m + front) log k) for lists of m, k of them,
-//! at most m k log k.
+//! Each row of the shorter side, joined with the sorted longer side, is a sorted list. A heap merges the lists by the
+//! first objective; a row stays if it is better in the second than all before it. After each the list jumps over what
+//! the front beats already, so that the cost follows the size of the front: O((m + front) log k) for lists of m, k of
+//! them, at most m k log k.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -1,16 +1,16 @@
 //! Which row's next measurement would tell most about who is on the front.
 //!
-//! The doubt about the front is the sum of the variances p (1 - p) of the rows' memberships. What a measurement of a row
-//! takes from it is estimated by linear regression of the memberships on the row's values over the draws: the adjusted
-//! variance of Bayes linear statistics (Goldstein and Wooff 2007), less what regression explains by chance.
+//! The doubt about the front is the sum of the variances p (1 - p) of the rows' memberships. What a measurement of a
+//! row takes from it is estimated by linear regression of the memberships on the row's values over the draws: the
+//! adjusted variance of Bayes linear statistics (Goldstein and Wooff 2007), less what regression explains by chance.
 
 use super::Draws;
 use super::members::{Fronts, strong_rows};
 use crate::error::{Error, Result};
 use crate::parallel::each;
 
-/// Fill `gain` with the doubt that one more measurement of each row is expected to take away, and `counts` with the draws
-/// on whose front the row is; `measured` says how many measurements the draws of a row rest on.
+/// Fill `gain` with the doubt that one more measurement of each row is expected to take away, and `counts` with the
+/// draws on whose front the row is; `measured` says how many measurements the draws of a row rest on.
 ///
 /// # Errors
 /// If a length does not fit, a value is not allowed, or there are not enough draws for a regression.
