@@ -12,6 +12,7 @@ from _pareto import compare, points
 from paretoserve import pareto
 
 NUM_GROUPS = 1_000
+THREADS = 2
 CELLS = [(shape, n, d) for n in (100_000, 1_000_000) for shape in ("uniform", "sphere") for d in (2, 3, 4)]
 # The one that paretoset compiles for takes ten seconds a call at a million rows.
 MOST_ROWS_OF_DIFF = 100_000
@@ -59,17 +60,15 @@ def test_groups(benchmark, show, peers, shape, n, d):
     expected = pandas_loop(moocore, frame, names)
     objectives = dict.fromkeys(names, "min")
 
-    def ours():
-        return pareto.from_frame(frame, objectives, by="group", threads=1)
+    def table_front():
+        return pareto.from_frame(frame, objectives, by="group", threads=THREADS)
 
-    assert np.array_equal(np.sort(ours().indices), np.flatnonzero(expected))
-    assert np.array_equal(pareto.mask(rows, groups=labels), expected)
-    benchmark.pedantic(lambda: compare(show, f"{shape} n={n} d={d}, from_frame", ours, calls, target=10), rounds=1)
-    two = {"from_frame on 1 thread": ours}
-    compare(
-        show,
-        f"{shape} n={n} d={d}, mask",
-        lambda: pareto.mask(rows, groups=labels, threads=1),
-        two | {"pandas loop of moocore": calls["pandas loop of moocore"]},
-        target=1,
-    )
+    def points_mask():
+        return pareto.mask(rows, groups=labels, threads=THREADS)
+
+    assert np.array_equal(np.sort(table_front().indices), np.flatnonzero(expected))
+    assert np.array_equal(points_mask(), expected)
+    cell, options = f"{shape} n={n} d={d}", {"target": 10, "threads": THREADS}
+    benchmark.pedantic(lambda: compare(show, f"{cell}, mask", points_mask, calls, **options), rounds=1)
+    # It also returns the rows, sorted.
+    compare(show, f"{cell}, from_frame", table_front, calls, **options)

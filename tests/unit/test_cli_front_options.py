@@ -86,6 +86,53 @@ def test_the_knee_is_marked(folder):
     assert "no knee: an objective of the front is missing or infinite" in result.stderr
 
 
+@pytest.mark.parametrize("method", ["chord", "angle", "tradeoff"])
+def test_kinds_of_knees(folder, method):
+    assert names(run(folder / "all.csv", *BOTH, "--knee", "--knee-method", method), "pick").count("knee") == 1
+
+
+def test_a_choice_under_limits(folder):
+    result = run(folder / "all.csv", *BOTH, "--slo", "ttft_p99_s=500ms")
+    assert names(result, "pick") == ["", "pick", "", ""]
+    assert "pick: ttft_p99_s 0.5, tokens_per_s 10" in result.stderr
+    result = run(folder / "all.parquet", *BOTH, "--scan", "--pick", "ttft_p99_s", "--slo", "tokens_per_s=20", "--knee")
+    assert names(result, "pick") == ["", "", "knee, pick", ""]
+    result = run(folder / "all.csv", *BOTH, "--slo", "ttft_p99_s=0.725", "--interpolate", "linear")
+    assert names(result, "pick") == ["", "", "pick 50.0%", "pick 50.0%"]
+    assert "pick: ttft_p99_s 0.725, tokens_per_s 27.5" in result.stderr
+    result = run(folder / "all.csv", *BOTH, "--by", "gpu", "--slo", "ttft_p99_s=600ms")
+    assert names(result, "pick") == ["", "pick", "pick", ""]
+    assert "pick of b200: ttft_p99_s 0.55, tokens_per_s 25" in result.stderr
+
+
+def test_limits_that_nothing_meets_exit_with_3(folder):
+    result = run(folder / "all.csv", *BOTH, "--slo", "ttft_p99_s=300ms")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "no row meets the limits\nhint: the nearest misses ttft_p99_s by 0.1; it has ttft_p99_s 0.4" in result.stderr
+    result = run(folder / "all.csv", *BOTH, "--where", "name==x", "--slo", "ttft_p99_s=300ms")
+    assert (result.exit_code, "the front is empty" in result.stderr) == (3, True)
+
+
+def test_why_a_row_is_off_the_front(folder):
+    objectives = BOTH[:4]
+    for file in ("all.csv", "all.parquet"):
+        lines = run(folder / file, *objectives, "--explain", 5).stdout.splitlines()
+        assert lines[0] == "row 5 is not on the front: 3 rows dominate it (1, 2, 6)"
+        assert any("ttft_p99_s alone" in line for line in lines)
+    assert run(folder / "all.csv", *objectives, "--explain", 1).stdout.startswith("row 1 is on the front")
+    found = json.loads(run(folder / "all.csv", *BOTH, "--explain", 5, "--by", "gpu").stdout)
+    assert (found["index"], found["dominators"], found["on_front"]) == (5, [1, 2], False)
+    for options, reason in [
+        (["--explain", 4], "row 4 takes no part: it has no `ttft_p99_s`"),
+        (["--explain", 1, "--where", "tokens_per_s>10"], "row 1 takes no part: it does not meet tokens_per_s>10"),
+    ]:
+        assert run(folder / "all.csv", *objectives, *options).stdout == reason + "\n"
+    assert json.loads(run(folder / "all.csv", *BOTH, "--explain", 4).stdout)["takes_part"] is False
+    assert "row 4 is" in run(folder / "all.csv", *objectives, "--explain", 4, "--nan", "worst").stdout
+    limited = run(folder / "all.csv", *objectives, "--explain", 5, "--where", "name!=a").stdout
+    assert "2 rows dominate it (2, 6)" in limited
+
+
 def test_layers(folder):
     result = run(folder / "all.csv", *BOTH, "--ranks")
     assert names(result) == ["b", "a", "f", "c", "e"]
@@ -159,6 +206,13 @@ def test_output_of_a_scan(folder):
         (["all.csv", "--hypervolume", "--ref", "name=1"], 2, "`--ref` must be OBJECTIVE=NUMBER, got `name=1`"),
         (["all.csv", "--hypervolume", "--ref", "tokens_per_s=1ms"], 2, "`--ref` of `tokens_per_s` must be a number"),
         (["all.csv", "--knee", "--knee-method", "elbow"], 2, "`--knee-method` must be one of"),
+        (["all.csv", "--slo", "ttft_p99_s=fast"], 2, "`--slo` of `ttft_p99_s` must be a time such as 1s, 40ms or 0.04"),
+        (["all.csv", "--slo", "ttft_p99_s=1", "--slo", "ttft_p99_s=2"], 2, "`--slo` must be given once per objective"),
+        (["all.csv", "--pick", "name"], 2, "`--pick` must name an objective, got `name`"),
+        (["all.csv", "--slo", "ttft_p99_s=1", "--interpolate", "cubic"], 2, "`--interpolate` must be one of"),
+        (["all.csv", "--explain", "0"], 2, "`--explain` must be a row from 1 to 6, got 0"),
+        (["all.csv", "--explain", "7"], 2, "`--explain` must be a row from 1 to 6, got 7"),
+        (["all.csv", "--explain", "1", "--scan"], 2, "`--explain` needs all rows in memory"),
         (["all.csv", "--threads", "0"], 2, "`threads` must be 1 or more"),
         (["all.csv", "--scan", "--batch-rows", "0"], 2, "`batch_rows` must be a whole number of 1 or more"),
         (["all.csv", "--by", "gpu", "--by", "gpu"], 2, "`--by` must name a column once"),

@@ -88,11 +88,17 @@ def test_band_of_runs(ax, sense):
     runs = [np.array([[0.0, 3 + i], [2.0, 1 + i]]) * sign for i in range(4)]
     plot(np.vstack(runs), sense, runs=runs, ax=ax)
     middle = next(line for line in ax.lines if line.get_label() == "half of the runs")
-    assert (middle.get_xydata() * sign).tolist() == [[0, 4], [2, 2]]
-    band = next(each for each in ax.collections if each.get_label() == "25 to 75 % of runs")
-    corners = band.get_paths()[0].vertices * sign
-    assert corners[:, 1].min() == 1
-    assert corners[:, 1].max() == 5
+    assert (middle.get_xydata() * sign).tolist() == [[0, 6], [0, 4], [2, 4], [2, 2], [2, 2]]
+    band = next(patch for patch in ax.patches if patch.get_label() == "25% to 75% of runs")
+    corners = (band.get_path().vertices * sign).tolist()
+    assert corners[:5] == [[0, 6], [0, 3], [2, 3], [2, 1], [2, 1]]
+    assert corners[5:10] == [[2, 3], [2, 3], [2, 5], [0, 5], [0, 6]]
+
+
+def test_band_of_runs_that_reach_nothing(ax):
+    plot([[1.0, 1.0]], runs=[[[1.0, 1.0]], np.empty((0, 2)), np.empty((0, 2)), [[np.nan, 1.0]]], ax=ax)
+    assert ax.patches[0].get_path().vertices.tolist()[0] == [1, 1]
+    plot([[1.0, 1.0]], runs=[np.empty((0, 2))], ax=ax)
 
 
 def test_probability_is_how_solid_a_point_is(ax):

@@ -180,7 +180,7 @@ def explanation(question: Question, table: Table, row: int) -> Any:
     found = pareto.explain(
         {name: values[rows] for name, values in columns.items()},
         int(np.searchsorted(rows, row - 1)),
-        list(question.senses.values()),  # type: ignore[arg-type]
+        list(question.senses.values()),
         nan="worst" if question.nan == "worst" else "raise",
         groups=groups,
     )

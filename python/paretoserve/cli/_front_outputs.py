@@ -27,7 +27,7 @@ def write_html(path: Path, request: Request, found: Answer) -> None:
     axes: list[Axis] = []
     for column, sense in request.question.senses.items():
         unit = "s" if is_seconds(column) else "bytes" if column.endswith("_bytes") else ""
-        axes.append(Axis(column, sense, unit))  # type: ignore[arg-type]
+        axes.append(Axis(column, sense, unit))
     columns: dict[str, Any] = dict(objectives_of(request.question, table.data))
     points = np.column_stack(list(columns.values()))[found.front.indices]
     for column, values in zip(table.data.column_names, table.data.columns, strict=True):

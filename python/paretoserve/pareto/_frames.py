@@ -66,7 +66,8 @@ class Frame:
 
 def columns_hint(name: str, names: Sequence[str]) -> str:
     """Return the part of a message that names the columns that were perhaps meant."""
-    close = get_close_matches(str(name), names, n=3, cutoff=0.5) or list(names[:8])
+    texts = [str(each) for each in names]
+    close = get_close_matches(str(name), texts, n=3, cutoff=0.5) or texts[:8]
     return "columns are " + ", ".join(f"`{each}`" for each in close) if close else "the table has no column"
 
 

@@ -15,6 +15,7 @@ from paretoserve.pareto._frames import as_frame, is_frame
 from paretoserve.pareto._labels import column_labels
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._table_rows import objective_senses
+from paretoserve.pareto.attainment import attainment
 from paretoserve.pareto.mask import mask
 from paretoserve.pareto.staircase import staircase
 
@@ -29,7 +30,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
 PALE = "#B4BDC7"
-# Of the runs, the shares between which the band lies, and that of the line.
+# Of the runs, the shares whose attainment surfaces bound the band, and that of the line between.
 BAND, MIDDLE = (0.25, 0.75), 0.5
 
 
@@ -201,32 +202,15 @@ def draw_runs(ax: Any, runs: Sequence[Any], picture: Picture, axes: Sequence[int
             raise ShapeError(f"`runs[{number}]` must have {len(picture.columns)} objectives, got {table.d}")
         points = np.stack([table.column(axis).astype(np.float64) for axis in axes], axis=1)
         sets.append(points[np.isfinite(points).all(axis=1)])
-    sign = np.where([each == "max" for each in picture.sense], -1.0, 1.0)
-    x, reached = _reached([points * sign for points in sets])
-    if len(x) == 0:
+    placed = np.concatenate(sets)
+    if len(placed) == 0:
         return
-    x, reached = x * sign[0], reached * sign[1]
-    low, middle, high = (reached[int(np.ceil(share * len(sets))) - 1] for share in (BAND[0], MIDDLE, BAND[1]))
-    # Where a quarter of the runs reach nothing, the band ends at the worst that any run has.
-    high = np.where(
-        np.isfinite(high), high, max((points[:, 1] * sign[1]).max() for points in sets if len(points)) * sign[1]
-    )
-    there = np.isfinite(low)
-    label = "25 to 75 % of runs"
-    ax.fill_between(
-        x[there], low[there], high[there], step="post", color=COLORS[5], alpha=0.35, linewidth=0, zorder=0, label=label
-    )
-    there = np.isfinite(middle)
-    ax.step(x[there], middle[there], where="post", color="#000000", linestyle=":", zorder=2, label="half of the runs")
-
-
-def _reached(runs: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return all x of minimized runs, rising, and per share of the runs the least y that it reaches at each.
-
-    Row k of the second is the line that k + 1 runs reach (Fonseca and Fleming 1996), infinite where fewer reach any y.
-    """
-    x = np.unique(np.concatenate([points[:, 0] for points in runs]))
-    reached = np.full((len(runs), len(x)), np.inf)
-    for row, points in zip(reached, runs, strict=True):
-        np.minimum.at(row, np.searchsorted(x, points[:, 0]), points[:, 1])
-    return x, np.sort(np.minimum.accumulate(reached, axis=1), axis=0)
+    worst = np.where([each == "max" for each in picture.sense], placed.min(axis=0), placed.max(axis=0))
+    senses: Any = picture.sense
+    surfaces = attainment(sets, [*BAND, MIDDLE], senses)
+    low, high, middle = (staircase(surface, senses, limits=worst.tolist()) for surface in surfaces)
+    # Where three quarters of the runs reach nothing, the band ends in the corner that is worst in both.
+    far = high if len(high) else worst[None]
+    label = f"{BAND[0]:.0%} to {BAND[1]:.0%} of runs"
+    ax.fill(*np.vstack([low, far[::-1]]).T, color=COLORS[5], alpha=0.35, linewidth=0, zorder=0, label=label)
+    ax.plot(*middle.T, color="#000000", linestyle=":", zorder=2, label="half of the runs")
