@@ -11,8 +11,8 @@
 namespace paretoserve {
 
 template <class KEY, u32 D>
-PARETOSERVE_DEVICE i32 raised(KEY* tile, i32* tile_ranks, const i32* ranks, const KEY* keys, u64 n, u64 row, bool is_row,
-                              u64 first) {
+PARETOSERVE_DEVICE i32 raised(KEY* tile, i32* tile_ranks, const i32* ranks, const KEY* keys, u64 n, u64 row,
+                              bool is_row, u64 first) {
     Row<KEY, D> own{};
     if (is_row) own.load(keys, n, row);
     i32 rank = 0;

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "MixedTable",

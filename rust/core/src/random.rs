@@ -1,5 +1,5 @@
-//! Random bits keyed by seed and element: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
-//! 3"), for stochastic rounding and for sampling.
+//! Random bits keyed by seed and element: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1,
+//! 2, 3"), for stochastic rounding and for sampling.
 //!
 //! Element `i` uses word `i % 4` of the block with counter `i / 4`, so every device and thread count
 //! sees the same bits.

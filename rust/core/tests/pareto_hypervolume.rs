@@ -1,5 +1,7 @@
 //! Volumes against a count of cells, and contributions and improvements against differences of volumes.
 
+#![expect(clippy::float_cmp, reason = "volumes of whole cells are whole numbers")]
+
 use paretoserve_core::pareto::NanPolicy;
 use paretoserve_core::pareto::hypervolume::{
     Method, Options, Sampling, contributions, hypervolume, improvements, subset,

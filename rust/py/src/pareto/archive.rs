@@ -1,5 +1,7 @@
 //! Binding of the archive. State sits behind a mutex, so that calls from several threads take turns.
 
+#![expect(clippy::doc_markdown, reason = "the docstrings of a Python class, in numpydoc")]
+
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 

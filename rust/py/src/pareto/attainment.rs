@@ -10,14 +10,14 @@ use crate::errors::detached;
 /// The coordinates of the surfaces of `levels`: for each the bytes of its float64 numbers, row by row.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
-pub(crate) fn pareto_attainment<'py>(
-    py: Python<'py>,
+pub(crate) fn pareto_attainment(
+    py: Python<'_>,
     rows: Input<f64>,
     runs: Input<u32>,
     d: usize,
     num_runs: usize,
     levels: Vec<u32>,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+) -> PyResult<Vec<Bound<'_, PyBytes>>> {
     let (rows, runs) = (rows.as_slice(), runs.as_slice());
     let bytes = |surface: Vec<f64>| surface.into_iter().flat_map(f64::to_ne_bytes).collect::<Vec<u8>>();
     let surfaces = detached(py, || {

@@ -9,7 +9,8 @@ use super::points::Points;
 use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
-/// Fill `out` with 1 for the rows of `points` that no other row dominates; return how many rows NaN and bounds left out.
+/// Fill `out` with 1 for the rows of `points` that no other row dominates; return how many rows NaN and bounds left
+/// out.
 #[pyfunction]
 #[expect(
     clippy::too_many_arguments,

@@ -222,7 +222,7 @@ fn check(stages: &[&[f64]], options: &ComposeOptions<'_>) -> Result<usize> {
             Operator::Product => (values().any(f64::is_infinite), 0.0),
             Operator::Max | Operator::Min => (false, 0.0),
         };
-        if infinite && values().any(|value| value <= other && value >= other) {
+        if infinite && values().any(|value| (value + 0.0).total_cmp(&other).is_eq()) {
             let expected = format!("free of either infinity or {other} in objective {k}");
             return Err(Error::value("stages", expected, "both, which have no sum or product"));
         }

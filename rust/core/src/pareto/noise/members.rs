@@ -3,8 +3,6 @@
 //! A few rows that dominate many others at the mean are tried first on every draw; what they leave over is filtered
 //! exactly: a few rows each against all, many by `front_of_keys`.
 
-#![expect(clippy::needless_range_loop, reason = "lanes of several arrays, which become vectors")]
-
 use super::super::filter::front_of_keys;
 use super::super::keys::{Key, key};
 use super::super::{Keep, NanPolicy};
