@@ -45,7 +45,7 @@ def polars_window(polars, frame):
 @pytest.mark.parametrize(("shape", "n", "d"), CELLS, ids=lambda value: str(value))
 def test_groups(benchmark, show, peers, shape, n, d):
     rows = points(shape, n, d)
-    labels = np.random.default_rng(1).integers(0, NUM_GROUPS, n)
+    labels = np.random.default_rng(1).integers(0, NUM_GROUPS, len(rows))
     names = [f"x{k}" for k in range(d)]
     columns = {name: np.ascontiguousarray(rows[:, k]) for k, name in enumerate(names)}
     frame = peers["pandas"].DataFrame(columns | {"group": labels})

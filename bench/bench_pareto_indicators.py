@@ -53,7 +53,7 @@ def test_epsilon(benchmark, show, peers, kind, d):
 def test_attainment(benchmark, show, peers):
     moocore, _ = peers
     runs = [1 - points("sphere", 2_000, 2, seed=seed) for seed in range(20)]
-    rows, labels = np.vstack(runs), np.repeat(np.arange(20), 2_000)
+    rows, labels = np.vstack(runs), np.repeat(np.arange(20), len(runs[0]))
     calls = {"moocore": lambda: moocore.eaf(rows, labels)}
     levels = list(range(1, 21))
     cell = "attainment 20 runs x 2000, d=2"

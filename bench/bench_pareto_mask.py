@@ -106,27 +106,3 @@ def test_call_overhead(capsys):
     taken = min(seconds(lambda: pareto.mask(table), 1) for _ in range(9))
     with capsys.disabled():
         print(f"{'call on 100 x 3':34} {unit(taken):>9}   target 15 us")
-
-
-def test_groups(capsys):
-    pandas = pytest.importorskip("pandas")
-    table, labels = points("uniform", 1_000_000, 3), np.random.default_rng(1).integers(0, 1_000, 1_000_000)
-    moocore = pytest.importorskip("moocore")
-    frame = pandas.DataFrame(table)
-
-    def loop():
-        marked = np.zeros(len(table), dtype=bool)
-        for rows in frame.groupby(labels).indices.values():
-            marked[rows] = moocore.is_nondominated(table[rows], keep_weakly=True)
-        return marked
-
-    assert (loop() == pareto.mask(table, groups=labels)).all()
-    with capsys.disabled():
-        compare(
-            print,
-            "groups n=1e6 of 1000",
-            lambda: pareto.mask(table, groups=labels),
-            {"pandas loop": loop},
-            target=10.0,
-            threads=threads_for(len(table), 0),
-        )

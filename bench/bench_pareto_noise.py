@@ -16,11 +16,12 @@ ROWS, DRAWS, RUNS = 1_000, 1_000, 5
 
 @pytest.mark.parametrize(("shape", "d"), [("uniform", 2), ("uniform", 3), ("sphere", 3), ("uniform", 6)])
 def test_bootstrap(show, shape, d):
-    n, num_samples, runs = ROWS, DRAWS, RUNS
+    num_samples, runs = DRAWS, RUNS
     moocore = pytest.importorskip("moocore")
     paretoset = pytest.importorskip("paretoset")
     generator = np.random.default_rng(0)
-    mean = points(shape, n, d)
+    mean = points(shape, ROWS, d)
+    n = len(mean)
     measured = mean[:, None] + generator.normal(0, 0.05, (n, runs, d))
     flat, offsets = measured.reshape(-1, d), np.arange(0, n * runs + 1, runs)
     samples = mean + generator.normal(0, 0.02, (num_samples, n, d))

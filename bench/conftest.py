@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import _pareto
+
 FIGURES = pytest.StashKey[list[str]]()
 
 
@@ -21,6 +23,11 @@ def processor() -> str:
 
 def machine() -> str:
     return f"machine: {processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def pytest_configure(config) -> None:
+    if config.getoption("benchmark_disable", default=False):
+        _pareto.smoke()
 
 
 def pytest_report_header() -> str:
