@@ -5,6 +5,7 @@ from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import disjoint_base
 
 __all__ = [
     "MixedTable",
@@ -137,6 +138,7 @@ class Operators:
     def lend(self, rates: tuple[float, float, float, float, float, float, int, int]) -> Operators: ...
     def memory_ns(self, bytes: float) -> float: ...
 
+@disjoint_base
 class ParetoArchive:
     def __new__(
         cls,
