@@ -62,12 +62,20 @@ def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, ob
     }
 
 
+def changes(codes: np.ndarray) -> np.ndarray:
+    """Replace codes by their differences along the first two axes, modulo 256: neighbors are alike and compress."""
+    for axis in range(min(2, codes.ndim)):
+        codes = np.diff(codes, axis=axis, prepend=np.uint8(0))
+    return codes
+
+
 def write(path: Path, fitted: list[FittedTable], meta: dict[str, object]) -> None:
     """Store grids and meta data as an .npz file with fixed dates."""
     arrays: dict[str, np.ndarray] = {}
     described = {}
     for number, table in enumerate(fitted):
-        arrays[f"codes{number}"] = table.codes
+        shape = [len(axis) for axis in table.axes]
+        arrays[f"changes{number}"] = changes(table.codes.reshape(shape))
         arrays[f"supported{number}"] = np.packbits(table.supported)
         described[table.name] = {
             "index": number,

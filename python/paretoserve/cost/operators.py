@@ -48,6 +48,14 @@ class OperatorEstimate:
     provenance: NDArray[np.str_]
 
 
+def _codes(changes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Sum up the differences along the first two axes, modulo 256, as which a grid is stored."""
+    codes = changes
+    for axis in range(min(2, codes.ndim)):
+        codes = np.cumsum(codes, axis=axis, dtype=np.uint8)
+    return codes.ravel()
+
+
 def estimate_rows(
     fill: Callable[[NDArray[np.float64], NDArray[np.uint8], NDArray[np.float64]], None],
     arguments: Sequence[ArrayLike],
@@ -115,7 +123,10 @@ class Operators:
             with _LOADING, path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 meta = json.loads(arrays["meta"].tobytes())
                 grids = {
-                    name: (arrays[f"codes{table['index']}"], arrays[f"supported{table['index']}"])
+                    name: (
+                        _codes(arrays[f"changes{table['index']}"]),
+                        arrays[f"supported{table['index']}"],
+                    )
                     for name, table in meta["tables"].items()
                 }
         except (OSError, KeyError, ValueError) as error:

@@ -11,6 +11,7 @@ pub mod format;
 pub mod layout;
 pub mod pack;
 pub mod planes;
+pub(crate) mod scales;
 pub mod source;
 
 pub use format::{FloatFormat, Rounding, Special};

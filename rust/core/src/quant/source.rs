@@ -2,6 +2,7 @@
 //!
 //! A loop is generic over [`Float`] and sees only bits: 16-bit floats cross every boundary as `u16`.
 
+use super::scales::{Scales, ScalesMut};
 use crate::simd::Plain;
 
 /// A wide float format, named by a type without values.
@@ -32,6 +33,10 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn from_short(short: u16) -> Self::Bits;
     /// The bits as float32 of the largest magnitude of some numbers; a NaN counts as larger than infinity.
     fn largest_magnitude(x: &[Self::Bits]) -> u32;
+    /// The numbers as scales.
+    fn scales(bits: &[Self::Bits]) -> Scales<'_>;
+    /// Room for numbers as room for scales.
+    fn scales_mut(bits: &mut [Self::Bits]) -> ScalesMut<'_>;
 }
 
 /// The largest magnitude of 16-bit floats, whose order is that of their bits.
@@ -82,6 +87,12 @@ impl Float for F32 {
     fn largest_magnitude(x: &[f32]) -> u32 {
         x.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF))
     }
+    fn scales(bits: &[f32]) -> Scales<'_> {
+        Scales::F32(bits)
+    }
+    fn scales_mut(bits: &mut [f32]) -> ScalesMut<'_> {
+        ScalesMut::F32(bits)
+    }
 }
 
 impl Float for Bf16 {
@@ -111,6 +122,12 @@ impl Float for Bf16 {
     #[inline(always)]
     fn largest_magnitude(x: &[u16]) -> u32 {
         Self::to_f32(largest_of_16_bits(x)).to_bits()
+    }
+    fn scales(bits: &[u16]) -> Scales<'_> {
+        Scales::Bf16(bits)
+    }
+    fn scales_mut(bits: &mut [u16]) -> ScalesMut<'_> {
+        ScalesMut::Bf16(bits)
     }
 }
 
@@ -149,6 +166,12 @@ impl Float for F16 {
     #[inline(always)]
     fn largest_magnitude(x: &[u16]) -> u32 {
         Self::to_f32(largest_of_16_bits(x)).to_bits()
+    }
+    fn scales(bits: &[u16]) -> Scales<'_> {
+        Scales::F16(bits)
+    }
+    fn scales_mut(bits: &mut [u16]) -> ScalesMut<'_> {
+        ScalesMut::F16(bits)
     }
 }
 

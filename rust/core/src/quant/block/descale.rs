@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::scaled::{Scaled, Unit, check, parts};
 use super::sink::{PIECE, Sink, Unpacker};
+use crate::quant::scales::Scales;
 use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, dispatch};
 use crate::{Result, parallel};
@@ -32,17 +33,18 @@ pub fn dequantize<S: Float, F: Float, K: Scaled>(
         .zip(codes)
         .map(|(out, (codes, scales))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            Dequantize::<S, F, K> { out, codes, scales, zeros, format, run, unit, level, total }
+            let scales = F::scales(scales);
+            Dequantize::<S, K> { out, codes, scales, zeros, format, run, unit, level, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(level, part));
     Ok(())
 }
 
-struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
+struct Dequantize<'a, S: Float, K: Scaled> {
     out: &'a mut [S::Bits],
     codes: &'a [u8],
-    scales: &'a [F::Bits],
+    scales: Scales<'a>,
     zeros: Option<&'a [u8]>,
     format: K,
     run: usize,
@@ -52,7 +54,7 @@ struct Dequantize<'a, S: Float, F: Float, K: Scaled> {
     total: usize,
 }
 
-impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
+impl<S: Float, K: Scaled> Kernel for Dequantize<'_, S, K> {
     type Output = ();
 
     #[inline(always)]
@@ -67,7 +69,7 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Dequantize<'_, S, F, K> {
             let mut codes = Unpacker::new(packed, row, bits, self.level);
             for _ in 0..row / self.unit.elements {
                 for from in (0..self.unit.elements).step_by(self.run) {
-                    let scale = F::to_f32(self.scales[index]);
+                    let scale = self.scales.get(index);
                     let zero = self.zeros.map_or(0, |zeros| zeros[index]);
                     let end = self.unit.elements.min(from + self.run);
                     for at in (from..end).step_by(PIECE) {

@@ -6,6 +6,7 @@
 use super::sink::{PIECE, Packer};
 use super::{Nan, Options, amax, finite};
 use crate::parallel;
+use crate::quant::scales::ScalesMut;
 use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, bytes, dispatch, prefetch};
 use crate::{Error, Result};
@@ -184,16 +185,17 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
         .map(|(part, (x, (codes, scales)))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
             let first = part * each * unit.elements;
-            Quantize::<S, F, K> { codes, scales, zeros, x, format, run, unit, options, first, total }
+            let scales = F::scales_mut(scales);
+            Quantize::<S, K> { codes, scales, zeros, x, format, run, unit, options, first, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(options.level, part));
     Ok(())
 }
 
-struct Quantize<'a, S: Float, F: Float, K: Scaled> {
+struct Quantize<'a, S: Float, K: Scaled> {
     codes: &'a mut [u8],
-    scales: &'a mut [F::Bits],
+    scales: ScalesMut<'a>,
     zeros: Option<&'a mut [u8]>,
     x: &'a [S::Bits],
     format: K,
@@ -206,7 +208,7 @@ struct Quantize<'a, S: Float, F: Float, K: Scaled> {
     total: usize,
 }
 
-impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
+impl<S: Float, K: Scaled> Kernel for Quantize<'_, S, K> {
     type Output = ();
 
     #[inline(always)]
@@ -239,10 +241,13 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
             let x = widened::<S>(&mut scratch, &self.x[at..at + count]);
             let flat = self.first + at;
             let (scale, zero) = match self.format.fit(x) {
-                Some(fit) => encode::<S, F, K>(&mut packer, x, self.format, fit, self.options, flat, next),
-                None => not_finite::<S, F, K>(&mut packer, x, self.format, self.options, flat),
+                Some(fit) => {
+                    let fit = Fit { scale: self.scales.round(fit.scale), ..fit };
+                    (fit.scale, encode::<S, K>(&mut packer, x, self.format, fit, self.options, flat, next))
+                }
+                None => not_finite::<S, K>(&mut packer, x, self.format, &self.scales, self.options, flat),
             };
-            self.scales[index] = scale;
+            self.scales.set(index, scale);
             if let Some(zeros) = &mut self.zeros {
                 zeros[index] = zero;
             }
@@ -255,7 +260,7 @@ impl<S: Float, F: Float, K: Scaled> Kernel for Quantize<'_, S, F, K> {
     }
 }
 
-impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
+impl<S: Float, K: Scaled> Quantize<'_, S, K> {
     /// Handle the short runs in `count` elements from `at` on at once; false if that cannot be, and nothing is done.
     #[inline(always)]
     fn several(&mut self, packer: &mut Packer<'_>, scratch: &mut [f32], at: usize, count: usize) -> bool {
@@ -264,14 +269,12 @@ impl<S: Float, F: Float, K: Scaled> Quantize<'_, S, F, K> {
         let mut scales = [0.0; MOST_RUNS];
         let ahead = self.x[at..].chunks(count).nth(BATCHES_AHEAD).map_or(&[][..], bytes);
         let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run, ahead };
-        // Not `min`, which would make the largest scale of NaN.
-        let most = |scale: f32| if scale > F::LARGEST { F::LARGEST } else { scale };
-        if !self.format.several(batch, |scale| F::to_f32(F::from_f32(most(scale)))) {
+        if !self.format.several(batch, |scale| self.scales.round(scale)) {
             packer.take_back(count);
             return false;
         }
-        for (out, scale) in self.scales[first..].iter_mut().zip(&scales[..runs]) {
-            *out = F::from_f32(*scale);
+        for (index, scale) in scales[..runs].iter().enumerate() {
+            self.scales.set(first + index, *scale);
         }
         true
     }
@@ -290,8 +293,9 @@ pub(crate) fn widened<'a, S: Float>(scratch: &'a mut [f32], x: &'a [S::Bits]) ->
     scratch
 }
 
+/// Codes of a run under its stored scale; returns the zero point.
 #[inline(always)]
-fn encode<S: Float, F: Float, K: Scaled>(
+fn encode<S: Float, K: Scaled>(
     packer: &mut Packer<'_>,
     x: &[f32],
     format: K,
@@ -299,41 +303,42 @@ fn encode<S: Float, F: Float, K: Scaled>(
     options: &Options,
     flat: usize,
     next: Option<&[S::Bits]>,
-) -> (F::Bits, u8) {
-    // A scale beyond the dtype would decode to infinity and NaN; the largest one saturates the codes instead.
-    let stored = F::from_f32(fit.scale.min(F::LARGEST));
-    let scale = F::to_f32(stored);
-    if scale == 0.0 {
+) -> u8 {
+    if fit.scale == 0.0 {
         packer.fill(format.blank(), x.len());
-        return (stored, format.blank());
+        return format.blank();
     }
-    let zero = format.zero(Fit { scale, ..fit });
+    let zero = format.zero(fit);
     let mut key = options.key(flat);
     for (index, x) in x.chunks(PIECE).enumerate() {
         // Memory would idle while codes are computed: ask for the next run meanwhile.
         let ahead = next.and_then(|next| next.chunks(PIECE).nth(index)).map_or(&[][..], bytes);
-        format.encode_ahead(packer.next(x.len()), x, scale, zero, options, key, ahead);
+        format.encode_ahead(packer.next(x.len()), x, fit.scale, zero, options, key, ahead);
         key += x.len() as u64;
     }
-    (stored, zero)
+    zero
 }
 
-/// A run with NaN or infinity: a NaN scale, or the finite numbers that stand for them.
+/// A run with NaN or infinity: a NaN scale, or the finite numbers that stand for them. Returns scale and zero point.
 #[cold]
 #[inline(never)]
-fn not_finite<S: Float, F: Float, K: Scaled>(
+fn not_finite<S: Float, K: Scaled>(
     packer: &mut Packer<'_>,
     x: &[f32],
     format: K,
+    scales: &ScalesMut<'_>,
     options: &Options,
     flat: usize,
-) -> (F::Bits, u8) {
+) -> (f32, u8) {
     let clean: Vec<f32> = x.iter().map(|&value| finite::<S>(value)).collect();
     match format.fit(&clean) {
-        Some(fit) if options.nan == Nan::Zero => encode::<S, F, K>(packer, &clean, format, fit, options, flat, None),
+        Some(fit) if options.nan == Nan::Zero => {
+            let fit = Fit { scale: scales.round(fit.scale), ..fit };
+            (fit.scale, encode::<S, K>(packer, &clean, format, fit, options, flat, None))
+        }
         _ => {
             packer.fill(format.blank(), x.len());
-            (F::from_f32(f32::NAN), format.blank())
+            (f32::NAN, format.blank())
         }
     }
 }
