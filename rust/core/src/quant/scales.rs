@@ -81,8 +81,8 @@ mod tests {
             scales.set(index, rounded);
         }
         let read = Scales::F16(&bits);
-        assert_eq!(read.get(0), F16::to_f32(F16::from_f32(0.1)));
-        assert_eq!(read.get(1), 65504.0);
+        assert_eq!(read.get(0).to_bits(), F16::to_f32(F16::from_f32(0.1)).to_bits());
+        assert_eq!(read.get(1).to_bits(), 65504_f32.to_bits());
         assert!(read.get(2).is_nan());
     }
 }
