@@ -174,6 +174,7 @@ class Scheduler:
         max_preemptions: int,
         prefill_weight: float,
         unknown_output_tokens: int,
+        max_wait_ns: int | None,
         block_size: int,
         record: bool,
     ) -> Scheduler: ...
@@ -185,7 +186,12 @@ class Scheduler:
         expected_output_tokens: int | None,
         cached_tokens: int,
         priority: int,
+        terms: tuple[tuple[int, int] | None, int, int, int, int | None, int | None, int, int] | None,
     ) -> None: ...
+    def reveal(self, request_id: int, prompt_tokens: int, expected_output_tokens: int) -> None: ...
+    def end_program(self, program: int) -> None: ...
+    def pause(self, program: int, now_ns: int, keep_ns: int) -> int: ...
+    def resume(self, program: int, now_ns: int) -> bool: ...
     def submit_many(
         self,
         request_ids: NDArray[Any],
@@ -767,7 +773,16 @@ def quant_unswizzle_scales(
 ) -> None: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
 def sim_jobs(
-    completion: NDArray[Any], release: NDArray[Any], size: NDArray[Any], policy: str, fifo_share: float, preempt: str
+    completion: NDArray[Any],
+    release: NDArray[Any],
+    size: NDArray[Any],
+    num_operations: NDArray[Any] | None,
+    estimate: NDArray[Any] | None,
+    weight: NDArray[Any] | None,
+    deadline: NDArray[Any] | None,
+    policy: str,
+    fifo_share: float,
+    preempt: str,
 ) -> int: ...
 def simulate(
     arrays: object,

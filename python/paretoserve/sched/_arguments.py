@@ -20,6 +20,10 @@ RANGES = {
     "expected_output_tokens": (1, BITS_32),
     "cached_tokens": (0, BITS_32),
     "priority": (-(2**31), 2**31 - 1),
+    "reveal_tokens": (0, BITS_32),
+    "program": (-(2**63), BITS_63),
+    "keep_ns": (0, BITS_63),
+    "max_wait_ns": (0, BITS_63),
     "num_computed": (0, BITS_32),
     "num_sampled": (0, BITS_32),
     "slots": (0, BITS_32),
@@ -30,7 +34,7 @@ RANGES = {
     "unknown_output_tokens": (1, BITS_32),
     "block_size": (1, BITS_32),
 }
-OPTIONAL = {"expected_output_tokens", "kv_free"}
+OPTIONAL = {"expected_output_tokens", "kv_free", "max_wait_ns"}
 """What may be None."""
 
 

@@ -32,13 +32,22 @@ KINDS = (
     "admitted",
     "preempted",
     "name",
+    "range",
+    "terms",
+    "call",
+    "add_program",
+    "end_program",
+    "pause",
+    "resume",
+    "reveal",
 )
 """Meaning of the first column of a decision log, by number.
 
 The other five columns of each kind (a handle is the scheduler's own number of a request, reused after its end):
 
 ==================  ======================================================================================
-options             policy (0 fcfs, 1 priority, 2 srpt), FIFO share, preempt (0 none, 1 slots), gain; in millionths
+options             policy (its place in `POLICIES`), FIFO share, preempt (0 none, 1 slots), gain; in millionths;
+                    longest wait in ns or -1
 weights             most preemptions, prefill weight in millionths, output tokens of unknown requests
 submit              handle, arrival in ns, prompt tokens, expected output tokens or -1, priority
 cached_at_submit    handle, cached tokens
@@ -52,6 +61,13 @@ cache_release       handle
 scheduled           handle, tokens, tokens computed before
 admitted, preempted handle
 name                handle, request id
+range               handle, least and most output tokens or -1, distribution
+terms               handle, weight in millionths, tenant, deadline in ns or -1, rank
+call                handle, program, calls left
+add_, end_program   program
+pause               program, time in ns, how long to keep its KV in ns
+resume              program, time in ns
+reveal              handle, prompt tokens, expected output tokens
 ==================  ======================================================================================
 """
 

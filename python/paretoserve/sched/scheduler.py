@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.sched._arguments import RANGES, checked, refuse, refuse_types
+from paretoserve.sched._terms import Terms, native_terms
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Scheduler"]
+__all__ = ["Policy", "Scheduler"]
+
+Policy = Literal["fcfs", "priority", "srpt", "op_srpt", "balance", "chunk_balance", "edf", "plas"]
 
 
 class Scheduler:
@@ -29,26 +32,38 @@ class Scheduler:
 
     Parameters
     ----------
-    policy : {"srpt", "fcfs", "priority"}, default "srpt"
-        ``fcfs``: by arrival; the last admitted gives way. ``priority``: smaller priority first, then arrival.
-        ``srpt``: shortest expected remaining work first, in output tokens plus `prefill_weight` per prompt token that
-        is not cached (Schrage 1968); the longest gives way.
+    policy : str, default "op_srpt"
+        Who enters first; the last of that order gives way. Sizes are in output tokens plus `prefill_weight` per prompt
+        token that is not cached.
+
+        ``fcfs``: by arrival; the calls of a program are as old as its first.
+        ``priority``: smaller priority first, then arrival.
+        ``srpt``: shortest expected remaining work first (Schrage 1968), with `calls_left` calls as large as this one.
+        ``op_srpt``: the same for the current call alone, which is all that is certain where calls are revealed one by
+        one (Lindermayr and others 2026).
+        ``balance``: by powers of two of sizes that may be wrong, by any factor (Gupta and others 2026).
+        ``chunk_balance``: our reconstruction of the same for programs whose calls are revealed one by one.
+        ``edf``: earliest deadline first.
+        ``plas``: the program that has received the least work first (Autellix, 2025).
     fifo_share : float, default 0.5
         Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request
         that arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the
         first time before it. Without it ``srpt`` starves long requests under overload. ``fcfs`` has no use for it.
     preempt : {"none", "slots"}, default "none"
-        Whether a running request also gives way to a shorter waiting one when no slot is free (``srpt`` only).
+        Whether a running request also gives way to a better waiting one when no slot is free: a much shorter one, one
+        of smaller priority, one of an earlier deadline, one of a smaller class.
     preempt_gain : float, default 2.0
         Give way only if victim's remaining > (newcomer's remaining + victim's recomputation) * gain; 1 to 1000.
     max_preemptions : int, default 2
-        How often one request gives way to shorter ones (``srpt``). When blocks run out, those below this number go
-        first.
+        How often one request gives way to better ones. When blocks run out and ranks are sizes, those below this
+        number go first.
     prefill_weight : float, default 0.02
         Work of one prompt token in output tokens, 0 to 1000.
     unknown_output_tokens : int, default 256
         Expected output of requests without an estimate until a request has finished; then the mean output of those
         finished.
+    max_wait_ns : int, optional
+        A request that has waited so long goes before all that have not, oldest first.
     block_size : int, default 16
         Tokens per KV block.
     record : bool, default False
@@ -77,7 +92,7 @@ class Scheduler:
 
     def __init__(
         self,
-        policy: Literal["srpt", "fcfs", "priority"] = "srpt",
+        policy: Policy = "op_srpt",
         *,
         fifo_share: float = 0.5,
         preempt: Literal["none", "slots"] = "none",
@@ -85,6 +100,7 @@ class Scheduler:
         max_preemptions: int = 2,
         prefill_weight: float = 0.02,
         unknown_output_tokens: int = 256,
+        max_wait_ns: int | None = None,
         block_size: int = 16,
         record: bool = False,
     ) -> None:
@@ -97,11 +113,13 @@ class Scheduler:
                 max_preemptions,
                 prefill_weight,
                 unknown_output_tokens,
+                max_wait_ns,
                 block_size,
                 record,
             )
         except (OverflowError, TypeError):
-            refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens, block_size=block_size)
+            refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens)
+            refuse(max_wait_ns=max_wait_ns, block_size=block_size)
             refuse_types(str, "text", policy=policy, preempt=preempt)
             shares = {"fifo_share": fifo_share, "preempt_gain": preempt_gain, "prefill_weight": prefill_weight}
             refuse_types(Real, "a number", **shares)
@@ -118,6 +136,7 @@ class Scheduler:
         expected_output_tokens: int | None = None,
         cached_tokens: int = 0,
         priority: int = 0,
+        **terms: Unpack[Terms],
     ) -> None:
         """Put a request into the queue.
 
@@ -136,6 +155,18 @@ class Scheduler:
             again.
         priority : int, default 0
             Smaller runs earlier under the policy ``priority``; a 32-bit integer.
+        output_range : (int, int), optional
+            The least and the most output tokens it can have.
+        weight : float, default 1.0
+            Its importance, 0.000001 to 1000 in steps of a millionth.
+        tenant : int, default 0
+            Who pays; any 64-bit integer.
+        deadline_ns : int, optional
+            When it should be done, for ``edf``.
+        program : int, optional
+            The program, any 64-bit integer, whose next call it is. The first call begins it, `end_program` ends it.
+        calls_left : int, default 0
+            Calls that the program will make after it, for ``srpt``.
 
         Raises
         ------
@@ -143,7 +174,15 @@ class Scheduler:
             If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
         """
         try:
-            self._native.submit(request_id, now_ns, prompt_tokens, expected_output_tokens, cached_tokens, priority)
+            self._native.submit(
+                request_id,
+                now_ns,
+                prompt_tokens,
+                expected_output_tokens,
+                cached_tokens,
+                priority,
+                native_terms(terms) if terms else None,
+            )
         except (OverflowError, TypeError):
             refuse(
                 request_id=request_id,
@@ -278,6 +317,60 @@ class Scheduler:
         computed = integer_array("num_computed", num_computed, np.uint32, *RANGES["num_computed"], len(ids))
         sampled = integer_array("num_sampled", num_sampled, np.uint32, *RANGES["num_computed"], len(ids))
         self._native.advance_many(ids, computed, sampled)
+
+    def reveal(self, request_id: int, *, prompt_tokens: int = 0, expected_output_tokens: int) -> None:
+        """Let a request whose operation is complete go on with another one; it keeps its age.
+
+        For engines that keep the KV of a session between its calls. A running request waits for a slot again, with
+        what it computed as cached tokens; one whose KV is gone is finished and submitted anew.
+
+        Parameters
+        ----------
+        request_id : int
+            A request that waits or runs.
+        prompt_tokens : int, default 0
+            New input, such as the answer of a tool.
+        expected_output_tokens : int
+            Output of the new operation, at least 1.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("chunk_balance")
+        >>> scheduler.submit(1, 0, prompt_tokens=10, expected_output_tokens=2)
+        >>> batch = scheduler.next_batch(0, 1, 100, None)
+        >>> scheduler.advance(1, 11, 2)
+        >>> scheduler.reveal(1, prompt_tokens=5, expected_output_tokens=30)
+        >>> scheduler.explain(1)["state"], scheduler.explain(1)["estimated_remaining_tokens"]
+        ('waiting', 30)
+        """
+        checked(
+            self._native.reveal,
+            request_id=request_id,
+            reveal_tokens=prompt_tokens,
+            expected_output_tokens=expected_output_tokens,
+        )
+
+    def pause(self, program: int, now_ns: int, *, keep_ns: int) -> int:
+        """Note that a program waits for a tool or a person; return until when to keep its KV, in nanoseconds.
+
+        Parameters
+        ----------
+        program : int
+            A program without live calls.
+        now_ns : int
+            Time in nanoseconds.
+        keep_ns : int
+            How long its KV is worth its blocks; see `sched.keep_for`.
+        """
+        return checked(self._native.pause, program=program, now_ns=now_ns, keep_ns=keep_ns)
+
+    def resume(self, program: int, now_ns: int) -> bool:
+        """Note that a paused program is back; return whether its KV was to be kept until now."""
+        return checked(self._native.resume, program=program, now_ns=now_ns)
+
+    def end_program(self, program: int) -> None:
+        """Forget a program, whose calls have finished or were cancelled. ValueError if one of them lives."""
+        checked(self._native.end_program, program=program)
 
     def finish(self, request_id: int) -> None:
         """Forget a request that has all its output; the engine frees its blocks. ValueError if the id is unknown."""

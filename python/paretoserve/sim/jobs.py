@@ -9,9 +9,12 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import BITS_63, integer_array
+from paretoserve.errors import ShapeError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.sched.scheduler import Policy
 
 __all__ = ["Jobs", "simulate_jobs"]
 
@@ -54,7 +57,11 @@ def simulate_jobs(
     release: ArrayLike,
     size: ArrayLike,
     *,
-    policy: Literal["fcfs", "srpt"] = "srpt",
+    policy: Policy = "srpt",
+    num_operations: ArrayLike | None = None,
+    estimate: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    deadline: ArrayLike | None = None,
     fifo_share: float = 0.0,
     preempt: Literal["none", "slots"] = "slots",
 ) -> Jobs:
@@ -67,11 +74,21 @@ def simulate_jobs(
     ----------
     release : array_like of int, shape (n,)
         When each job arrives, at least 0, in any order. Not modified.
-    size : array_like of int, shape (n,)
-        Work of each job in the same unit, 1 to 2**31 - 1; the machine does one unit of work per unit of time.
-        Continuous sizes are scaled and rounded by the caller. Not modified.
-    policy : {"srpt", "fcfs"}, default "srpt"
-        ``fcfs`` never interrupts a job.
+    size : array_like of int, shape (n,) or (sum of `num_operations`,)
+        Work of each job, or of each operation of the first job, then of the second and so on, in the same unit, 1 to
+        2**31 - 1 for a whole job; the machine does one unit of work per unit of time. Continuous sizes are scaled and
+        rounded by the caller. Not modified.
+    policy : str, default "srpt"
+        One of `sched.Scheduler`'s. ``fcfs`` never interrupts a job. ``srpt`` is told the total of each job, all others
+        the size of an operation when the one before it is complete.
+    num_operations : array_like of int, shape (n,), optional
+        Operations of each job, at least 1; one each if absent.
+    estimate : array_like of int, of the shape of `size`, optional
+        What the scheduler is told in place of the sizes.
+    weight : array_like of float, shape (n,), optional
+        Importance of each job, 0.000001 to 1000.
+    deadline : array_like of int, shape (n,), optional
+        When each job should be done, for ``edf``.
     fifo_share : float, default 0.0
         Share of the starts that go to the oldest job, 0 to 1.
     preempt : {"slots", "none"}, default "slots"
@@ -104,9 +121,34 @@ def simulate_jobs(
     array([10, 15, 11])
     >>> simulate_jobs([0, 0, 0, 0], [9, 1, 2, 3], fifo_share=0.5).completion
     array([10,  1, 12, 15])
+
+    A job of two operations, of which only the first is known, meets a job of one:
+
+    >>> simulate_jobs([0, 0], [2, 9, 3], num_operations=[2, 1], policy="op_srpt").completion
+    array([14,  5])
     """
     release = integer_array("release", release, np.int64, 0, BITS_63)
-    size = integer_array("size", size, np.int64, 1, _MAX_SIZE, len(release))
-    completion = np.empty(len(release), dtype=np.int64)
-    num_preemptions = _native.sim_jobs(completion, release, size, policy, fifo_share, preempt)
+    n = len(release)
+    operations = (
+        None if num_operations is None else integer_array("num_operations", num_operations, np.int64, 1, _MAX_SIZE, n)
+    )
+    count = n if operations is None else int(operations.sum())
+    size = integer_array("size", size, np.int64, 1, _MAX_SIZE, count)
+    estimates = None if estimate is None else integer_array("estimate", estimate, np.int64, 1, _MAX_SIZE, count)
+    deadlines = None if deadline is None else integer_array("deadline", deadline, np.int64, 0, BITS_63, n)
+    weights = None if weight is None else _weights(weight, n)
+    completion = np.empty(n, dtype=np.int64)
+    num_preemptions = _native.sim_jobs(
+        completion, release, size, operations, estimates, weights, deadlines, policy, fifo_share, preempt
+    )
     return Jobs(completion, completion - release, num_preemptions)
+
+
+def _weights(weight: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return weights in millionths."""
+    values = np.asarray(weight, dtype=np.float64)
+    if values.shape != (n,):
+        raise ShapeError(f"`weight` must have shape ({n},), as `release`, got {values.shape}")
+    if not ((values >= 1e-6) & (values <= 1000)).all():
+        raise ValueError("`weight` must hold numbers from 0.000001 to 1000")
+    return np.round(values * 1e6).astype(np.int64)

@@ -8,7 +8,7 @@ use paretoserve_core::sched::{
 };
 
 fn request(arrival_ns: u64, prompt_tokens: u32, output: u32) -> Request {
-    Request { arrival_ns, prompt_tokens, expected_output_tokens: Some(output), priority: 0 }
+    Request { arrival_ns, prompt_tokens, expected_output_tokens: Some(output), priority: 0, ..Request::default() }
 }
 
 fn options(policy: PolicyKind) -> Options {

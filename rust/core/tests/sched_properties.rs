@@ -59,8 +59,13 @@ fn serve(options: Options, limits: Limits, num_blocks: u32, arrivals: &[Arrival]
     while next < arrivals.len() || !alive.is_empty() {
         while next < arrivals.len() && (due <= now || alive.is_empty()) {
             let Arrival { prompt, output, declared, priority, .. } = arrivals[next];
-            let request =
-                Request { arrival_ns: due, prompt_tokens: prompt, expected_output_tokens: declared, priority };
+            let request = Request {
+                arrival_ns: due,
+                prompt_tokens: prompt,
+                expected_output_tokens: declared,
+                priority,
+                ..Request::default()
+            };
             let index = scheduler.submit(request).unwrap();
             assert!(alive.insert(index, (next as u32, output)).is_none(), "a handle was given twice");
             now = now.max(due);

@@ -28,9 +28,9 @@ struct Obvious {
 impl Obvious {
     fn key(&self, known: &Known) -> (u64, u64) {
         let rank = match self.policy {
-            PolicyKind::Fcfs => 0,
+            PolicyKind::Fcfs => known.order,
             PolicyKind::Priority => (i64::from(known.request.priority) + (1 << 31)) as u64,
-            PolicyKind::Srpt => {
+            _ => {
                 let mut estimate = known.request.expected_output_tokens.unwrap();
                 while estimate <= known.sampled {
                     estimate *= 2;
@@ -127,7 +127,7 @@ proptest! {
                 arrivals.next_if(|&(&(pause, ..), order)| order == 0 || pause == 0 || step % 4 == u64::from(pause))
             {
                 let request =
-                    Request { arrival_ns: step, prompt_tokens, expected_output_tokens: Some(expected), priority };
+                    Request { arrival_ns: step, prompt_tokens, expected_output_tokens: Some(expected), priority, ..Request::default() };
                 let handle = scheduler.submit(request).unwrap();
                 let (computed, sampled, preemptions) = (0, 0, 0);
                 obvious.waiting.push(Known { request, handle, order, computed, sampled, output, preemptions });

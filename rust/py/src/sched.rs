@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use paretoserve_core::sched::log::{Row, replay};
-use paretoserve_core::sched::{Limits, NamedScheduler, Options, PolicyKind, Preempt, Request};
+use paretoserve_core::sched::{Limits, NamedScheduler, Names, Options, PolicyKind, Preempt, Request};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -12,6 +12,9 @@ use crate::errors::{detached, to_python};
 
 /// Ids, tokens, tokens computed before, admitted ids, preempted ids: each the bytes of 64-bit integers.
 type BatchBytes<'py> = [Bound<'py, PyBytes>; 5];
+
+/// What few requests have: output range, distribution, weight in millionths, tenant, deadline, program, calls left, rank.
+type Terms = (Option<(u32, u32)>, u32, u64, i64, Option<u64>, Option<i64>, u32, u64);
 
 /// Requests by id; see `paretoserve.sched.Scheduler`.
 #[pyclass(frozen, module = "paretoserve._native")]
@@ -47,6 +50,7 @@ impl Scheduler {
         max_preemptions: u32,
         prefill_weight: f64,
         unknown_output_tokens: u32,
+        max_wait_ns: Option<u64>,
         block_size: u32,
         record: bool,
     ) -> PyResult<Self> {
@@ -59,6 +63,7 @@ impl Scheduler {
                 max_preemptions,
                 prefill_weight,
                 unknown_output_tokens,
+                max_wait_ns,
             })?;
             scheduler.record(record);
             NamedScheduler::new(scheduler, block_size)
@@ -77,9 +82,36 @@ impl Scheduler {
         expected_output_tokens: Option<u32>,
         cached_tokens: u32,
         priority: i32,
+        terms: Option<Terms>,
     ) -> PyResult<()> {
-        let request = Request { arrival_ns: now_ns, prompt_tokens, expected_output_tokens, priority };
-        quick(py, self.lock().submit(request_id, request, cached_tokens))
+        let mut request =
+            Request { arrival_ns: now_ns, prompt_tokens, expected_output_tokens, priority, ..Request::default() };
+        let mut names = Names::default();
+        if let Some((output_range, distribution, weight, tenant, deadline_ns, program, calls_left, rank)) = terms {
+            names = Names { tenant, program };
+            request = Request { output_range, distribution, weight, deadline_ns, calls_left, rank, ..request };
+        }
+        quick(py, self.lock().submit(request_id, request, cached_tokens, names))
+    }
+
+    /// Go on with another operation.
+    fn reveal(&self, py: Python<'_>, request_id: i64, prompt_tokens: u32, expected_output_tokens: u32) -> PyResult<()> {
+        quick(py, self.lock().reveal(request_id, prompt_tokens, expected_output_tokens))
+    }
+
+    /// Forget a program.
+    fn end_program(&self, py: Python<'_>, program: i64) -> PyResult<()> {
+        quick(py, self.lock().end_program(program))
+    }
+
+    /// Note that a program waits for something else; returns until when to keep its cache.
+    fn pause(&self, py: Python<'_>, program: i64, now_ns: u64, keep_ns: u64) -> PyResult<u64> {
+        quick(py, self.lock().pause(program, now_ns, keep_ns))
+    }
+
+    /// Note that it is back; returns whether its cache was to be kept until now.
+    fn resume(&self, py: Python<'_>, program: i64, now_ns: u64) -> PyResult<bool> {
+        quick(py, self.lock().resume(program, now_ns))
     }
 
     /// Add requests from arrays of one length.
@@ -111,8 +143,9 @@ impl Scheduler {
                     prompt_tokens: prompts[row],
                     expected_output_tokens: expected.map(|expected| expected[row]),
                     priority: priorities.map_or(0, |priorities| priorities[row]),
+                    ..Request::default()
                 };
-                (request, cached.map_or(0, |cached| cached[row]))
+                (request, cached.map_or(0, |cached| cached[row]), Names::default())
             })
         })
     }
@@ -240,12 +273,14 @@ fn stats<'py>(py: Python<'py>, stats: &paretoserve_core::sched::Stats) -> PyResu
     for (name, value) in [
         ("num_waiting", stats.num_waiting),
         ("num_running", stats.num_running),
+        ("num_programs", stats.num_programs),
         ("num_submitted", stats.num_submitted),
         ("num_finished", stats.num_finished),
         ("num_cancelled", stats.num_cancelled),
         ("num_admitted", stats.num_admitted),
         ("num_readmitted", stats.num_readmitted),
         ("num_fifo_admitted", stats.num_fifo_admitted),
+        ("num_revealed", stats.num_revealed),
         ("num_preempted", stats.num_preempted),
         ("num_wasted_tokens", stats.num_wasted_tokens),
         ("num_output_tokens", stats.num_output_tokens),

@@ -77,9 +77,10 @@ impl Scheduler {
 
     fn victim_key(&self, request: RequestIndex) -> (bool, u64, u64) {
         let job = &self.jobs[request as usize];
-        let sized = self.policy.recompute(job).is_some();
+        let policy = self.waiting.policy();
+        let sized = policy.recompute(job).is_some();
         let tired = sized && job.num_preemptions >= self.options.max_preemptions;
-        (!tired, self.policy.rank(job), job.sequence)
+        (!tired, policy.rank(job), job.sequence)
     }
 
     /// Continue what runs; returns the tokens that are left.
@@ -160,6 +161,8 @@ impl Scheduler {
         let again = job.num_preemptions > 0;
         job.state = State::Running;
         job.num_computed = cached;
+        self.num_starts += 1;
+        job.start = self.num_starts;
         self.running.push(request);
         self.share.admit(again);
         self.stats.num_running += 1;
@@ -187,12 +190,12 @@ impl Scheduler {
     fn take_slots(&mut self, limits: &Limits, kv: &mut impl KvCache, batch: &mut Batch) {
         let mut share = self.share;
         while self.running_and_promised() == u64::from(limits.slots) {
-            let Some(best) = self.waiting.peek() else { break };
+            let Some(best) = self.waiting.first(self.now_ns) else { break };
             let again = self.jobs[best as usize].num_preemptions > 0;
             let victim = self.victim().filter(|&victim| !share.is_due(again) && self.pays(best, victim));
             let Some(victim) = victim else { break };
             share.admit(again);
-            self.waiting.remove(best);
+            self.waiting.leave(best, &self.jobs[best as usize]);
             self.scratch.push(best);
             self.preempt(victim, kv, batch);
         }
@@ -210,10 +213,7 @@ impl Scheduler {
 
     fn pays(&self, newcomer: RequestIndex, victim: RequestIndex) -> bool {
         let (newcomer, victim) = (&self.jobs[newcomer as usize], &self.jobs[victim as usize]);
-        let Some(recompute) = self.policy.recompute(victim) else { return false };
-        let price = u128::from(self.policy.rank(newcomer)) + u128::from(recompute);
-        let gain = u128::from(self.policy.rank(victim)) * u128::from(super::options::MICRO);
-        victim.num_preemptions < self.options.max_preemptions && gain > price * u128::from(self.gain)
+        victim.num_preemptions < self.options.max_preemptions && self.waiting.displaces(newcomer, victim, self.gain)
     }
 
     fn drop_stale(&mut self) {
@@ -233,13 +233,14 @@ impl Scheduler {
         let slots_are_safe = !takes_slots(&self.options);
         // Whoever arrives meets full slots, or stands behind the one that does not fit.
         self.steady_for_arrivals =
-            slots_are_safe && (stop == Stop::NoSlot || (stop != Stop::NobodyWaits && self.policy.is_fifo()));
-        // Evictions for slots become attractive only when an estimate is outlived and doubles.
-        let until_doubling = |&request: &RequestIndex| self.jobs[request as usize].expected_remaining() - 1;
+            slots_are_safe && (stop == Stop::NoSlot || (stop != Stop::NobodyWaits && self.waiting.policy().is_fifo()));
+        // Evictions for slots become attractive only when the rank of somebody who runs rises.
+        let policy = self.waiting.policy();
+        let patience = |&request: &RequestIndex| policy.patience(&self.jobs[request as usize]);
         self.steady_steps = if slots_are_safe || stop == Stop::NobodyWaits {
             u32::MAX
         } else {
-            self.running.iter().map(until_doubling).min().map_or(0, |steps| u32::try_from(steps).unwrap_or(u32::MAX))
+            self.running.iter().map(patience).min().unwrap_or(0)
         };
     }
 }

@@ -1,6 +1,7 @@
 //! What the scheduler refuses. A refused call has changed nothing.
 
 use super::job::State;
+use super::options::{MAX_WEIGHT, MICRO};
 use super::request::{Request, RequestIndex};
 use super::scheduler::Scheduler;
 use crate::{Error, Result};
@@ -13,6 +14,19 @@ impl Scheduler {
             return Err(Error::value("arrival_ns", expected, request.arrival_ns));
         }
         check_time("arrival_ns", request.arrival_ns)?;
+        if let Some(deadline_ns) = request.deadline_ns {
+            check_time("deadline_ns", deadline_ns)?;
+        }
+        if !(1..=MAX_WEIGHT as u64 * MICRO).contains(&request.weight) {
+            return Err(Error::value("weight", "between 0.000001 and 1000", request.weight as f64 / MICRO as f64));
+        }
+        if let Some((least, most)) = request.output_range.filter(|&(least, most)| least == 0 || most < least) {
+            let expected = "the least and the most output tokens, 1 <= least <= most";
+            return Err(Error::value("output_range", expected, format!("({least}, {most})")));
+        }
+        if let Some(program) = request.program {
+            self.programs.get(program)?;
+        }
         check_sizes(request, cached_tokens)
     }
 

@@ -33,6 +33,16 @@ pub struct Job {
     pub estimate: u32,
     /// How often it lost its place.
     pub num_preemptions: u32,
+    /// The sequence of its program's first call, or its own: the age for first come, first served.
+    pub age: u64,
+    /// Work that its program had received before this call, in millionths of an output token.
+    pub attained: u64,
+    /// Work that its program is expected to need after this call, in millionths of an output token.
+    pub later: u64,
+    /// The power of two below its size, of which `balance` and `chunk_balance` make their decisions.
+    pub class: u8,
+    /// Which start was its last, counted over all requests; 0 if it never ran, or not since its class rose.
+    pub start: u64,
 }
 
 impl Job {
@@ -49,6 +59,11 @@ impl Job {
     /// Whether the next step computes one token after the first sample.
     pub fn is_decode(&self) -> bool {
         self.num_sampled > 0 && self.num_missing() == 1
+    }
+
+    /// Tokens that must be computed before the next sample and are not in the cache.
+    pub fn num_uncached(&self) -> u32 {
+        self.num_tokens().saturating_sub(self.num_computed.max(self.num_cached))
     }
 
     /// Output tokens that are left if the estimate holds. An estimate that was outlived is doubled until it is larger

@@ -1,7 +1,7 @@
 //! Which requests run in the next engine step.
 //!
-//! A [`Scheduler`] keeps waiting requests in an indexed heap ordered by a `policy::Policy` and running requests in
-//! order of admission. [`Scheduler::next_batch`] forms one step the way vLLM's V1 scheduler does: running requests
+//! A [`Scheduler`] keeps waiting requests in an [`order::Order`], mostly an indexed heap over the ranks of a
+//! [`policy::Policy`], and running requests in order of admission. [`Scheduler::next_batch`] forms one step the way vLLM's V1 scheduler does: running requests
 //! first, then waiting ones while slots, tokens and KV blocks last. Time is an argument, keys are integers and every
 //! tie is broken by age, so equal calls give equal answers; [`log`] records them and replays them.
 //!
@@ -24,20 +24,25 @@
 
 mod batch;
 mod blocks;
+mod calls;
 mod check;
 mod job;
 pub mod log;
 mod named;
 mod options;
-mod policy;
+pub mod order;
+pub mod policy;
+mod program;
 pub mod queue;
 mod request;
 mod scheduler;
 mod share;
 mod stats;
 
-pub use named::NamedScheduler;
-pub use options::{Options, PolicyKind, Preempt};
-pub use request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Unlimited};
+pub use job::{Job, State};
+pub use named::{NamedScheduler, Names};
+pub use options::{Options, POLICIES, PolicyKind, Preempt};
+pub use program::Program;
+pub use request::{Batch, KvCache, Limits, ProgramIndex, Request, RequestIndex, Scheduled, Unlimited};
 pub use scheduler::Scheduler;
 pub use stats::Stats;

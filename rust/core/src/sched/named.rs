@@ -8,9 +8,18 @@ use std::collections::HashMap;
 use super::blocks::CountedBlocks;
 use super::job::Job;
 use super::log::NAME;
-use super::request::{Batch, Limits, Request, RequestIndex};
+use super::request::{Batch, Limits, ProgramIndex, Request, RequestIndex};
 use super::scheduler::Scheduler;
 use crate::{Error, Result};
+
+/// What the engine calls the tenant and the program of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Who pays.
+    pub tenant: i64,
+    /// Of which program it is the next call.
+    pub program: Option<i64>,
+}
 
 /// A [`Scheduler`] with ids.
 #[derive(Debug)]
@@ -18,6 +27,8 @@ pub struct NamedScheduler {
     scheduler: Scheduler,
     handles: HashMap<i64, RequestIndex>,
     ids: Vec<i64>,
+    programs: HashMap<i64, ProgramIndex>,
+    tenants: HashMap<i64, u32>,
     blocks: CountedBlocks,
     batch: Batch,
     scratch: Vec<RequestIndex>,
@@ -30,8 +41,9 @@ impl NamedScheduler {
             return Err(Error::value("block_size", "at least 1", 0));
         }
         let blocks = CountedBlocks::new(block_size);
-        let (handles, ids, batch, scratch) = (HashMap::new(), Vec::new(), Batch::default(), Vec::new());
-        Ok(Self { scheduler, handles, ids, blocks, batch, scratch })
+        let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (ids, batch, scratch) = (Vec::new(), Batch::default(), Vec::new());
+        Ok(Self { scheduler, handles, ids, programs, tenants, blocks, batch, scratch })
     }
 
     /// The scheduler under the names.
@@ -39,12 +51,15 @@ impl NamedScheduler {
         &self.scheduler
     }
 
-    /// Put a request into the queue. O(log n).
-    pub fn submit(&mut self, id: i64, request: Request, cached_tokens: u32) -> Result<()> {
+    /// Put a request into the queue. O(log n). The first call of a program begins it.
+    pub fn submit(&mut self, id: i64, request: Request, cached_tokens: u32, names: Names) -> Result<()> {
         if self.handles.contains_key(&id) {
             return Err(Error::value("request_id", "new", format!("{id}, which is waiting or running")));
         }
-        let handle = self.scheduler.submit_cached(request, cached_tokens)?;
+        self.scheduler.check(&request, cached_tokens)?;
+        let tenant = self.tenant(names.tenant)?;
+        let program = names.program.map(|program| self.program(program)).transpose()?;
+        let handle = self.scheduler.submit_cached(Request { tenant, program, ..request }, cached_tokens)?;
         self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
         self.handles.insert(id, handle);
         if self.ids.len() <= handle as usize {
@@ -56,7 +71,7 @@ impl NamedScheduler {
     }
 
     /// Submit all of `ids`, whose requests `row` gives with their cached tokens; all or none.
-    pub fn submit_many(&mut self, ids: &[i64], row: impl Fn(usize) -> (Request, u32)) -> Result<()> {
+    pub fn submit_many(&mut self, ids: &[i64], row: impl Fn(usize) -> (Request, u32, Names)) -> Result<()> {
         let mut sorted = ids.to_vec();
         sorted.sort_unstable();
         if let Some([twice, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -66,13 +81,13 @@ impl NamedScheduler {
             return Err(Error::value("request_ids", "new", format!("{known}, which is waiting or running")));
         }
         for index in 0..ids.len() {
-            let (request, cached_tokens) = row(index);
+            let (request, cached_tokens, _) = row(index);
             self.scheduler.check(&request, cached_tokens)?;
         }
         self.handles.reserve(ids.len());
         for (index, &id) in ids.iter().enumerate() {
-            let (request, cached_tokens) = row(index);
-            self.submit(id, request, cached_tokens)?;
+            let (request, cached_tokens, names) = row(index);
+            self.submit(id, request, cached_tokens, names)?;
         }
         Ok(())
     }
@@ -121,6 +136,32 @@ impl NamedScheduler {
             return Err(Error::value("request_ids", "different", format!("{twice} twice")));
         }
         ids.iter().enumerate().try_for_each(|(row, &id)| self.advance(id, num_computed[row], num_sampled[row]))
+    }
+
+    /// See [`Scheduler::reveal`]; what was computed stays in the cache.
+    pub fn reveal(&mut self, id: i64, prompt_tokens: u32, expected_output_tokens: u32) -> Result<()> {
+        let handle = self.handle(id)?;
+        self.scheduler.reveal(handle, prompt_tokens, expected_output_tokens)?;
+        let cached_tokens = self.scheduler.job(handle)?.num_cached;
+        self.blocks.set_cached(handle, cached_tokens);
+        Ok(())
+    }
+
+    /// See [`Scheduler::end_program`].
+    pub fn end_program(&mut self, program: i64) -> Result<()> {
+        self.scheduler.end_program(self.known_program(program)?)?;
+        self.programs.remove(&program);
+        Ok(())
+    }
+
+    /// See [`Scheduler::pause`].
+    pub fn pause(&mut self, program: i64, now_ns: u64, keep_ns: u64) -> Result<u64> {
+        self.scheduler.pause(self.known_program(program)?, now_ns, keep_ns)
+    }
+
+    /// See [`Scheduler::resume`].
+    pub fn resume(&mut self, program: i64, now_ns: u64) -> Result<bool> {
+        self.scheduler.resume(self.known_program(program)?, now_ns)
     }
 
     /// Forget a request that has all its output. O(log n).
@@ -174,6 +215,25 @@ impl NamedScheduler {
 
     fn handle(&self, id: i64) -> Result<RequestIndex> {
         self.handles.get(&id).copied().ok_or_else(|| Error::value("request_id", "waiting or running", id))
+    }
+
+    fn known_program(&self, program: i64) -> Result<ProgramIndex> {
+        let known = self.programs.get(&program).copied();
+        known.ok_or_else(|| Error::value("program", "one that was submitted and has not ended", program))
+    }
+
+    fn program(&mut self, program: i64) -> Result<ProgramIndex> {
+        if let Some(&index) = self.programs.get(&program) {
+            return Ok(index);
+        }
+        let index = self.scheduler.add_program()?;
+        self.programs.insert(program, index);
+        Ok(index)
+    }
+
+    fn tenant(&mut self, tenant: i64) -> Result<u32> {
+        let next = u32::try_from(self.tenants.len()).map_err(|_| Error::value("tenant", "fewer than 2**32", tenant))?;
+        Ok(*self.tenants.entry(tenant).or_insert(next))
     }
 
     fn forget(&mut self, id: i64, handle: RequestIndex) {

@@ -8,27 +8,50 @@ pub(crate) const MICRO: u64 = 1_000_000;
 /// Largest accepted weight or gain; keeps every product inside 64 bits.
 pub(crate) const MAX_WEIGHT: f64 = 1000.0;
 
-/// Order of the waiting requests.
+/// Order of the waiting requests; the numbers are those of the decision log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PolicyKind {
     /// First come, first served.
     #[default]
-    Fcfs,
+    Fcfs = 0,
     /// By priority, then first come, first served.
-    Priority,
-    /// Shortest remaining work first.
-    Srpt,
+    Priority = 1,
+    /// Shortest remaining work first, with the calls that a program will make.
+    Srpt = 2,
+    /// Shortest remaining work of the current call first.
+    OpSrpt = 3,
+    /// By powers of two of estimates that may be wrong.
+    Balance = 4,
+    /// The same for calls that are revealed one by one.
+    ChunkBalance = 5,
+    /// Earliest deadline first.
+    Edf = 6,
+    /// Program that has received the least work first.
+    Plas = 7,
+    /// By ranks that are submitted.
+    External = 8,
 }
+
+/// Every policy with its name.
+pub const POLICIES: [(&str, PolicyKind); 9] = [
+    ("fcfs", PolicyKind::Fcfs),
+    ("priority", PolicyKind::Priority),
+    ("srpt", PolicyKind::Srpt),
+    ("op_srpt", PolicyKind::OpSrpt),
+    ("balance", PolicyKind::Balance),
+    ("chunk_balance", PolicyKind::ChunkBalance),
+    ("edf", PolicyKind::Edf),
+    ("plas", PolicyKind::Plas),
+    ("external", PolicyKind::External),
+];
 
 impl PolicyKind {
     /// The policy a user means by `name`.
     pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "fcfs" => Ok(Self::Fcfs),
-            "priority" => Ok(Self::Priority),
-            "srpt" => Ok(Self::Srpt),
-            _ => Err(Error::value("policy", "\"fcfs\", \"priority\" or \"srpt\"", format!("{name:?}"))),
-        }
+        POLICIES.iter().find(|(known, _)| *known == name).map(|&(_, kind)| kind).ok_or_else(|| {
+            let known: Vec<String> = POLICIES.iter().map(|(known, _)| format!("{known:?}")).collect();
+            Error::value("policy", format!("one of {}", known.join(", ")), format!("{name:?}"))
+        })
     }
 }
 
@@ -73,6 +96,8 @@ pub struct Options {
     /// Expected output of a request without an estimate while no request has finished yet; then their mean output is
     /// taken.
     pub unknown_output_tokens: u32,
+    /// A request that has waited so long, in nanoseconds, goes before all that have not, oldest first.
+    pub max_wait_ns: Option<u64>,
 }
 
 impl Default for Options {
@@ -85,6 +110,7 @@ impl Default for Options {
             max_preemptions: 2,
             prefill_weight: 0.02,
             unknown_output_tokens: 256,
+            max_wait_ns: None,
         }
     }
 }
@@ -103,6 +129,9 @@ impl Options {
         }
         if self.unknown_output_tokens == 0 {
             return Err(Error::value("unknown_output_tokens", "at least 1", 0));
+        }
+        if self.max_wait_ns.is_some_and(|longest| i64::try_from(longest).is_err()) {
+            return Err(Error::value("max_wait_ns", "below 2**63 nanoseconds", "more"));
         }
         Ok(())
     }

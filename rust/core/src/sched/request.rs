@@ -1,11 +1,16 @@
 //! What goes in and out of the scheduler: requests, limits of a step, the engine's cache, the batch. All of it plain
 //! data.
 
+use super::options::MICRO;
+
 /// Dense handle of a request inside one scheduler; reused after the request has finished or was cancelled.
 pub type RequestIndex = u32;
 
+/// Dense handle of a program; reused after the program has ended.
+pub type ProgramIndex = u32;
+
 /// What an engine knows about a request when it arrives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// When it arrived, in nanoseconds; never earlier than the arrival submitted before it.
     pub arrival_ns: u64,
@@ -13,8 +18,43 @@ pub struct Request {
     pub prompt_tokens: u32,
     /// Output tokens somebody declared or predicted, at least 1; `None` if nobody did.
     pub expected_output_tokens: Option<u32>,
+    /// The least and the most output tokens it can have, if somebody knows: at least 1, in this order.
+    pub output_range: Option<(u32, u32)>,
+    /// Which of the distributions that a policy was made with its output follows; only `gittins` reads it.
+    pub distribution: u32,
     /// Smaller runs earlier, as in vLLM; only the policy `priority` reads it.
     pub priority: i32,
+    /// Its importance in millionths, at least 1: a delay of a request of weight 2 counts twice. Only `wsrpt` reads it.
+    pub weight: u64,
+    /// Who pays; tenants share the engine if the options say so.
+    pub tenant: u32,
+    /// When it should be done, in nanoseconds; only `edf` reads it.
+    pub deadline_ns: Option<u64>,
+    /// The program whose next call it is; see [`Scheduler::add_program`](super::Scheduler::add_program).
+    pub program: Option<ProgramIndex>,
+    /// Calls that its program will make after it, if somebody knows.
+    pub calls_left: u32,
+    /// The place that somebody else computed, smaller runs earlier; only the policy `external` reads it.
+    pub rank: u64,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            arrival_ns: 0,
+            prompt_tokens: 0,
+            expected_output_tokens: None,
+            output_range: None,
+            distribution: 0,
+            priority: 0,
+            weight: MICRO,
+            tenant: 0,
+            deadline_ns: None,
+            program: None,
+            calls_left: 0,
+            rank: 0,
+        }
+    }
 }
 
 /// What one step may contain.

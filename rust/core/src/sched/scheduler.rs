@@ -4,7 +4,9 @@ use super::check::check_sizes;
 use super::job::{Job, State};
 use super::log::{self, Row};
 use super::options::{MICRO, Options, Preempt, micro};
-use super::policy::{self, Key, Policy};
+use super::order::{self, Order, Ranked};
+use super::policy::{Key, Policy, Srpt, class};
+use super::program::Programs;
 use super::queue::Queue;
 use super::request::{Request, RequestIndex};
 use super::share::FifoShare;
@@ -15,12 +17,14 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) options: Options,
-    pub(super) policy: Box<dyn Policy>,
     pub(super) gain: u64,
+    /// Measures calls, whatever the policy.
+    pub(super) size: Srpt,
     pub(super) jobs: Vec<Job>,
     free: Vec<RequestIndex>,
-    /// Waiting requests in the order of the policy, and by age if the FIFO share needs it.
-    pub(super) waiting: Queue<Key>,
+    pub(super) programs: Programs,
+    /// Waiting requests in the order of the policy, and by submission if the FIFO share or the longest wait needs it.
+    pub(super) waiting: Box<dyn Order>,
     by_age: Queue<u64>,
     /// In order of admission; entries that no longer run are dropped when the next step is formed.
     pub(super) running: Vec<RequestIndex>,
@@ -34,21 +38,33 @@ pub struct Scheduler {
     pub(super) log: Option<Vec<Row>>,
     pub(super) last_arrival_ns: u64,
     next_sequence: u64,
+    pub(super) num_starts: u64,
 }
 
 impl Scheduler {
     /// An empty scheduler.
     pub fn new(options: Options) -> Result<Self> {
         options.check()?;
-        let policy = policy::make(&options);
-        let share = if policy.is_fifo() { 0 } else { micro(options.fifo_share).min(MICRO) };
+        Self::with_order(options, order::make(&options))
+    }
+
+    /// An empty scheduler with a policy of your own; `options.policy` is not looked at.
+    pub fn with_policy(options: Options, policy: Box<dyn Policy>) -> Result<Self> {
+        Self::with_order(options, Box::new(Ranked::new(policy)))
+    }
+
+    /// An empty scheduler with an order of your own, in which nobody waits; `options.policy` is not looked at.
+    pub fn with_order(options: Options, waiting: Box<dyn Order>) -> Result<Self> {
+        options.check()?;
+        let share = if waiting.policy().is_fifo() { 0 } else { micro(options.fifo_share).min(MICRO) };
         Ok(Self {
             options,
-            policy,
             gain: micro(options.preempt_gain),
+            size: Srpt::new(micro(options.prefill_weight), false),
             jobs: Vec::new(),
             free: Vec::new(),
-            waiting: Queue::new(),
+            programs: Programs::default(),
+            waiting,
             by_age: Queue::new(),
             running: Vec::new(),
             share: FifoShare::new(share),
@@ -60,6 +76,7 @@ impl Scheduler {
             log: None,
             last_arrival_ns: 0,
             next_sequence: 0,
+            num_starts: 0,
         })
     }
 
@@ -72,15 +89,21 @@ impl Scheduler {
     /// This only places it in the queue; the cache is asked again at admission.
     pub fn submit_cached(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         self.check(&request, cached_tokens)?;
-        let estimate = request.expected_output_tokens.unwrap_or_else(|| self.usual_output_tokens());
-        let job = Job {
+        let mut job = Job {
             request,
             sequence: self.next_sequence,
+            age: self.next_sequence,
             state: State::Waiting,
             num_cached: cached_tokens,
-            estimate,
+            estimate: request.expected_output_tokens.unwrap_or_else(|| self.usual_output_tokens()),
             ..Job::default()
         };
+        let work = self.size.work(&job);
+        job.later = work.saturating_mul(u64::from(request.calls_left));
+        job.class = class(work);
+        if let Some(program) = request.program {
+            self.join(program, &mut job)?;
+        }
         let index = if let Some(index) = self.free.pop() {
             self.jobs[index as usize] = job;
             index
@@ -93,9 +116,11 @@ impl Scheduler {
         self.next_sequence += 1;
         self.last_arrival_ns = request.arrival_ns;
         self.stats.num_submitted += 1;
-        if !self.steady_for_arrivals {
+        // The call of an old program may go before those that wait.
+        if !self.steady_for_arrivals || job.age != job.sequence {
             self.steady_steps = 0;
         }
+        self.waiting.arrive(&job);
         self.enqueue(index);
         if let Some(log) = &mut self.log {
             log::submit_rows(log, index, &request, cached_tokens);
@@ -117,6 +142,9 @@ impl Scheduler {
         job.num_cached = cached_tokens.unwrap_or(job.num_cached);
         job.request.priority = priority.unwrap_or(job.request.priority);
         check_sizes(&job.request, job.num_cached)?;
+        if job.start == 0 {
+            job.class = class(self.size.work(&job));
+        }
         self.jobs[request as usize] = job;
         self.steady_steps = 0;
         if job.state == State::Waiting {
@@ -135,6 +163,7 @@ impl Scheduler {
         let job = &mut self.jobs[request as usize];
         job.num_computed += num_computed;
         job.num_sampled += num_sampled;
+        self.waiting.serve(&self.jobs[request as usize], num_computed, num_sampled);
         self.note([log::ADVANCE, i64::from(request), i64::from(num_computed), i64::from(num_sampled), 0, 0]);
         Ok(())
     }
@@ -142,7 +171,7 @@ impl Scheduler {
     /// Forget a request that has all its output. The engine frees its blocks. O(log n).
     pub fn finish(&mut self, request: RequestIndex) -> Result<()> {
         let sampled = self.job(request)?.num_sampled;
-        self.forget(request);
+        self.forget(request, true);
         self.stats.num_finished += 1;
         self.stats.num_output_tokens += u64::from(sampled);
         self.note([log::FINISH, i64::from(request), 0, 0, 0, 0]);
@@ -152,7 +181,7 @@ impl Scheduler {
     /// Forget a request that nobody wants any more, wherever it is. The engine frees its blocks. O(log n).
     pub fn cancel(&mut self, request: RequestIndex) -> Result<()> {
         self.job(request)?;
-        self.forget(request);
+        self.forget(request, false);
         self.stats.num_cancelled += 1;
         self.note([log::CANCEL, i64::from(request), 0, 0, 0, 0]);
         Ok(())
@@ -168,7 +197,7 @@ impl Scheduler {
 
     /// Where a live request stands in the order: smaller keys run earlier.
     pub fn key(&self, request: RequestIndex) -> Result<Key> {
-        self.job(request).map(|job| (self.policy.rank(job), job.sequence))
+        self.job(request).map(|job| (self.waiting.policy().rank(job), job.sequence))
     }
 
     /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted
@@ -182,6 +211,11 @@ impl Scheduler {
         self.log.as_deref().unwrap_or(&[])
     }
 
+    /// What ranks mean here.
+    pub fn policy(&self) -> &dyn Policy {
+        self.waiting.policy()
+    }
+
     /// The options it was made with.
     pub fn options(&self) -> &Options {
         &self.options
@@ -189,7 +223,7 @@ impl Scheduler {
 
     /// Counters and lengths now.
     pub fn stats(&self) -> Stats {
-        Stats { num_waiting: self.waiting.len() as u64, ..self.stats }
+        Stats { num_waiting: self.waiting.len() as u64, num_programs: self.programs.len() as u64, ..self.stats }
     }
 
     /// How many more steps would repeat the last batch, every request decoding one token, if nothing finishes, is
@@ -208,25 +242,30 @@ impl Scheduler {
     /// Put a waiting request where its key says, or move it there.
     pub(super) fn enqueue(&mut self, request: RequestIndex) {
         let job = &self.jobs[request as usize];
-        self.waiting.set(request, (self.policy.rank(job), job.sequence));
-        if self.share.is_active() {
+        self.waiting.enter(request, job);
+        if self.share.is_active() || self.options.max_wait_ns.is_some() {
             self.by_age.set(request, job.sequence);
         }
     }
 
     pub(super) fn dequeue(&mut self, request: RequestIndex) {
-        self.waiting.remove(request);
+        self.waiting.leave(request, &self.jobs[request as usize]);
         self.by_age.remove(request);
     }
 
-    /// Who is admitted next, and whether the FIFO share chose.
-    pub(super) fn head(&self) -> Option<(RequestIndex, bool)> {
-        let best = self.waiting.peek()?;
+    /// Who is admitted next, and whether because it is the oldest.
+    pub(super) fn head(&mut self) -> Option<(RequestIndex, bool)> {
+        let best = self.waiting.first(self.now_ns)?;
         let again = self.jobs[best as usize].num_preemptions > 0;
         match self.by_age.peek() {
-            Some(oldest) if self.share.is_due(again) => Some((oldest, true)),
+            Some(oldest) if self.share.is_due(again) || self.waits_too_long(oldest) => Some((oldest, true)),
             _ => Some((best, false)),
         }
+    }
+
+    fn waits_too_long(&self, request: RequestIndex) -> bool {
+        let since = self.jobs[request as usize].request.arrival_ns;
+        self.options.max_wait_ns.is_some_and(|longest| self.now_ns.saturating_sub(since) >= longest)
     }
 
     /// Add a row of somebody else's to the log, if there is one.
@@ -236,12 +275,15 @@ impl Scheduler {
         }
     }
 
-    fn forget(&mut self, request: RequestIndex) {
-        if self.jobs[request as usize].state == State::Waiting {
+    fn forget(&mut self, request: RequestIndex, finished: bool) {
+        let job = self.jobs[request as usize];
+        if job.state == State::Waiting {
             self.dequeue(request);
         } else {
             self.stats.num_running -= 1;
         }
+        self.waiting.depart(&job);
+        self.part(&job, finished);
         self.jobs[request as usize] = Job::default();
         self.free.push(request);
         self.steady_steps = 0;

@@ -7,6 +7,8 @@ pub struct Stats {
     pub num_waiting: u64,
     /// Requests that hold a slot now.
     pub num_running: u64,
+    /// Programs that have not ended.
+    pub num_programs: u64,
     /// Requests ever submitted.
     pub num_submitted: u64,
     /// Requests that finished.
@@ -19,6 +21,8 @@ pub struct Stats {
     pub num_readmitted: u64,
     /// Admissions, of either kind, that the FIFO share gave to the oldest.
     pub num_fifo_admitted: u64,
+    /// Running requests that went on with another operation and waited for a slot again.
+    pub num_revealed: u64,
     /// Preemptions, for blocks or for slots.
     pub num_preempted: u64,
     /// Tokens whose KV was thrown away by preemptions.

@@ -131,7 +131,7 @@ impl Lane {
             arrival_ns: trace.arrival_ns[row] as u64,
             prompt_tokens,
             expected_output_tokens: Some(expected[row] as u32),
-            priority: 0,
+            ..Request::default()
         })?;
         pool.pool.enter(pool.key(request), prompt_tokens, trace.hashes_of(row));
         let active = Active {

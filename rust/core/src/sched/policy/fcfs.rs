@@ -1,14 +1,16 @@
 //! First come, first served, as vLLM's `fcfs`: who was admitted last gives way first and waits at the front.
+//!
+//! The calls of a program are as old as its first one.
 
 use super::{Job, Policy};
 
-/// All ranks are equal; the order of submission decides.
+/// The rank is the age.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fcfs;
+pub struct Fcfs;
 
 impl Policy for Fcfs {
-    fn rank(&self, _job: &Job) -> u64 {
-        0
+    fn rank(&self, job: &Job) -> u64 {
+        job.age
     }
 
     fn is_fifo(&self) -> bool {

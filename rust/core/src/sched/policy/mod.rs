@@ -1,45 +1,83 @@
-//! The order of requests: one file per policy.
+//! What makes one request better than another: one file per policy.
 //!
 //! A policy maps a request to an integer rank; smaller runs earlier. Ranks are static while a request waits (they are
 //! computed when it enters the queue or is updated), so no clock and no re-sorting is needed; equal ranks run in order
-//! of submission.
+//! of submission. Policies that need more than a rank keep the waiting requests in an order of their own (`order`).
 
+mod balance;
+mod edf;
+mod external;
 mod fcfs;
+mod plas;
 mod priority;
 mod srpt;
 
-pub(crate) use fcfs::Fcfs;
-pub(crate) use priority::Priority;
-pub(crate) use srpt::Srpt;
+pub use balance::Balance;
+pub(crate) use balance::class;
+pub use edf::Edf;
+pub use external::External;
+pub use fcfs::Fcfs;
+pub use plas::Plas;
+pub use priority::Priority;
+pub use srpt::Srpt;
 
 use super::job::Job;
-use super::options::{Options, PolicyKind, micro};
+use super::options::MICRO;
 
 /// Total order of requests: rank of the policy, then order of submission.
-pub(crate) type Key = (u64, u64);
+pub type Key = (u64, u64);
 
 /// What decides who runs first, and who gives way when blocks run out (the largest key).
-pub(crate) trait Policy: Send + Sync + std::fmt::Debug {
+///
+/// A policy of your own goes to [`Scheduler::with_policy`](super::Scheduler::with_policy):
+///
+/// ```
+/// use paretoserve_core::sched::policy::Policy;
+/// use paretoserve_core::sched::{Batch, Job, Limits, Options, Request, Scheduler, Unlimited};
+///
+/// /// The shortest prompt first.
+/// #[derive(Debug)]
+/// struct ShortestPrompt;
+///
+/// impl Policy for ShortestPrompt {
+///     fn rank(&self, job: &Job) -> u64 {
+///         u64::from(job.request.prompt_tokens)
+///     }
+/// }
+///
+/// let mut scheduler = Scheduler::with_policy(Options { fifo_share: 0.0, ..Options::default() }, Box::new(ShortestPrompt))?;
+/// scheduler.submit(Request { prompt_tokens: 50, ..Request::default() })?;
+/// let short = scheduler.submit(Request { prompt_tokens: 10, ..Request::default() })?;
+/// let mut batch = Batch::default();
+/// scheduler.next_batch(0, &Limits::new(1, 100), &mut Unlimited, &mut batch)?;
+/// assert_eq!(batch.admitted, [short]);
+/// # Ok::<(), paretoserve_core::Error>(())
+/// ```
+pub trait Policy: Send + Sync + std::fmt::Debug {
     /// Smaller runs earlier. Must depend on the job alone, and must not change while the job waits.
     fn rank(&self, job: &Job) -> u64;
 
     /// Work that an eviction of `job` throws away, in the unit of [`Policy::rank`]. `None` if ranks are not sizes, so
-    /// that differences of ranks mean nothing and nobody is evicted for a better rank.
+    /// that differences of ranks mean nothing.
     fn recompute(&self, _job: &Job) -> Option<u64> {
         None
+    }
+
+    /// Whether `newcomer` may take the slot of `victim`, which runs: under `Preempt::Slots`. By default if ranks are
+    /// sizes and what is gained is more than `gain` millionths of what it costs.
+    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
+        let Some(recompute) = self.recompute(victim) else { return false };
+        let price = u128::from(self.rank(newcomer)) + u128::from(recompute);
+        u128::from(self.rank(victim)) * u128::from(MICRO) > price * u128::from(gain)
+    }
+
+    /// For how many output tokens more the rank of a running job certainly does not rise.
+    fn patience(&self, _job: &Job) -> u32 {
+        u32::MAX
     }
 
     /// Whether requests run in order of submission; the FIFO share is then idle.
     fn is_fifo(&self) -> bool {
         false
-    }
-}
-
-/// The policy that `options` ask for.
-pub(crate) fn make(options: &Options) -> Box<dyn Policy> {
-    match options.policy {
-        PolicyKind::Fcfs => Box::new(Fcfs),
-        PolicyKind::Priority => Box::new(Priority),
-        PolicyKind::Srpt => Box::new(Srpt::new(micro(options.prefill_weight))),
     }
 }

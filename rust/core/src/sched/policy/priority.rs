@@ -4,10 +4,15 @@ use super::{Job, Policy};
 
 /// The rank is the priority, shifted to be unsigned.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Priority;
+pub struct Priority;
 
 impl Policy for Priority {
     fn rank(&self, job: &Job) -> u64 {
         (i64::from(job.request.priority) - i64::from(i32::MIN)) as u64
+    }
+
+    /// Only for a smaller priority, never for an earlier arrival: equal requests would evict each other for ever.
+    fn displaces(&self, newcomer: &Job, victim: &Job, _gain: u64) -> bool {
+        newcomer.request.priority < victim.request.priority
     }
 }

@@ -4,15 +4,21 @@
 //! holds all that a decision depended on: [`replay`] makes a fresh scheduler, repeats the calls and compares every
 //! answer.
 
-use super::options::{MICRO, Options, PolicyKind, Preempt, micro};
-use super::request::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled};
+mod submission;
+
+pub(super) use submission::submit_rows;
+
+use submission::submission;
+
+use super::options::{MICRO, Options, POLICIES, Preempt, micro};
+use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
 use super::scheduler::Scheduler;
 use crate::{Error, Result};
 
 /// Kind, then five numbers whose meaning depends on it; unused ones are 0 and an absent value is -1.
 pub type Row = [i64; 6];
 
-/// Options in millionths: policy, FIFO share, preempt, gain, unused.
+/// Options in millionths: policy, FIFO share, preempt, gain; then the longest wait in nanoseconds.
 pub const OPTIONS: i64 = 0;
 /// The other options: most preemptions, prefill weight in millionths, output tokens of unknown requests.
 pub const WEIGHTS: i64 = 1;
@@ -44,6 +50,22 @@ pub const ADMITTED: i64 = 13;
 pub const PREEMPTED: i64 = 14;
 /// What the engine calls a request: handle, id. Decides nothing.
 pub const NAME: i64 = 15;
+/// Follows a submission with bounds or a distribution of its output: handle, least, most (or -1), distribution.
+pub const RANGE: i64 = 16;
+/// Follows a submission with other terms: handle, weight in millionths, tenant, deadline in nanoseconds, rank.
+pub const TERMS: i64 = 17;
+/// Follows a submission that is the call of a program: handle, program, calls left.
+pub const CALL: i64 = 18;
+/// A new program: its handle.
+pub const ADD_PROGRAM: i64 = 19;
+/// A program that has ended.
+pub const END_PROGRAM: i64 = 20;
+/// A pause: program, time in nanoseconds, for how long to keep its cache.
+pub const PAUSE: i64 = 21;
+/// The end of a pause: program, time in nanoseconds.
+pub const RESUME: i64 = 22;
+/// The next operation of a request: handle, prompt tokens, expected output tokens.
+pub const REVEAL: i64 = 23;
 
 /// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
 pub fn options_rows(options: &Options) -> [Row; 2] {
@@ -54,7 +76,7 @@ pub fn options_rows(options: &Options) -> [Row; 2] {
             micro(options.fifo_share) as i64,
             options.preempt as i64,
             micro(options.preempt_gain) as i64,
-            0,
+            options.max_wait_ns.map_or(-1, |longest| longest as i64),
         ],
         [
             WEIGHTS,
@@ -69,11 +91,12 @@ pub fn options_rows(options: &Options) -> [Row; 2] {
 
 /// The options that a log starts with.
 pub fn read_options(rows: &[Row]) -> Result<Options> {
-    let [[OPTIONS, policy, share, preempt, gain, _], [WEIGHTS, most, weight, unknown, ..], ..] = *rows else {
+    let [[OPTIONS, policy, share, preempt, gain, longest], [WEIGHTS, most, weight, unknown, ..], ..] = *rows else {
         return Err(Error::value("log", "rows that start with the options", format!("{} other rows", rows.len())));
     };
-    let policy = [PolicyKind::Fcfs, PolicyKind::Priority, PolicyKind::Srpt]
-        .into_iter()
+    let policy = POLICIES
+        .iter()
+        .map(|&(_, kind)| kind)
         .find(|&kind| kind as i64 == policy)
         .ok_or_else(|| broken(0, "a known policy", policy))?;
     let preempt = [Preempt::None, Preempt::Slots]
@@ -89,6 +112,7 @@ pub fn read_options(rows: &[Row]) -> Result<Options> {
         max_preemptions: whole(1, most)?,
         prefill_weight: value(weight),
         unknown_output_tokens: whole(1, unknown)?,
+        max_wait_ns: if longest == -1 { None } else { Some(time(0, longest)?) },
     })
 }
 
@@ -123,14 +147,14 @@ fn repeat(
     let request = || whole(at, a);
     match kind {
         SUBMIT => {
-            let arrival_ns = u64::try_from(b).map_err(|_| broken(at, "a time of at least 0", b))?;
-            let expected_output_tokens = optional(at, d)?;
-            let priority = i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))?;
-            let request = Request { arrival_ns, prompt_tokens: whole(at, c)?, expected_output_tokens, priority };
-            let cached =
-                rows.get(at + 1).filter(|row| row[0] == CACHED_AT_SUBMIT).map_or(Ok(0), |row| whole(at, row[2]))?;
-            scheduler.submit_cached(request, cached).map(|_| ())
+            let (request, cached_tokens) = submission(rows, at)?;
+            scheduler.submit_cached(request, cached_tokens).map(|_| ())
         }
+        REVEAL => scheduler.reveal(request()?, whole(at, b)?, whole(at, c)?),
+        ADD_PROGRAM => scheduler.add_program().map(|_| ()),
+        END_PROGRAM => scheduler.end_program(whole(at, a)?),
+        PAUSE => scheduler.pause(whole(at, a)?, time(at, b)?, time(at, c)?).map(|_| ()),
+        RESUME => scheduler.resume(whole(at, a)?, time(at, b)?).map(|_| ()),
         UPDATE => {
             let priority =
                 (d != 0).then(|| i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))).transpose()?;
@@ -140,7 +164,7 @@ fn repeat(
         FINISH => scheduler.finish(request()?),
         CANCEL => scheduler.cancel(request()?),
         BATCH => {
-            let now_ns = u64::try_from(a).map_err(|_| broken(at, "a time of at least 0", a))?;
+            let now_ns = time(at, a)?;
             let limits = Limits {
                 slots: whole(at, b)?,
                 token_budget: whole(at, c)?,
@@ -212,17 +236,6 @@ impl<K: KvCache> KvCache for Recorder<'_, K> {
     }
 }
 
-/// The rows of one submission.
-pub(super) fn submit_rows(rows: &mut Vec<Row>, index: RequestIndex, request: &Request, cached_tokens: u32) {
-    let index = i64::from(index);
-    let expected = request.expected_output_tokens.map_or(-1, i64::from);
-    let prompt = i64::from(request.prompt_tokens);
-    rows.push([SUBMIT, index, request.arrival_ns as i64, prompt, expected, i64::from(request.priority)]);
-    if cached_tokens > 0 {
-        rows.push([CACHED_AT_SUBMIT, index, i64::from(cached_tokens), 0, 0, 0]);
-    }
-}
-
 /// The row that asks for a step.
 pub(super) fn batch_row(now_ns: u64, limits: &Limits) -> Row {
     let (slots, budget) = (i64::from(limits.slots), i64::from(limits.token_budget));
@@ -246,6 +259,10 @@ fn broken(row: usize, expected: impl std::fmt::Display, got: impl std::fmt::Disp
 
 fn whole(row: usize, value: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| broken(row, "an unsigned 32-bit number", value))
+}
+
+fn time(row: usize, value: i64) -> Result<u64> {
+    u64::try_from(value).map_err(|_| broken(row, "a time of at least 0", value))
 }
 
 fn optional(row: usize, value: i64) -> Result<Option<u32>> {
