@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._integers import check_integer, integer_array
+from paretoserve._integers import integer_array
 from paretoserve.sched._arguments import RANGES, checked, refuse, refuse_types
-from paretoserve.sched._terms import Terms, native_terms
+from paretoserve.sched._calls import Calls
+from paretoserve.sched._submission import Submission
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
 
@@ -22,7 +23,7 @@ __all__ = ["Policy", "Scheduler"]
 Policy = Literal["fcfs", "priority", "srpt", "op_srpt", "balance", "chunk_balance", "edf", "plas"]
 
 
-class Scheduler:
+class Scheduler(Submission, Calls):
     """Decides which requests of one engine run in the next step.
 
     Running requests come first, each with the tokens it misses; then waiting requests enter while slots, tokens and KV
@@ -127,146 +128,6 @@ class Scheduler:
             raise
         self._policy = policy
 
-    def submit(
-        self,
-        request_id: int,
-        now_ns: int,
-        *,
-        prompt_tokens: int,
-        expected_output_tokens: int | None = None,
-        cached_tokens: int = 0,
-        priority: int = 0,
-        **terms: Unpack[Terms],
-    ) -> None:
-        """Put a request into the queue.
-
-        Parameters
-        ----------
-        request_id : int
-            Any 64-bit integer that is not waiting or running.
-        now_ns : int
-            Time of arrival in nanoseconds, not before that of the last submission.
-        prompt_tokens : int
-            Tokens of the prompt, 1 to 2**32 - 1.
-        expected_output_tokens : int, optional
-            Declared or predicted output, at least 1.
-        cached_tokens : int, default 0
-            Prompt tokens whose KV the engine holds already, at most the prompt. Whole blocks of them are not reserved
-            again.
-        priority : int, default 0
-            Smaller runs earlier under the policy ``priority``; a 32-bit integer.
-        output_range : (int, int), optional
-            The least and the most output tokens it can have.
-        weight : float, default 1.0
-            Its importance, 0.000001 to 1000 in steps of a millionth.
-        tenant : int, default 0
-            Who pays; any 64-bit integer.
-        deadline_ns : int, optional
-            When it should be done, for ``edf``.
-        program : int, optional
-            The program, any 64-bit integer, whose next call it is. The first call begins it, `end_program` ends it.
-        calls_left : int, default 0
-            Calls that the program will make after it, for ``srpt``.
-
-        Raises
-        ------
-        ValueError
-            If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
-        """
-        try:
-            self._native.submit(
-                request_id,
-                now_ns,
-                prompt_tokens,
-                expected_output_tokens,
-                cached_tokens,
-                priority,
-                native_terms(terms) if terms else None,
-            )
-        except (OverflowError, TypeError):
-            refuse(
-                request_id=request_id,
-                now_ns=now_ns,
-                prompt_tokens=prompt_tokens,
-                expected_output_tokens=expected_output_tokens,
-                cached_tokens=cached_tokens,
-                priority=priority,
-            )
-            raise
-
-    def submit_many(
-        self,
-        request_ids: ArrayLike,
-        now_ns: int,
-        *,
-        prompt_tokens: ArrayLike,
-        expected_output_tokens: ArrayLike | None = None,
-        cached_tokens: ArrayLike | None = None,
-        priority: ArrayLike | None = None,
-    ) -> None:
-        """Put many requests into the queue that arrive at once, in the order of the arrays.
-
-        Parameters
-        ----------
-        request_ids : array_like of int, shape (n,)
-            Different ids that are not in use.
-        now_ns : int
-            Time of arrival of all, in nanoseconds.
-        prompt_tokens, expected_output_tokens, cached_tokens, priority : array_like of int, shape (n,)
-            As in `submit`. Not modified.
-
-        Raises
-        ------
-        ShapeError, DtypeError, ValueError
-            If a row is wrong; no request was submitted then.
-
-        Examples
-        --------
-        >>> scheduler = Scheduler("srpt", fifo_share=0.0)
-        >>> scheduler.submit_many([1, 2, 3], 0, prompt_tokens=[10, 20, 30], expected_output_tokens=[9, 8, 7])
-        >>> scheduler.next_batch(0, 2, 100, None).request_ids
-        array([3, 2])
-        """
-        check_integer("now_ns", now_ns, *RANGES["now_ns"])
-        ids = integer_array("request_ids", request_ids, np.int64, *RANGES["request_id"])
-        columns: dict[str, tuple[ArrayLike | None, type[np.integer[Any]]]] = {
-            "expected_output_tokens": (expected_output_tokens, np.uint32),
-            "cached_tokens": (cached_tokens, np.uint32),
-            "priority": (priority, np.int32),
-        }
-        arrays = [
-            None if values is None else integer_array(name, values, dtype, *RANGES[name], len(ids))
-            for name, (values, dtype) in columns.items()
-        ]
-        prompts = integer_array("prompt_tokens", prompt_tokens, np.uint32, *RANGES["prompt_tokens"], len(ids))
-        self._native.submit_many(ids, now_ns, prompts, *arrays)
-
-    def update(
-        self,
-        request_id: int,
-        *,
-        expected_output_tokens: int | None = None,
-        cached_tokens: int | None = None,
-        priority: int | None = None,
-    ) -> None:
-        """Change what is known about a request; None keeps a value. Arguments and errors as in `submit`.
-
-        Examples
-        --------
-        >>> scheduler = Scheduler("srpt")
-        >>> scheduler.submit_many([1, 2], 0, prompt_tokens=[10, 10], expected_output_tokens=[50, 60])
-        >>> scheduler.update(2, expected_output_tokens=40)
-        >>> scheduler.next_batch(0, 1, 100, None).request_ids
-        array([2])
-        """
-        checked(
-            self._native.update,
-            request_id=request_id,
-            expected_output_tokens=expected_output_tokens,
-            cached_tokens=cached_tokens,
-            priority=priority,
-        )
-
     def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None:
         """Tell that a running request made progress, in one step or in a stretch of decode steps.
 
@@ -317,60 +178,6 @@ class Scheduler:
         computed = integer_array("num_computed", num_computed, np.uint32, *RANGES["num_computed"], len(ids))
         sampled = integer_array("num_sampled", num_sampled, np.uint32, *RANGES["num_computed"], len(ids))
         self._native.advance_many(ids, computed, sampled)
-
-    def reveal(self, request_id: int, *, prompt_tokens: int = 0, expected_output_tokens: int) -> None:
-        """Let a request whose operation is complete go on with another one; it keeps its age.
-
-        For engines that keep the KV of a session between its calls. A running request waits for a slot again, with
-        what it computed as cached tokens; one whose KV is gone is finished and submitted anew.
-
-        Parameters
-        ----------
-        request_id : int
-            A request that waits or runs.
-        prompt_tokens : int, default 0
-            New input, such as the answer of a tool.
-        expected_output_tokens : int
-            Output of the new operation, at least 1.
-
-        Examples
-        --------
-        >>> scheduler = Scheduler("chunk_balance")
-        >>> scheduler.submit(1, 0, prompt_tokens=10, expected_output_tokens=2)
-        >>> batch = scheduler.next_batch(0, 1, 100, None)
-        >>> scheduler.advance(1, 11, 2)
-        >>> scheduler.reveal(1, prompt_tokens=5, expected_output_tokens=30)
-        >>> scheduler.explain(1)["state"], scheduler.explain(1)["estimated_remaining_tokens"]
-        ('waiting', 30)
-        """
-        checked(
-            self._native.reveal,
-            request_id=request_id,
-            reveal_tokens=prompt_tokens,
-            expected_output_tokens=expected_output_tokens,
-        )
-
-    def pause(self, program: int, now_ns: int, *, keep_ns: int) -> int:
-        """Note that a program waits for a tool or a person; return until when to keep its KV, in nanoseconds.
-
-        Parameters
-        ----------
-        program : int
-            A program without live calls.
-        now_ns : int
-            Time in nanoseconds.
-        keep_ns : int
-            How long its KV is worth its blocks; see `sched.keep_for`.
-        """
-        return checked(self._native.pause, program=program, now_ns=now_ns, keep_ns=keep_ns)
-
-    def resume(self, program: int, now_ns: int) -> bool:
-        """Note that a paused program is back; return whether its KV was to be kept until now."""
-        return checked(self._native.resume, program=program, now_ns=now_ns)
-
-    def end_program(self, program: int) -> None:
-        """Forget a program, whose calls have finished or were cancelled. ValueError if one of them lives."""
-        checked(self._native.end_program, program=program)
 
     def finish(self, request_id: int) -> None:
         """Forget a request that has all its output; the engine frees its blocks. ValueError if the id is unknown."""

@@ -13,7 +13,8 @@ use crate::errors::{detached, to_python};
 /// Ids, tokens, tokens computed before, admitted ids, preempted ids: each the bytes of 64-bit integers.
 type BatchBytes<'py> = [Bound<'py, PyBytes>; 5];
 
-/// What few requests have: output range, distribution, weight in millionths, tenant, deadline, program, calls left, rank.
+/// What few requests have: output range, distribution, weight in millionths, tenant, deadline, program, calls left,
+/// rank.
 type Terms = (Option<(u32, u32)>, u32, u64, i64, Option<u64>, Option<i64>, u32, u64);
 
 /// Requests by id; see `paretoserve.sched.Scheduler`.

@@ -1,9 +1,10 @@
 //! Which requests run in the next engine step.
 //!
 //! A [`Scheduler`] keeps waiting requests in an [`order::Order`], mostly an indexed heap over the ranks of a
-//! [`policy::Policy`], and running requests in order of admission. [`Scheduler::next_batch`] forms one step the way vLLM's V1 scheduler does: running requests
-//! first, then waiting ones while slots, tokens and KV blocks last. Time is an argument, keys are integers and every
-//! tie is broken by age, so equal calls give equal answers; [`log`] records them and replays them.
+//! [`policy::Policy`], and running requests in order of admission. [`Scheduler::next_batch`] forms one step the way
+//! vLLM's V1 scheduler does: running requests first, then waiting ones while slots, tokens and KV blocks last. Time is
+//! an argument, keys are integers and every tie is broken by age, so equal calls give equal answers; [`log`] records
+//! them and replays them.
 //!
 //! A serving engine and the simulator of this crate drive the same interface:
 //!

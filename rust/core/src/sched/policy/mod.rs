@@ -45,7 +45,8 @@ pub type Key = (u64, u64);
 ///     }
 /// }
 ///
-/// let mut scheduler = Scheduler::with_policy(Options { fifo_share: 0.0, ..Options::default() }, Box::new(ShortestPrompt))?;
+/// let options = Options { fifo_share: 0.0, ..Options::default() };
+/// let mut scheduler = Scheduler::with_policy(options, Box::new(ShortestPrompt))?;
 /// scheduler.submit(Request { prompt_tokens: 50, ..Request::default() })?;
 /// let short = scheduler.submit(Request { prompt_tokens: 10, ..Request::default() })?;
 /// let mut batch = Batch::default();

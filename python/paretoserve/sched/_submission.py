@@ -1,0 +1,166 @@
+"""The calls of a scheduler that tell it about requests: one, many, and what became known later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from paretoserve._integers import check_integer, integer_array
+from paretoserve.sched._arguments import RANGES, checked, refuse
+from paretoserve.sched._terms import Terms, native_terms
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from paretoserve import _native
+
+__all__ = ["Submission"]
+
+
+class Submission:
+    """Methods of `Scheduler` for requests that arrive and for what is learned about them."""
+
+    _native: _native.Scheduler
+
+    def submit(
+        self,
+        request_id: int,
+        now_ns: int,
+        *,
+        prompt_tokens: int,
+        expected_output_tokens: int | None = None,
+        cached_tokens: int = 0,
+        priority: int = 0,
+        **terms: Unpack[Terms],
+    ) -> None:
+        """Put a request into the queue.
+
+        Parameters
+        ----------
+        request_id : int
+            Any 64-bit integer that is not waiting or running.
+        now_ns : int
+            Time of arrival in nanoseconds, not before that of the last submission.
+        prompt_tokens : int
+            Tokens of the prompt, 1 to 2**32 - 1.
+        expected_output_tokens : int, optional
+            Declared or predicted output, at least 1.
+        cached_tokens : int, default 0
+            Prompt tokens whose KV the engine holds already, at most the prompt. Whole blocks of them are not reserved
+            again.
+        priority : int, default 0
+            Smaller runs earlier under the policy ``priority``; a 32-bit integer.
+        output_range : (int, int), optional
+            The least and the most output tokens it can have.
+        weight : float, default 1.0
+            Its importance, 0.000001 to 1000 in steps of a millionth.
+        tenant : int, default 0
+            Who pays; any 64-bit integer.
+        deadline_ns : int, optional
+            When it should be done, for ``edf``.
+        program : int, optional
+            The program, any 64-bit integer, whose next call it is. The first call begins it, `end_program` ends it.
+        calls_left : int, default 0
+            Calls that the program will make after it, for ``srpt``.
+
+        Raises
+        ------
+        ValueError
+            If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
+        """
+        try:
+            self._native.submit(
+                request_id,
+                now_ns,
+                prompt_tokens,
+                expected_output_tokens,
+                cached_tokens,
+                priority,
+                native_terms(terms) if terms else None,
+            )
+        except (OverflowError, TypeError):
+            refuse(
+                request_id=request_id,
+                now_ns=now_ns,
+                prompt_tokens=prompt_tokens,
+                expected_output_tokens=expected_output_tokens,
+                cached_tokens=cached_tokens,
+                priority=priority,
+            )
+            raise
+
+    def submit_many(
+        self,
+        request_ids: ArrayLike,
+        now_ns: int,
+        *,
+        prompt_tokens: ArrayLike,
+        expected_output_tokens: ArrayLike | None = None,
+        cached_tokens: ArrayLike | None = None,
+        priority: ArrayLike | None = None,
+    ) -> None:
+        """Put many requests into the queue that arrive at once, in the order of the arrays.
+
+        Parameters
+        ----------
+        request_ids : array_like of int, shape (n,)
+            Different ids that are not in use.
+        now_ns : int
+            Time of arrival of all, in nanoseconds.
+        prompt_tokens, expected_output_tokens, cached_tokens, priority : array_like of int, shape (n,)
+            As in `submit`. Not modified.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ValueError
+            If a row is wrong; no request was submitted then.
+
+        Examples
+        --------
+        >>> from paretoserve.sched import Scheduler
+        >>> scheduler = Scheduler("srpt", fifo_share=0.0)
+        >>> scheduler.submit_many([1, 2, 3], 0, prompt_tokens=[10, 20, 30], expected_output_tokens=[9, 8, 7])
+        >>> scheduler.next_batch(0, 2, 100, None).request_ids
+        array([3, 2])
+        """
+        check_integer("now_ns", now_ns, *RANGES["now_ns"])
+        ids = integer_array("request_ids", request_ids, np.int64, *RANGES["request_id"])
+        columns: dict[str, tuple[ArrayLike | None, type[np.integer[Any]]]] = {
+            "expected_output_tokens": (expected_output_tokens, np.uint32),
+            "cached_tokens": (cached_tokens, np.uint32),
+            "priority": (priority, np.int32),
+        }
+        arrays = [
+            None if values is None else integer_array(name, values, dtype, *RANGES[name], len(ids))
+            for name, (values, dtype) in columns.items()
+        ]
+        prompts = integer_array("prompt_tokens", prompt_tokens, np.uint32, *RANGES["prompt_tokens"], len(ids))
+        self._native.submit_many(ids, now_ns, prompts, *arrays)
+
+    def update(
+        self,
+        request_id: int,
+        *,
+        expected_output_tokens: int | None = None,
+        cached_tokens: int | None = None,
+        priority: int | None = None,
+    ) -> None:
+        """Change what is known about a request; None keeps a value. Arguments and errors as in `submit`.
+
+        Examples
+        --------
+        >>> from paretoserve.sched import Scheduler
+        >>> scheduler = Scheduler("srpt")
+        >>> scheduler.submit_many([1, 2], 0, prompt_tokens=[10, 10], expected_output_tokens=[50, 60])
+        >>> scheduler.update(2, expected_output_tokens=40)
+        >>> scheduler.next_batch(0, 1, 100, None).request_ids
+        array([2])
+        """
+        checked(
+            self._native.update,
+            request_id=request_id,
+            expected_output_tokens=expected_output_tokens,
+            cached_tokens=cached_tokens,
+            priority=priority,
+        )
