@@ -10,6 +10,7 @@ import numpy as np
 from paretoserve._arrays import is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.pareto._frame_columns import is_small_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +62,11 @@ def real_array(argument: str, values: Any, dimensions: tuple[int, ...]) -> NDArr
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of one length, got some of different lengths") from error
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
+    small = is_torch(values) and is_small_float(values)
+    if small or (array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16"):
+        raise DtypeError(
+            f"`{argument}` must be real numbers of 16 bits or more, got {getattr(values, 'dtype', array.dtype)}"
+        )
     if array.ndim not in dimensions:
         expected = " or ".join(str(each) for each in dimensions)
         raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {array.shape}")

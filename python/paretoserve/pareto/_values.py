@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._arguments import one_of, real_numbers
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto.mask import mask
 
@@ -111,10 +111,7 @@ def front_rows(argument: str, points: ArrayLike, maximize: list[bool], *, nan: N
 
 def like_rows(argument: str, values: ArrayLike, d: int) -> NDArray[np.float64]:
     """Return one finite number per objective; a single number stands for all."""
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"`{argument}` must be a number or {d} of them, got {values!r:.60}") from error
+    numbers = real_numbers(argument, values, f"a number or {d} of them")
     if numbers.ndim > 1 or (numbers.ndim == 1 and len(numbers) != d):
         raise ShapeError(f"`{argument}` must be one number or {d}, one per objective, got shape {numbers.shape}")
     if not np.isfinite(numbers).all():

@@ -11,7 +11,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import box_sizes, directions, one_of, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, one_of, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
@@ -324,15 +324,10 @@ class Archive(_native.ParetoArchive):
 
 def as_point(point: ArrayLike, d: int, argument: str = "point") -> NDArray[np.float64]:
     """Return one point as contiguous float64 of shape (d,), checked."""
-    try:
-        array = np.asarray(point)
-    except ValueError as error:
-        raise ShapeError(f"`{argument}` must have shape ({d},), got {point!r:.60}") from error
-    if array.dtype.kind not in "biuf":
-        raise DtypeError(f"`{argument}` must be {d} real numbers, got {array.dtype}")
+    array = real_numbers(argument, point, f"{d} real numbers")
     if array.shape != (d,):
         raise ShapeError(f"`{argument}` must have shape ({d},), one number per objective, got {array.shape}")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return array
 
 
 def _count(argument: str, value: int) -> int:
