@@ -29,6 +29,9 @@ __all__ = [
     "is_missing",
     "one_of",
     "real_numbers",
+    "refuse_nan",
+    "seed_number",
+    "taking_part",
     "thread_count",
 ]
 
@@ -181,6 +184,31 @@ def bounds_of(where: Mapping[int, Bounds] | Sequence[Bounds | None], d: int) -> 
             if bound is not None and not (_is_real(bound) and bound == bound):
                 raise ValueError(f"`where` must give numbers or None for objective {column}, got {bound!r}")
     return bounds
+
+
+def taking_part(
+    points: Points, groups: ArrayLike | None, where: Mapping[int, Bounds] | Sequence[Bounds | None] | None
+) -> tuple[NDArray[np.uint32] | None, int, NDArray[np.uint8] | None]:
+    """Return a group code per row, a number above all codes, and 1 per row inside the bounds, as native code wants."""
+    codes, num_groups = (None, 0) if groups is None else group_codes(groups, points.n)
+    return codes, num_groups, None if where is None else allowed_rows(where, points)
+
+
+def seed_number(seed: int) -> int:
+    """Return `seed` if 64 bits hold it, else raise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"`seed` must be a whole number, got {seed!r:.60}")
+    if not 0 <= seed < 1 << 64:
+        raise ValueError(f"`seed` must be from 0 to 2^64 - 1, got {seed}")
+    return int(seed)
+
+
+def refuse_nan(argument: str, values: NDArray[np.float64], axes: Sequence[str], hint: str = "") -> None:
+    """Raise for the first NaN in `values`, whose axes have these names."""
+    places = np.argwhere(np.isnan(values))
+    if len(places):
+        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, places[0], strict=True))
+        raise ValueError(f"`{argument}` must be free of NaN, got NaN in {place}" + (f"\nhint: {hint}" if hint else ""))
 
 
 def _is_real(bound: object) -> bool:

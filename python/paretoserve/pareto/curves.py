@@ -148,7 +148,9 @@ def area(
         raise ValueError(f"`lo` must not be above `hi`, got {start} and {stop}")
     if (start < first or stop > last) and not extrapolate:
         return float("nan")
-    inner = curve.integral(min(max(start, first), last), min(max(stop, first), last)) if len(curve.at) > 1 else 0.0
+    # An area beyond the largest float64 is infinite.
+    with np.errstate(over="ignore"):
+        inner = curve.integral(min(max(start, first), last), min(max(stop, first), last)) if len(curve.at) > 1 else 0.0
     left = max(0.0, min(stop, first) - start) * float(curve.ends[0])
     right = max(0.0, stop - max(start, last)) * float(curve.ends[1])
     return left + inner + right

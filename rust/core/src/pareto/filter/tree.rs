@@ -3,8 +3,8 @@
 //! A leaf holds 64 rows of the front as cells of a coarse grid, objective by objective; a node holds the lower corners
 //! of 64 leaves or nodes. A byte per cell makes 64 comparisons one instruction, and a leaf whose corner is above the
 //! row somewhere is never opened. Only rows whose cells do not rule it out are compared by their keys. Time grows with
-//! the front as for any filter above three objectives, but by a small part of it; memory is at most 9 bytes per value and 8
-//! per row, and 20 per row while the curve is sorted.
+//! the front as for any filter above three objectives, but by a small part of it. Memory: at most 9 bytes per value and
+//! 8 per row; 20 per row while the curve is sorted, before that.
 
 use super::super::Keep;
 use super::super::keyed::move_kept;
