@@ -38,7 +38,8 @@ impl<K: Key> Kernel for Few<'_, K> {
             if not_above.is_power_of_two() {
                 front.push(self.rows.at(lane));
             } else if others.clone().all(|other| equal(&other)) && not_above.trailing_zeros() as usize == lane {
-                push_kept(&mut front, others.map(|other| self.rows.at(other)).collect::<Vec<_>>().into_iter(), self.keep);
+                let run: Vec<u32> = others.map(|other| self.rows.at(other)).collect();
+                push_kept(&mut front, run.into_iter(), self.keep);
             }
         }
         front
