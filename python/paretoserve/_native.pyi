@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from typing_extensions import disjoint_base
+from numpy.typing import NDArray
 
 __all__ = [
     "MixedTable",
@@ -153,7 +152,7 @@ class ParetoArchive:
     def counted(self) -> tuple[int, int, int]: ...
     def hypervolume(self) -> float: ...
     def mark_dominated(self, out: NDArray[np.uint8], points: NDArray[np.float64]) -> None: ...
-    def members(self, points: NDArray[np.float64], ids: NDArray[np.int64]) -> bool: ...
+    def members(self, points: NDArray[np.float64], ids: NDArray[np.int64], serials: NDArray[np.int64]) -> bool: ...
     def offer(
         self,
         kept: NDArray[np.uint8],

@@ -277,3 +277,32 @@ def test_peers_agree():
     ours.add_many(table)
     assert sorted(map(tuple, ours.front.tolist())) == sorted(map(tuple, theirs))
     assert ours.hypervolume() == pytest.approx(float(theirs.hypervolume), rel=1e-12)
+
+
+def test_boxes_do_not_mislead_the_volume():
+    generator = np.random.default_rng(3)
+    for d, capacity in ((2, None), (3, None), (2, 6)):
+        archive = Archive(d, eps=0.3, capacity=capacity, ref=[6.0] * d)
+        for point in generator.random((40, d)) * 5:
+            archive.add(point)
+            assert archive.hypervolume() == pytest.approx(pareto.hypervolume(archive.front, [6.0] * d), rel=1e-12)
+
+
+def test_a_copy_of_a_full_archive_goes_on_as_the_original():
+    generator = np.random.default_rng(4)
+    for _ in range(30):
+        archive = Archive(3, capacity=5)
+        points = generator.integers(0, 6, (40, 3))
+        archive.add_many(points[:20])
+        copy = pickle.loads(pickle.dumps(archive))
+        for point in points[20:]:
+            assert archive.add(point) == copy.add(point)
+        assert archive.ids.tolist() == copy.ids.tolist()
+
+
+def test_an_objective_that_is_constant_among_the_members_has_no_ends():
+    archive = Archive(3, capacity=3)
+    assert archive.add_many([[5, 3, 1], [4, 4, 1], [0, 9, 1]]).all()
+    # The gaps around (5, 3) are the smallest, and being the first one in the third objective does not save it.
+    assert archive.add([9, 0, 1])
+    assert archive.front[:, 0].tolist() == [0.0, 4.0, 9.0]

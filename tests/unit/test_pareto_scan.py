@@ -285,3 +285,50 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     assert after < 400
     assert after - before < 200
     assert size > 100
+
+
+def partitions(folder, **options):
+    """A table of GPUs and batch sizes in folders named after them."""
+    rows = {"rate": [5, 9, 7], "wait_s": [0.1, 0.9, 0.4]}
+    for gpu, batch in (("h100", 8), ("h100", 16), ("b200 nvl", 8)):
+        path = folder / f"gpu={gpu.replace(' ', '%20')}" / f"batch={batch}"
+        path.mkdir(parents=True)
+        scaled = {"rate": [rate * batch for rate in rows["rate"]], "wait_s": rows["wait_s"]}
+        parquet.write_table(pa.table(scaled | options), path / "part-0.parquet")
+
+
+def test_folders_of_keys_and_values_are_columns(tmp_path):
+    partitions(tmp_path)
+    front = scan(tmp_path, OBJECTIVES, by="gpu")
+    assert set(front.table.column_names) == {"rate", "wait_s", "gpu", "batch"}
+    assert set(front.table["gpu"].to_pylist()) == {"h100", "b200 nvl"}
+    assert front.table["batch"].type == pa.int64()
+    least = scan(tmp_path, {"batch": "min", "rate": "max"}, where={"gpu": "h100"}).table
+    assert (least["batch"].to_pylist(), least["rate"].to_pylist()) == ([8, 16], [72, 144])
+    assert scan(tmp_path, {"batch": "min"}, columns=["gpu"]).table["gpu"].to_pylist() == ["b200 nvl"] * 3 + ["h100"] * 3
+    assert len(scan(tmp_path, {"rate": "max"}, by=["gpu", "batch", "rate"])) == 9
+    # A folder that is named is no part of the table; one that a pattern matches is.
+    assert scan(tmp_path / "gpu=h100", OBJECTIVES).table.column_names == ["rate", "wait_s", "batch"]
+    assert "gpu" in scan(str(tmp_path / "gpu=*"), OBJECTIVES).table.column_names
+    file = tmp_path / "gpu=h100" / "batch=8" / "part-0.parquet"
+    assert scan(file, OBJECTIVES).table.column_names == ["rate", "wait_s"]
+
+
+def test_a_column_of_the_file_counts_before_its_folder(tmp_path):
+    partitions(tmp_path, batch=[1, 2, 3])
+    assert scan(tmp_path, {"batch": "min"}).table["batch"].to_pylist() == [1, 1, 1]
+
+
+def test_values_of_folders_have_one_type(tmp_path):
+    for value in ("2", "0.5", "__HIVE_DEFAULT_PARTITION__"):
+        folder = tmp_path / f"share={value}"
+        folder.mkdir()
+        (folder / "t.csv").write_text("rate\n1\n2\n")
+    front = scan(tmp_path, {"share": "min"})
+    assert front.table["share"].to_pylist() == [0.5, 0.5]
+    assert front.num_dropped == {"share": 2}
+    with pytest.raises(DataError, match=r"share=__HIVE.* line 2, column `share`: must be a number, got none"):
+        scan(tmp_path, {"share": "min"}, nan="raise")
+    (tmp_path / "share=2" / "t.csv").rename(tmp_path / "u.csv")
+    with pytest.raises(DataError, match=r"u.csv`: has no column `share`"):
+        scan(tmp_path, {"share": "min"})

@@ -130,11 +130,12 @@ def _boxes(eps: list[str]) -> float | dict[str, float] | None:
 
 def answer(request: Request) -> Answer:
     """Read the files and return the front with what was asked about it."""
-    files = files_of([str(path) for path in request.paths])
+    paths = [str(path) for path in request.paths]
+    files = [file for file, _ in files_of(paths)]
     large = len(files) > 1 or sum(file.stat().st_size for file in files) > MOST_BYTES
     table = None
     if not request.whole and (request.scan or large):
-        front = scan_front(files, request.question, columns=None, batch_rows=request.batch_rows)
+        front = scan_front(paths, request.question, columns=None, batch_rows=request.batch_rows)
         if front.num_rows == 0:
             raise file_error(str(files[0]), "has no rows" if len(files) == 1 else "and the other files have no rows")
     else:
@@ -191,7 +192,8 @@ def _mark(request: Request, found: Answer) -> None:
 def explained(request: Request, row: int, form: str) -> str:
     """Return why a row, counted from 1, is on the front or not: in words, or as JSON."""
     one_of("--format", form, ("table", "json"))
-    why = explanation(request.question, _loaded(request, files_of([str(path) for path in request.paths])), row)
+    files = [file for file, _ in files_of([str(path) for path in request.paths])]
+    why = explanation(request.question, _loaded(request, files), row)
     if isinstance(why, str):
         plain: dict[str, Any] = {"index": row, "takes_part": False, "reason": why.partition(": ")[2]}
     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,13 +24,21 @@ __all__ = [
     "box_sizes",
     "boxes",
     "directions",
+    "float_bound",
     "group_codes",
+    "is_missing",
     "one_of",
+    "real_numbers",
+    "refuse_nan",
+    "seed_number",
+    "taking_part",
     "thread_count",
 ]
 
 Sense: TypeAlias = Literal["min", "max"]
 Bounds: TypeAlias = tuple[float | None, float | None]
+
+_LARGEST_BFLOAT16 = (2 - 2**-7) * 2.0**127
 
 
 def one_of(argument: str, value: str, choices: tuple[str, ...]) -> str:
@@ -60,12 +70,20 @@ def thread_count(threads: int | None) -> int | None:
     return min(int(threads), 1024)
 
 
+def real_numbers(argument: str, values: ArrayLike, expected: str) -> NDArray[np.float64]:
+    """Return real numbers as float64, of any shape; text is not read as a number. `expected` is for the message."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"`{argument}` must be {expected}, got {values!r:.60}") from error
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"`{argument}` must be {expected}, got {values!r:.60}")
+    return array.astype(np.float64)
+
+
 def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:
     """Return one box size per objective, finite and not negative."""
-    try:
-        sizes = np.asarray(eps, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(f"`eps` must be a number or {d} of them, got {eps!r}") from error
+    sizes = real_numbers("eps", eps, f"a number or {d} of them")
     if sizes.ndim > 1 or (sizes.ndim == 1 and len(sizes) != d):
         raise ShapeError(f"`eps` must be one number or {d}, one per objective, got shape {sizes.shape}")
     if not (np.isfinite(sizes) & (sizes >= 0)).all():
@@ -86,7 +104,7 @@ def boxes(eps: float | Sequence[float] | None, eps_kind: str, d: int) -> tuple[l
 
 def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
     """Return a code per row and a number that all codes are below; not every code needs to occur."""
-    labels = np.asarray(groups)
+    labels = _labels(groups)
     if labels.shape != (n,):
         raise ShapeError(f"`groups` must have shape ({n},), one label per row, got {labels.shape}")
     if labels.dtype.kind in "iub" and n:
@@ -106,18 +124,36 @@ def group_codes(groups: ArrayLike, n: int) -> tuple[NDArray[np.uint32], int]:
     return codes.astype(np.uint32), len(unique)
 
 
+def _labels(groups: ArrayLike) -> NDArray[Any]:
+    """Return labels as an array; a list of several types keeps them, so that no NaN becomes the text "nan"."""
+    if isinstance(groups, np.ma.MaskedArray) and np.ma.is_masked(groups):
+        raise _missing_label("a masked one", int(np.ma.getmaskarray(groups).ravel().argmax()))
+    labels = np.asarray(groups)
+    if isinstance(groups, list | tuple) and labels.ndim == 1 and labels.dtype.kind in "USf":
+        return np.fromiter(groups, dtype=object, count=len(groups))
+    return labels
+
+
 def _codes_by_hash(labels: NDArray[Any]) -> tuple[NDArray[np.uint32], int]:
     """Return codes of text or other objects in the order in which they first occur; sorting them takes far longer."""
     codes_of: dict[Any, int] = {}
     try:
-        numbers = (codes_of.setdefault(label, len(codes_of)) for label in labels.tolist())
-        codes = np.fromiter(numbers, dtype=np.uint32, count=len(labels))
+        own = (codes_of.setdefault(label, len(codes_of)) for label in labels.tolist())
+        codes = np.fromiter(own, dtype=np.uint32, count=len(labels))
     except TypeError as error:
         raise DtypeError("`groups` must be numbers or strings, got labels that cannot be told apart by hash") from error
     for label, code in codes_of.items():
-        if label is None or label != label:
+        if is_missing(label):
             raise _missing_label(label, int((codes == code).argmax()))
     return codes, len(codes_of)
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a label is None, NaN, or what pandas has for them."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):
+        return True
 
 
 def _missing_label(label: object, row: int) -> ValueError:
@@ -138,34 +174,73 @@ def bounds_of(where: Mapping[int, Bounds] | Sequence[Bounds | None], d: int) -> 
             raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
         bounds = {column: limits for column, limits in enumerate(where) if limits is not None}
     for column, limits in bounds.items():
-        if column not in range(d):
+        if isinstance(column, bool) or not isinstance(column, (int, np.integer)) or column not in range(d):
             raise ValueError(f"`where` names objective {column!r}, but there are only 0 to {d - 1}")
         try:
             low, high = limits
         except (TypeError, ValueError) as error:
             raise ValueError(f"`where` must give (low, high) for objective {column}, got {limits!r}") from error
         for bound in (low, high):
-            number = bound is None or (np.isscalar(bound) and not np.iscomplexobj(bound) and bound == bound)
-            if not number or isinstance(bound, (str, bytes)):
+            if bound is not None and not (_is_real(bound) and bound == bound):
                 raise ValueError(f"`where` must give numbers or None for objective {column}, got {bound!r}")
     return bounds
+
+
+def taking_part(
+    points: Points, groups: ArrayLike | None, where: Mapping[int, Bounds] | Sequence[Bounds | None] | None
+) -> tuple[NDArray[np.uint32] | None, int, NDArray[np.uint8] | None]:
+    """Return a group code per row, a number above all codes, and 1 per row inside the bounds, as native code wants."""
+    codes, num_groups = (None, 0) if groups is None else group_codes(groups, points.n)
+    return codes, num_groups, None if where is None else allowed_rows(where, points)
+
+
+def seed_number(seed: int) -> int:
+    """Return `seed` if 64 bits hold it, else raise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"`seed` must be a whole number, got {seed!r:.60}")
+    if not 0 <= seed < 1 << 64:
+        raise ValueError(f"`seed` must be from 0 to 2^64 - 1, got {seed}")
+    return int(seed)
+
+
+def refuse_nan(argument: str, values: NDArray[np.float64], axes: Sequence[str], hint: str = "") -> None:
+    """Raise for the first NaN in `values`, whose axes have these names."""
+    places = np.argwhere(np.isnan(values))
+    if len(places):
+        place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, places[0], strict=True))
+        raise ValueError(f"`{argument}` must be free of NaN, got NaN in {place}" + (f"\nhint: {hint}" if hint else ""))
+
+
+def _is_real(bound: object) -> bool:
+    """Tell whether a bound is a real number: also a Fraction or a Decimal, but neither text nor a date."""
+    return isinstance(bound, (numbers.Real, Decimal, np.bool_))
 
 
 def allowed_rows(where: Mapping[int, Bounds] | Sequence[Bounds | None], points: Points) -> NDArray[np.uint8]:
     """Return 1 for the rows inside all bounds, both ends included, else 0."""
     allowed = np.ones(points.n, dtype=np.bool_)
     for column, (low, high) in bounds_of(where, points.d).items():
-        values = points.column(column)
+        values, dtype = points.column(column), points.dtype(column)
         if low is not None:
-            allowed &= values >= _bound(low, values.dtype, math.ceil)
+            allowed &= values >= _bound(low, dtype, math.ceil)
         if high is not None:
-            allowed &= values <= _bound(high, values.dtype, math.floor)
+            allowed &= values <= _bound(high, dtype, math.floor)
     return allowed.view(np.uint8)
 
 
+def float_bound(bound: float, dtype: np.dtype[Any]) -> Any:
+    """Return a bound rounded to a dtype of floats, never to infinity; for bfloat16 as float32, as its columns are."""
+    largest = _LARGEST_BFLOAT16 if dtype.name == "bfloat16" else float(np.finfo(dtype).max)
+    try:
+        near = float(bound)
+    except OverflowError:
+        near = largest if bound > 0 else -largest
+    rounded = dtype.type(near if math.isinf(near) else min(max(near, -largest), largest))
+    return np.float32(rounded) if dtype.name == "bfloat16" else rounded
+
+
 def _bound(bound: float, dtype: np.dtype[Any], towards: Any) -> Any:
-    """Return a bound as `dtype` compares exactly: whole for integers, rounded but never to infinity for floats."""
-    if dtype.kind == "f":
-        largest = float(np.finfo(dtype).max)
-        return dtype.type(bound if math.isinf(bound) else min(max(float(bound), -largest), largest))
-    return bound if math.isinf(bound) else towards(bound)
+    """Return a bound as values of `dtype` compare with it exactly: whole for integers, rounded for floats."""
+    if dtype.kind == "f" or dtype.name == "bfloat16":
+        return float_bound(bound, dtype)
+    return bound if bound in (math.inf, -math.inf) else towards(bound)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.errors import DtypeError
+from paretoserve.pareto._arguments import float_bound
 from paretoserve.pareto._frame_columns import column_numbers, is_text
 from paretoserve.pareto._labels import column_labels
 
@@ -122,11 +123,11 @@ class Written:
 
 
 def _compared(numbers: Numbers, sign: str, bound: int | float) -> NDArray[np.bool_]:
-    values = numbers.values if numbers.values.dtype.name != "bfloat16" else numbers.values.astype(np.float32)
+    values = numbers.values
     if values.dtype.kind not in "iub":
-        largest = float(np.finfo(values.dtype).max)
-        near = float(bound) if math.isinf(bound) else min(max(_float(bound), -largest), largest)
-        return np.asarray(_SIGNS[sign](values, values.dtype.type(near)), dtype=np.bool_)
+        near = float_bound(bound, values.dtype)
+        comparable = values.astype(np.float32) if values.dtype.name == "bfloat16" else values
+        return np.asarray(_SIGNS[sign](comparable, near), dtype=np.bool_)
     if isinstance(bound, float) and math.isinf(bound):
         return np.full(len(values), _SIGNS[sign](0, bound))
     exact = _exact(bound, numbers.scale)
@@ -139,13 +140,6 @@ def _compared(numbers: Numbers, sign: str, bound: int | float) -> NDArray[np.boo
 def _exact(bound: int | float, scale: int) -> Fraction:
     # A decimal 0.1 is meant by 0.1, not the binary number beside it.
     return Fraction(repr(bound) if scale and isinstance(bound, float) else bound) * Fraction(10**scale)
-
-
-def _float(bound: int | float) -> float:
-    try:
-        return float(bound)
-    except OverflowError:
-        return math.inf if bound > 0 else -math.inf
 
 
 def conditions(where: Mapping[str, Any] | None) -> list[Condition]:

@@ -113,7 +113,7 @@ def curve_of(argument: str, front: ArrayLike, kind: str, sense: Sense | Sequence
     if (d := as_points(argument, front).d) != 2:
         raise ShapeError(f"`{argument}` must have 2 objectives, one per column, got {d}")
     maximize = directions(sense, 2)
-    values, _, _ = front_rows(argument, front, maximize)
+    values, _, _ = front_rows(argument, front, maximize, hint="leave such rows out")
     if kind == "hull":
         values = values[hull(values, ["max" if each else "min" for each in maximize])]
     if inverse:

@@ -9,7 +9,8 @@ import numpy as np
 
 from paretoserve._arrays import is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.pareto._arguments import directions, one_of, refuse_nan, seed_number, thread_count
+from paretoserve.pareto._frame_columns import NAMES, is_small_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +62,10 @@ def real_array(argument: str, values: Any, dimensions: tuple[int, ...]) -> NDArr
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of one length, got some of different lengths") from error
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
+    small = is_torch(values) and is_small_float(values)
+    if small or array.dtype.name not in NAMES:
+        got = getattr(values, "dtype", array.dtype)
+        raise DtypeError(f"`{argument}` must be real numbers of at most 64 bits, got {got}")
     if array.ndim not in dimensions:
         expected = " or ".join(str(each) for each in dimensions)
         raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {array.shape}")
@@ -99,16 +102,20 @@ def from_model(
         num_draws, n, d = values.shape
         if not num_draws or not d:
             raise ShapeError(f"`samples` must have shape (B, n, d) with B and d of 1 or more, got {values.shape}")
-        common = (_seed(seed), n, num_draws, directions(sense, d), policy, thread_count(threads))
+        if policy == "raise":
+            hint = 'nan="drop" leaves such a row out of its draw, nan="worst" ranks NaN last'
+            refuse_nan("samples", values, ("draw", "row", "objective"), hint)
+        common = (seed_number(seed), n, num_draws, directions(sense, d), policy, thread_count(threads))
         return Origin("samples", values, None, None, None, *common)
     assert mean is not None
     means = real_array("mean", mean, (2,))
     n, d = means.shape
     if not d:
         raise ShapeError(f"`mean` must have shape (n, d) with d of 1 or more, got {means.shape}")
+    refuse_nan("mean", means, ("row", "objective"))
     if (cov is None) == (std is None):
         raise ValueError("`cov` or `std` must be given with `mean`, got " + ("neither" if cov is None else "both"))
-    common = (_seed(seed), n, _draws(num_samples), directions(sense, d), policy, thread_count(threads))
+    common = (seed_number(seed), n, _draws(num_samples), directions(sense, d), policy, thread_count(threads))
     if std is not None:
         spread = real_array("std", std, (0, 1, 2))
         try:
@@ -116,6 +123,10 @@ def from_model(
         except ValueError as error:
             expected = f"must be one number, one per objective ({d},) or one per value ({n}, {d})"
             raise ShapeError(f"`std` {expected}, got {spread.shape}") from error
+        if not ((spread >= 0) & np.isfinite(spread)).all():
+            row, objective = np.argwhere(~((spread >= 0) & np.isfinite(spread)))[0]
+            got = f"got {spread[row, objective]} for row {row}, objective {objective}"
+            raise ValueError(f"`std` must be finite and not negative, {got}")
         return Origin("normal", means, spread, None, None, *common)
     return Origin("joint", means, _roots(real_array("cov", cov, (2, 3)), n, d), None, None, *common)
 
@@ -148,7 +159,9 @@ def from_measurements(
         ends = given.astype(np.int64)
     if not values.shape[1]:
         raise ShapeError(f"`measurements` must have 1 objective or more, got shape {values.shape}")
-    if nan == "drop" and np.isnan(values).any() and len(ends) > 1:
+    if nan == "raise":
+        refuse_nan("measurements", values, ("measurement", "objective"), 'nan="drop" leaves such a measurement out')
+    elif np.isnan(values).any() and len(ends) > 1:
         whole = ~np.isnan(values).any(axis=1)
         ends = np.concatenate([[0], np.cumsum(whole)])[np.clip(ends, 0, len(values))].astype(np.int64)
         values = np.ascontiguousarray(values[whole])
@@ -156,7 +169,7 @@ def from_measurements(
     if (counts < 1).any():
         row = int((counts < 1).argmax())
         raise ValueError(f"`measurements` must have 1 or more per row, got {int(counts[row])} for row {row}")
-    common = (_seed(seed), len(ends) - 1, _draws(num_samples), directions(sense, values.shape[1]), "raise")
+    common = (seed_number(seed), len(ends) - 1, _draws(num_samples), directions(sense, values.shape[1]), "raise")
     return Origin("measured", values, None, ends, _statistic(statistic), *common, thread_count(threads))
 
 
@@ -172,14 +185,6 @@ def _draws(num_samples: int) -> int:
     if not 1 <= num_samples < 2**31:
         raise ValueError(f"`num_samples` must be 1 or more and below 2^31, got {num_samples}")
     return int(num_samples)
-
-
-def _seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"`seed` must be a whole number, got {seed!r:.40}")
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"`seed` must be from 0 to 2^64 - 1, got {seed}")
-    return int(seed)
 
 
 def _roots(cov: NDArray[np.float64], n: int, d: int) -> NDArray[np.float64]:

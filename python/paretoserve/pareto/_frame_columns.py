@@ -6,6 +6,8 @@ column without missing values shares the memory of its table where its library l
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,11 +18,16 @@ from paretoserve.errors import DataError
 from paretoserve.pareto._frames import library, require_pyarrow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Numbers", "Place", "column_numbers", "is_text"]
+__all__ = ["NAMES", "Numbers", "Place", "column_numbers", "is_small_float", "is_text", "rounded_integer"]
 
-_KINDS = {"b", "i", "u", "f"}
+# The dtypes that the native module compares.
+NAMES = {"bool", "bfloat16", "float16", "float32", "float64"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
 _TO_NUMBERS = "convert it to numbers first"
 
 
@@ -99,7 +106,23 @@ def is_text(column: Any) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
+def is_small_float(tensor: Any) -> bool:
+    """Tell whether a torch tensor holds floats of 8 bits, which numpy gets as their bits only."""
+    return bool(tensor.is_floating_point() and tensor.element_size() == 1)
+
+
+def rounded_integer(array: NDArray[np.float64], values: Sequence[Any]) -> int | None:
+    """Return an integer among nested lists that float64 rounds, None if `array` holds all of them exactly."""
+    for place in np.argwhere(np.abs(array) >= 2**53) if array.size else ():
+        value = functools.reduce(operator.getitem, place.tolist(), values)
+        if isinstance(value, (int, np.integer)) and int(value) != float(value):
+            return int(value)
+    return None
+
+
 def _array_numbers(place: Place, name: str, column: Any) -> Numbers:
+    if is_torch(column) and is_small_float(column):
+        raise _refused(place, name, column.dtype)
     values = numpy_values(column) if is_torch(column) else np.asarray(column)
     if values.ndim != 1:
         raise place.problem(name, f"must hold one number per row, got shape {values.shape}")
@@ -108,9 +131,18 @@ def _array_numbers(place: Place, name: str, column: Any) -> Numbers:
         missing = np.ma.getmaskarray(column)
     if values.dtype == object:
         return _object_numbers(place, name, values)
-    if values.dtype.name == "bfloat16" or (values.dtype.kind in _KINDS and values.dtype.itemsize <= 8):
+    if isinstance(column, list | tuple) and values.dtype == np.float64:
+        _check_exact(place, name, values, column)
+    if values.dtype.name in NAMES:
         return Numbers(values, missing)
     raise _refused(place, name, values.dtype if values.dtype.kind not in "US" else "str")
+
+
+def _check_exact(place: Place, name: str, array: NDArray[np.float64], values: Sequence[Any]) -> None:
+    rounded = rounded_integer(array, values)
+    if rounded is not None:
+        what = f"must not hold integers beyond 2^53 beside numbers with which only float64 is common, got {rounded}"
+        raise place.problem(name, what, hint="give both the same type first")
 
 
 def _object_numbers(place: Place, name: str, values: NDArray[Any]) -> Numbers:
@@ -119,7 +151,9 @@ def _object_numbers(place: Place, name: str, values: NDArray[Any]) -> Numbers:
     present = values[~missing].tolist()
     odd = next((value for value in present if isinstance(value, str | bytes)), None)
     found = np.array(present) if present and odd is None else np.zeros(0)
-    if odd is not None or found.dtype.kind not in _KINDS or found.ndim != 1:
+    if found.dtype == np.float64:
+        _check_exact(place, name, found, present)
+    if odd is not None or found.dtype.name not in NAMES or found.ndim != 1:
         raise _refused(place, name, "str" if odd is not None else "objects")
     filled = np.zeros(len(values), dtype=found.dtype)
     filled[~missing] = found
@@ -146,7 +180,7 @@ def _polars_numbers(place: Place, name: str, column: Any) -> Numbers:
     if str(dtype) == "Null" or str(dtype).startswith("Decimal"):
         require_pyarrow(f"a polars column of type {dtype}")
         return _arrow_numbers(place, name, column.to_arrow())
-    if not (dtype.is_numeric() or str(dtype) == "Boolean"):
+    if not (dtype.is_numeric() or str(dtype) == "Boolean") or "128" in str(dtype):
         raise _refused(place, name, dtype)
     if not column.null_count():
         return _array_numbers(place, name, column.to_numpy())

@@ -89,6 +89,9 @@ def require_pyarrow(purpose: str) -> Any:
 
 def is_frame(value: object) -> bool:
     """Tell whether `value` is a table of pandas, polars, pyarrow or of whatever streams Arrow data."""
+    polars = library("polars", value)
+    if polars is not None and isinstance(value, polars.LazyFrame):
+        return True
     columns = getattr(value, "columns", None) is not None or getattr(value, "schema", None) is not None
     streams = hasattr(value, "__arrow_c_stream__") and not hasattr(value, "dtype") and not _is_arrow_array(value)
     pandas = library("pandas", value)

@@ -120,7 +120,9 @@ def _arrow_labels(column: Any) -> Any:
 
 
 def _sorted_labels(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], list[Any]]:
-    values = numpy_values(column) if is_torch(column) else np.asarray(column)
+    # As objects labels of several types stay apart; as an array 1 would become "1".
+    dtype = object if isinstance(column, list | tuple) else None
+    values = numpy_values(column) if is_torch(column) else np.asarray(column, dtype=dtype)
     present = np.asarray(values == values)
     if values.dtype == object:
         present = np.fromiter((v is not None and v == v for v in values), dtype=np.bool_, count=len(values))

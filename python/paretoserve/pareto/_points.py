@@ -11,8 +11,8 @@ import numpy as np
 
 from paretoserve._arrays import is_cuda, is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._frame_columns import column_numbers
-from paretoserve.pareto._frames import as_frame, is_frame
+from paretoserve.pareto._frame_columns import NAMES, column_numbers, is_small_float, rounded_integer
+from paretoserve.pareto._frames import Frame, as_frame, is_frame, library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Points", "as_points", "on_cuda"]
 
+_LIBRARIES = ("pandas", "polars", "pyarrow")
 # What the native module reads the bits of a dtype as; every other dtype as itself.
 _BITS = {"bool": np.uint8, "float16": np.uint16, "bfloat16": np.uint16}
-_DTYPES = {
-    *("bool", "float16", "bfloat16", "float32", "float64"),
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,15 @@ class Points:
         ]
 
     def column(self, k: int) -> NDArray[Any]:
-        """Return objective `k`, not copied, shape (n,)."""
+        """Return objective `k`, shape (n,), not copied but for bfloat16, which comes as float32: numpy lacks it."""
+        column = self._column(k)
+        return column.astype(np.float32) if _name(column.dtype) == "bfloat16" else column
+
+    def dtype(self, k: int) -> np.dtype[Any]:
+        """Return the dtype of objective `k`."""
+        return self._column(k).dtype
+
+    def _column(self, k: int) -> NDArray[Any]:
         for part in self.parts:
             width = part.shape[1] if part.ndim == 2 else 1
             if k < width:
@@ -102,12 +107,11 @@ DataFrame or Arrow table with d columns
     if not columns:
         raise ShapeError(f"`{argument}` must have 1 column or more, got none")
     parts = tuple(_part(f"{argument}[{name!r}]", column) for name, column in columns.items())
+    n = parts[0].size
     for name, part in zip(columns, parts, strict=True):
-        if part.ndim != 1 or len(part) != len(parts[0]):
-            raise ShapeError(
-                f"`{argument}[{name!r}]` must be a column of shape ({len(parts[0])},) as the first, got {part.shape}"
-            )
-    return Points(parts, len(parts[0]), len(parts))
+        if part.shape != (n,):
+            raise ShapeError(f"`{argument}[{name!r}]` must be a column of shape ({n},) as the first, got {part.shape}")
+    return Points(parts, n, len(parts))
 
 
 def on_cuda(points: object) -> bool:
@@ -126,31 +130,38 @@ def _columns(points: Any) -> dict[str | int, Any] | None:
     if isinstance(points, np.ndarray):
         return None
     if isinstance(points, Mapping):
-        return dict(points)
+        return {name: _of_library(name, column) for name, column in points.items()}
     if is_frame(points):
         return _of_frame(points)
     if isinstance(points, list | tuple) and points and all(hasattr(each, "__array__") for each in points):
-        arrays = [each if hasattr(each, "ndim") else np.asarray(each) for each in points]
+        arrays = [_of_library(place, column) for place, column in enumerate(points)]
         if all(each.ndim == 1 for each in arrays):
             return dict(enumerate(arrays))
     return None
 
 
+def _of_library(name: str | int, column: Any) -> Any:
+    """Return a column of pandas, polars or Arrow as an array; by itself it would round integers beside a null."""
+    if isinstance(column, np.ndarray) or all(library(module, column) is None for module in _LIBRARIES):
+        return column
+    return _plain(as_frame({name: column}), name)
+
+
 def _of_frame(points: Any) -> dict[str | int, Any]:
     """Return the columns of a table of numbers, NaN where a float is missing."""
     frame = as_frame(points)
-    columns: dict[str | int, Any] = {}
-    for name in frame.names:
-        numbers = column_numbers(frame, name, frame.column(name))
-        values = numbers.values
-        if numbers.scale or (numbers.missing is not None and values.dtype.kind != "f"):
-            what = "decimals" if numbers.scale else f"missing values among {values.dtype} ones"
-            hint = "from_frame() compares such a column as it is"
-            raise frame.problem(name, f"must be a column of plain numbers, has {what}", hint=hint)
-        columns[name] = (
-            values if numbers.missing is None else np.where(numbers.missing, values.dtype.type("nan"), values)
-        )
-    return columns
+    return {name: _plain(frame, name) for name in frame.names}
+
+
+def _plain(frame: Frame, name: Any) -> NDArray[Any]:
+    """Return a column of a table as an array, NaN where a float is missing."""
+    numbers = column_numbers(frame, name, frame.column(name))
+    values = numbers.values
+    if numbers.scale or (numbers.missing is not None and values.dtype.kind != "f"):
+        what = "decimals" if numbers.scale else f"missing values among {values.dtype} ones"
+        hint = "from_frame() compares such a column as it is"
+        raise frame.problem(name, f"must be a column of plain numbers, has {what}", hint=hint)
+    return values if numbers.missing is None else np.where(numbers.missing, values.dtype.type("nan"), values)
 
 
 def _part(argument: str, values: Any) -> NDArray[Any]:
@@ -161,10 +172,18 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
-    if _name(array.dtype) not in _DTYPES:
+    # 8-bit floats of torch come as their bits, which do not compare as they do.
+    if _name(array.dtype) not in NAMES or (is_torch(values) and is_small_float(values)):
         hint = "\nhint: None and text are not numbers; use NaN for a missing value" if array.dtype == object else ""
         expected = f"`{argument}` must be integers, float16, bfloat16, float32, float64 or bool"
-        raise DtypeError(f"{expected}, got {array.dtype}{hint}")
+        raise DtypeError(f"{expected}, got {getattr(values, 'dtype', array.dtype)}{hint}")
+    if array.dtype == np.float64 and isinstance(values, list | tuple):
+        rounded = rounded_integer(array, values)
+        if rounded is not None:
+            raise DtypeError(
+                f"`{argument}` must not hold integers beyond 2^53 beside numbers with which only float64 is common, "
+                f"got {rounded}\nhint: pass a list of arrays, one per objective"
+            )
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.flags.c_contiguous and array.flags.aligned:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from paretoserve.errors import DataError, DtypeError
 from paretoserve.pareto._frames import columns_hint, require_pyarrow
+from paretoserve.pareto._partitions import folder_labels
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Retyped", "Source", "file_error", "files_of", "open_source"]
+__all__ = ["Labels", "Retyped", "Source", "file_error", "files_of", "open_source"]
+
+Labels: TypeAlias = dict[str, str | None]
 
 SUFFIXES = (".parquet", ".csv", ".tsv")
 PACKED = ("", ".gz", ".xz", ".zst", ".zstd", ".bz2")
@@ -33,8 +36,13 @@ class Retyped(Exception):  # noqa: N818 - a signal, not an error
 class Source(Protocol):
     """A file."""
 
-    file: str
-    schema: pa.Schema
+    @property
+    def file(self) -> str:
+        """Its name for messages."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns; of a CSV file as far as they are known."""
 
     def batches(self, columns: Sequence[str], rows: int, *, threaded: bool) -> Iterator[pa.RecordBatch]:
         """Yield columns of all rows in order, at most `rows` at once; may raise `Retyped`."""
@@ -52,8 +60,11 @@ def file_error(file: str, what: str, *, at: str | None = None, column: str | Non
     return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
 
 
-def files_of(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Path]:
-    """Return the files that a path, folder, pattern or list of them means: as listed, those of a folder by name."""
+def files_of(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[tuple[Path, Labels]]:
+    """Return the files that a path, folder, pattern or list of them means: as listed, those of a folder by name.
+
+    Each comes with what the folders say that were found, not named, on the way to it.
+    """
     if isinstance(path, list | tuple):
         if not path:
             raise ValueError("`path` must name 1 file or more, got none")
@@ -66,18 +77,19 @@ def files_of(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[
         found = sorted(file for file in one.rglob("*") if file.is_file() and _is_table(file))
         if not found:
             raise file_error(str(one), "has no CSV or Parquet file")
-        return found
+        return [(file, folder_labels(file.relative_to(one).parts[:-1])) for file in found]
     if not one.exists() and any(sign in str(one) for sign in "*?["):
         matches = [Path(match) for match in sorted(glob.glob(str(one), recursive=True))]
-        found = [file for match in matches for file in (files_of(match) if match.is_dir() else [match])]
+        found = [file for match in matches for file, _ in (files_of(match) if match.is_dir() else [(match, {})])]
         if not found:
             raise file_error(str(one), "matches no file")
-        return found
+        named = next(place for place, part in enumerate(one.parts) if any(sign in part for sign in "*?["))
+        return [(file, folder_labels(file.parts[named:-1])) for file in found]
     if not one.exists():
         names = [entry.name for entry in one.parent.iterdir()] if one.parent.is_dir() else []
         hint = columns_hint(one.name, names).replace("columns are", "in that folder are") if names else ""
         raise file_error(str(one), "no such file", hint=hint)
-    return [one]
+    return [(one, {})]
 
 
 def _is_table(file: Path) -> bool:

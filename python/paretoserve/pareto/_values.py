@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._arguments import one_of, real_numbers, refuse_nan
 from paretoserve.pareto._points import as_points
-from paretoserve.pareto.mask import mask
+from paretoserve.pareto.mask import marked_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.pareto._arguments import Sense
+    from paretoserve.pareto._points import Points
 
-__all__ = ["NanOfRows", "Rows", "float_rows", "front_rows", "like_rows", "mean"]
+__all__ = ["DROP", "NanOfRows", "Rows", "float_rows", "front_rows", "like_rows", "mean", "refuse_missing"]
 
 NanOfRows: TypeAlias = Literal["raise", "drop"]
+
+# What to do about a NaN where no function ranks it.
+DROP = 'nan="drop" leaves such rows out'
 
 
 class Rows(NamedTuple):
@@ -74,9 +78,7 @@ def float_rows(
     missing = np.isnan(rows)
     if missing.any():
         if nan == "raise":
-            row, column = np.argwhere(missing)[0]
-            hint = 'nan="drop" leaves such rows out'
-            raise ValueError(f"`{argument}` must be free of NaN, got NaN in row {row}, column {column}\nhint: {hint}")
+            refuse_nan(argument, rows, ("row", "column"), DROP)
         indices = np.flatnonzero(~missing.any(axis=1)).astype(np.int64, copy=False)
         rows = rows[indices]
     infinite = np.argwhere(np.isinf(rows))
@@ -89,15 +91,21 @@ def float_rows(
     return Rows(rows, indices, table.n)
 
 
-def front_rows(argument: str, points: ArrayLike, maximize: list[bool], *, nan: NanOfRows = "raise") -> Rows:
+def front_rows(
+    argument: str, points: ArrayLike, maximize: list[bool], *, nan: NanOfRows = "raise", hint: str = DROP
+) -> Rows:
     """Return the rows of the front, of equal ones the first; only these must be finite.
 
-    `maximize` tells per objective whether larger is better; errors are those of `float_rows`.
+    `maximize` tells per objective whether larger is better, `hint` what to do about a NaN; errors are those of
+    `float_rows`.
     """
     one_of("nan", nan, ("raise", "drop"))
     table = as_points(argument, points)
     sense: list[Sense] = ["max" if each else "min" for each in maximize]
-    indices = np.flatnonzero(mask(points, sense, keep="first", nan=nan)).astype(np.int64, copy=False)
+    marked, missing, _ = marked_rows(table, sense, keep="first", nan="drop")
+    if missing and nan == "raise":
+        refuse_missing(argument, table, hint)
+    indices = np.flatnonzero(marked).astype(np.int64, copy=False)
     values = table.rows(indices)
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
@@ -109,12 +117,18 @@ def front_rows(argument: str, points: ArrayLike, maximize: list[bool], *, nan: N
     return Rows(np.ascontiguousarray(values), indices, table.n)
 
 
+def refuse_missing(argument: str, table: Points, hint: str = DROP) -> None:
+    """Raise for the first row with a NaN, if there is one."""
+    missing = [column != column for column in map(table.column, range(table.d))]
+    firsts = [(int(flags.argmax()), k) for k, flags in enumerate(missing) if flags.any()]
+    if firsts:
+        row, column = min(firsts)
+        raise ValueError(f"`{argument}` must be free of NaN, got NaN in row {row}, column {column}\nhint: {hint}")
+
+
 def like_rows(argument: str, values: ArrayLike, d: int) -> NDArray[np.float64]:
     """Return one finite number per objective; a single number stands for all."""
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"`{argument}` must be a number or {d} of them, got {values!r:.60}") from error
+    numbers = real_numbers(argument, values, f"a number or {d} of them")
     if numbers.ndim > 1 or (numbers.ndim == 1 and len(numbers) != d):
         raise ShapeError(f"`{argument}` must be one number or {d}, one per objective, got shape {numbers.shape}")
     if not np.isfinite(numbers).all():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.errors import ShapeError
+from paretoserve.pareto._arguments import directions, one_of, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ def matrix(argument: str, points: PointsLike, d: int | None = None) -> NDArray[n
 
 def reference_point(ref: ArrayLike, d: int) -> list[float]:
     """Return one value per objective; NaN is left to the native module."""
-    try:
-        values: NDArray[Any] = np.asarray(ref)
-        if values.dtype == object or values.dtype.kind not in "fiub":
-            raise TypeError
-        values = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(f"`ref` must be a number or {d} of them, got {ref!r:.60}") from error
+    values = real_numbers("ref", ref, f"a number or {d} of them")
     if values.shape not in ((), (d,)):
         raise ShapeError(f"`ref` must be one number or {d}, one per objective, got shape {values.shape}")
     reference: float | list[float] = values.tolist()

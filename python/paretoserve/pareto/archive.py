@@ -11,7 +11,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import box_sizes, directions, one_of, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, one_of, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class Archive(_native.ParetoArchive):
         own, theirs = self._settings["sense"], other._settings["sense"]
         if own != theirs:
             raise ValueError(f"`other` must have the directions {own}, got {theirs}")
-        points, ids = other._members()
+        points, ids, _ = other._members()
         return self.add_many(points, ids)
 
     @property
@@ -263,15 +263,18 @@ class Archive(_native.ParetoArchive):
         Returns
         -------
         data : dict
-            The arguments of `Archive`, ``points``, ``ids`` and ``counters``.
+            The arguments of `Archive`, ``points`` and ``ids`` in the order in which they came in, and ``counters``.
 
         Examples
         --------
         >>> Archive(1).to_dict()["points"]
         []
         """
-        points, ids = self._members()
-        return self._settings | {"points": points.tolist(), "ids": ids.tolist(), "counters": list(self.counted())}
+        points, ids, serials = self._members()
+        # What comes first matters when a full archive must lose one of several equally crowded members.
+        order = np.argsort(serials)
+        members = {"points": points[order].tolist(), "ids": ids[order].tolist()}
+        return self._settings | members | {"counters": list(self.counted())}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -307,13 +310,15 @@ class Archive(_native.ParetoArchive):
     def __repr__(self) -> str:
         return f"Archive({len(self)} members, {self._settings['num_objectives']} objectives)"
 
-    def _members(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _members(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return points, ids and how many points had been offered before each, best first."""
         # Another thread may add between the question how many there are and the copy.
         while True:
             ids = np.empty(len(self), dtype=np.int64)
+            serials = np.empty_like(ids)
             points = np.empty((len(ids), self._settings["num_objectives"]))
-            if self.members(points, ids):
-                return points, ids
+            if self.members(points, ids, serials):
+                return points, ids, serials
 
     def _rows(self, points: PointsLike) -> NDArray[np.float64]:
         table, d = as_points("points", points), self._settings["num_objectives"]
@@ -324,15 +329,10 @@ class Archive(_native.ParetoArchive):
 
 def as_point(point: ArrayLike, d: int, argument: str = "point") -> NDArray[np.float64]:
     """Return one point as contiguous float64 of shape (d,), checked."""
-    try:
-        array = np.asarray(point)
-    except ValueError as error:
-        raise ShapeError(f"`{argument}` must have shape ({d},), got {point!r:.60}") from error
-    if array.dtype.kind not in "biuf":
-        raise DtypeError(f"`{argument}` must be {d} real numbers, got {array.dtype}")
+    array = real_numbers(argument, point, f"{d} real numbers")
     if array.shape != (d,):
         raise ShapeError(f"`{argument}` must have shape ({d},), one number per objective, got {array.shape}")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return array
 
 
 def _count(argument: str, value: int) -> int:

@@ -99,7 +99,8 @@ def compose(
         go unmatched.
     max_rows : int, optional
         Carry on at most so many rows: after each stage the front is thinned with the least loss that suffices. `bound`
-        says what that may have cost.
+        says what that may have cost. No loss makes up for an infinity, and no factor for a 0: rows with these stay,
+        however many they are.
     threads : int, optional
         Most threads to use; None decides by size. The result never depends on it.
 

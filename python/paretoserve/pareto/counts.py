@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import allowed_rows, directions, group_codes, one_of, thread_count
+from paretoserve.pareto._arguments import directions, one_of, taking_part, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
@@ -93,18 +93,14 @@ def counts(
     array([ 0, -1,  1,  2])
     """
     table = as_points("points", points)
-    n = table.n
-    codes, num_groups = (None, 0) if groups is None else group_codes(groups, n)
-    dominated_by, dominates = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    dominated_by, dominates = np.empty(table.n, dtype=np.int64), np.empty(table.n, dtype=np.int64)
     _native.pareto_counts(
         dominated_by,
         dominates,
         table.native,
         directions(sense, table.d),
         one_of("nan", nan, ("raise", "drop", "worst")),
-        codes,
-        num_groups,
-        None if where is None else allowed_rows(where, table),
+        *taking_part(table, groups, where),
         thread_count(threads),
     )
     return dominated_by, dominates

@@ -10,6 +10,7 @@ import numpy as np
 from paretoserve import _native
 from paretoserve.pareto._arguments import boxes, directions, thread_count
 from paretoserve.pareto._points import as_points
+from paretoserve.pareto._values import refuse_missing
 from paretoserve.pareto.mask import best_first, marked_rows
 
 if TYPE_CHECKING:
@@ -117,9 +118,12 @@ def cover(
     table = as_points("points", points)
     maximize = directions(sense, table.d)
     sizes, multiply = boxes(eps, eps_kind, table.d) or ([0.0] * table.d, False)
-    options: dict[str, Any] = {"nan": nan, "groups": None, "where": where, "threads": threads, "eps_kind": eps_kind}
-    kept, missing, outside = marked_rows(table, sense, keep="first", eps=sizes, **options)
-    front = np.flatnonzero(marked_rows(table, sense, keep="first", eps=None, **options)[0])
+    options: dict[str, Any] = {"keep": "first", "nan": "drop", "where": where, "threads": threads}
+    kept, missing, outside = marked_rows(table, sense, eps=sizes, eps_kind=eps_kind, **options)
+    if nan == "raise":
+        # Also in a row that the bounds cut.
+        refuse_missing("points", table)
+    front = np.flatnonzero(marked_rows(table, sense, **options)[0])
     indices = np.flatnonzero(kept)
     indices = indices[best_first(table.column(0)[indices], maximize[0])].astype(np.int64, copy=False)
     share = _native.pareto_cover_share(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paretoserve.errors import DtypeError
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, real_numbers
 from paretoserve.pareto._curve import curve_of
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def interp(
     array(1.5)
     """
     curve = curve_of("front", front, kind, sense, inverse=inverse)
-    return curve.values(_numbers("at", at), extrapolate)
+    return curve.values(real_numbers("at", at, "real numbers"), extrapolate)
 
 
 def area(
@@ -149,7 +148,9 @@ def area(
         raise ValueError(f"`lo` must not be above `hi`, got {start} and {stop}")
     if (start < first or stop > last) and not extrapolate:
         return float("nan")
-    inner = curve.integral(min(max(start, first), last), min(max(stop, first), last)) if len(curve.at) > 1 else 0.0
+    # An area beyond the largest float64 is infinite.
+    with np.errstate(over="ignore"):
+        inner = curve.integral(min(max(start, first), last), min(max(stop, first), last)) if len(curve.at) > 1 else 0.0
     left = max(0.0, min(stop, first) - start) * float(curve.ends[0])
     right = max(0.0, stop - max(start, last)) * float(curve.ends[1])
     return left + inner + right
@@ -197,7 +198,7 @@ def ratio(
     >>> ratio([[1, 8], [4, 2]], [[2, 8], [8, 2]], 5, inverse=True)
     array(0.5)
     """
-    places = _numbers("at", at)
+    places = real_numbers("at", at, "real numbers")
     first = curve_of("front_a", front_a, kind, sense, inverse=inverse).values(places, extrapolate)
     second = curve_of("front_b", front_b, kind, sense, inverse=inverse).values(places, extrapolate)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -299,14 +300,6 @@ def curve_dominates(
 def _named(front_a: ArrayLike, front_b: ArrayLike) -> tuple[tuple[str, ArrayLike], tuple[str, ArrayLike]]:
     """Return both fronts with their names for messages."""
     return ("front_a", front_a), ("front_b", front_b)
-
-
-def _numbers(argument: str, values: ArrayLike) -> NDArray[np.float64]:
-    """Return real numbers as float64."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(f"`{argument}` must be real numbers, got {values!r:.60}") from error
 
 
 def _sides(one: Curve, other: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

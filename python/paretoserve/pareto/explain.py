@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import allowed_rows, directions, group_codes, one_of
+from paretoserve.pareto._arguments import directions, one_of, taking_part
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
@@ -211,7 +211,6 @@ def explain(
     table = as_points("points", points)
     row = _row(index, table.n)
     maximize = directions(sense, table.d)
-    codes, num_groups = (None, 0) if groups is None else group_codes(groups, table.n)
     out = np.zeros(table.n, dtype=np.uint8)
     takes_part = _native.pareto_dominators(
         out,
@@ -219,9 +218,7 @@ def explain(
         maximize,
         row,
         one_of("nan", nan, ("raise", "drop", "worst")),
-        codes,
-        num_groups,
-        None if where is None else allowed_rows(where, table),
+        *taking_part(table, groups, where),
     )
     dominators = np.flatnonzero(out)
     if not takes_part or not len(dominators):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import one_of
+from paretoserve.pareto._arguments import one_of, seed_number
 from paretoserve.pareto._volumes import matrix, settings
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def hypervolume(
     error = 1e-3 if rel_err is None else _number("rel_err", rel_err)
     rows = matrix("points", points)
     given = settings(rows.shape[1], ref, sense, nan, threads)
-    value, num_outside, is_exact, reached = _native.pareto_hypervolume(rows, method, error, _seed(seed), given)
+    value, num_outside, is_exact, reached = _native.pareto_hypervolume(rows, method, error, seed_number(seed), given)
     if reached > error:
         warnings.warn(f"`rel_err` of {error:g} was not reached, only {reached:.2g}", RuntimeWarning, stacklevel=2)
     return Hypervolume(value, num_outside, "exact" if is_exact else "approx", reached)
@@ -181,12 +181,3 @@ def _number(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{argument}` must be a number, got {value!r:.60}")
     return float(value)
-
-
-def _seed(seed: int) -> int:
-    """Return `seed` if 64 bits hold it, else raise."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"`seed` must be a whole number, got {seed!r:.60}")
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"`seed` must be from 0 to 2^64 - 1, got {seed}")
-    return int(seed)

@@ -26,20 +26,23 @@ if TYPE_CHECKING:
 __all__ = ["epsilon", "gd", "gd_plus", "hausdorff", "igd", "igd_plus"]
 
 
-def _distances(
-    name: str,
-    points: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    maximize: list[bool],
+def _mean_distance(
+    sets: tuple[ArrayLike, ArrayLike],
+    start: Literal["points", "reference"],
     distance: str,
+    sense: Sense | Sequence[Sense],
+    nan: NanOfRows,
     threads: int | None,
-) -> NDArray[np.float64]:
-    """Return the distance of each row of `reference` from the nearest of `points`."""
-    if len(reference) == 0:
-        raise ShapeError(f"`{name}` must have 1 row or more, got none: a mean of no distances has no value")
-    out = np.empty(len(reference))
-    _native.pareto_nearest(out, points, reference, maximize, distance, thread_count(threads))
-    return out
+) -> float:
+    """Return the mean distance of each row of one of two sets, points and reference, from the nearest of the other."""
+    rows, reference = _both(*sets, nan)
+    near, far = (reference, rows) if start == "points" else (rows, reference)
+    maximize, threads = directions(sense, rows.shape[1]), thread_count(threads)
+    if len(far) == 0:
+        raise ShapeError(f"`{start}` must have 1 row or more, got none: a mean of no distances has no value")
+    out = np.empty(len(far))
+    _native.pareto_nearest(out, near, far, maximize, distance, threads)
+    return mean(out)
 
 
 def _both(points: ArrayLike, reference: ArrayLike, nan: NanOfRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -100,9 +103,7 @@ def igd(
     >>> igd([[1, 3]], [[1, 3]], threads=1)
     0.0
     """
-    rows, references = _both(points, reference, nan)
-    maximize = directions(sense, rows.shape[1])
-    return mean(_distances("reference", rows, references, maximize, "euclidean", threads))
+    return _mean_distance((points, reference), "reference", "euclidean", sense, nan, threads)
 
 
 def igd_plus(
@@ -145,9 +146,7 @@ def igd_plus(
     >>> igd_plus([[1, 3]], [[2, 3]], threads=2)
     0.0
     """
-    rows, references = _both(points, reference, nan)
-    maximize = directions(sense, rows.shape[1])
-    return mean(_distances("reference", rows, references, maximize, "worse", threads))
+    return _mean_distance((points, reference), "reference", "worse", sense, nan, threads)
 
 
 def gd(
@@ -188,9 +187,7 @@ def gd(
     >>> gd([[1, 3], [np.nan, 1]], [[0, 3]], nan="drop")
     1.0
     """
-    rows, references = _both(points, reference, nan)
-    maximize = directions(sense, rows.shape[1])
-    return mean(_distances("points", references, rows, maximize, "euclidean", threads))
+    return _mean_distance((points, reference), "points", "euclidean", sense, nan, threads)
 
 
 def gd_plus(
@@ -231,9 +228,7 @@ def gd_plus(
     >>> gd_plus([[1, 3], [np.nan, 1]], [[0, 3]], nan="drop")
     1.0
     """
-    rows, references = _both(points, reference, nan)
-    maximize = directions(sense, rows.shape[1])
-    return mean(_distances("points", references, rows, maximize, "better", threads))
+    return _mean_distance((points, reference), "points", "better", sense, nan, threads)
 
 
 def hausdorff(
@@ -272,10 +267,9 @@ def hausdorff(
     >>> hausdorff([[1, 3]], [[1, 1], [1, 3]], "max", nan="drop", threads=1)
     1.0
     """
-    rows, references = _both(points, reference, nan)
-    maximize = directions(sense, rows.shape[1])
-    there = mean(_distances("points", references, rows, maximize, "euclidean", threads))
-    return max(there, mean(_distances("reference", rows, references, maximize, "euclidean", threads)))
+    return max(
+        gd(points, reference, sense, nan=nan, threads=threads), igd(points, reference, sense, nan=nan, threads=threads)
+    )
 
 
 def epsilon(

@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DeviceError
-from paretoserve.pareto._arguments import allowed_rows, boxes, directions, group_codes, one_of, thread_count
+from paretoserve.pareto._arguments import boxes, directions, one_of, taking_part, thread_count
 from paretoserve.pareto._points import as_points, on_cuda
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def mask(
     Rows that a few strong rows dominate are dropped first, which leaves little where the front is small. The rest takes
     O(n log n) for d <= 3 by sweeps (Kung, Luccio and Preparata 1975); above, rows in Z-order are tested against a tree
     of the front so far, 64 rows at a time (after Lee, Zheng, Li and Lee 2007): at worst rows times front, in practice a
-    few hundredths of that. Memory: 4 bytes per row, and for the rows that are not dropped at most 12 bytes per value
-    and 20 per row.
+    few hundredths of that. Memory: at most 12 bytes per value, next to nothing where the front is small;
+    `groups`, `where` and rows with a NaN that is dropped take up to 8 bytes per row more.
 
     Examples
     --------
@@ -138,14 +138,13 @@ def marked_rows(
     *,
     keep: str,
     nan: str,
-    eps: Any,
-    eps_kind: str,
-    groups: Any,
-    where: Any,
-    threads: int | None,
+    eps: Any = None,
+    eps_kind: str = "add",
+    groups: Any = None,
+    where: Any = None,
+    threads: int | None = None,
 ) -> tuple[NDArray[np.bool_], int, int]:
     """Return the marks of `mask`, and how many rows took no part: because of a NaN, because of bounds."""
-    codes, num_groups = (None, 0) if groups is None else group_codes(groups, table.n)
     out = np.zeros(table.n, dtype=np.bool_)
     missing, outside = _native.pareto_mask(
         out.view(np.uint8),
@@ -154,9 +153,7 @@ def marked_rows(
         one_of("keep", keep, ("all", "first", "last")),
         one_of("nan", nan, ("raise", "drop", "worst")),
         boxes(eps, eps_kind, table.d),
-        codes,
-        num_groups,
-        None if where is None else allowed_rows(where, table),
+        *taking_part(table, groups, where),
         thread_count(threads),
     )
     return out, missing, outside

@@ -10,7 +10,7 @@ import numpy as np
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import allowed_rows, directions, one_of
 from paretoserve.pareto._points import Points, as_points
-from paretoserve.pareto._values import front_rows
+from paretoserve.pareto._values import front_rows, refuse_missing
 from paretoserve.pareto.hull import hull
 from paretoserve.pareto.mask import mask
 
@@ -143,10 +143,9 @@ def pick(
     if interpolate is not False and interpolate is not True:
         one_of("interpolate", interpolate, ("linear", "hull"))
     way: list[Sense] = ["max" if each else "min" for each in maximize]
-    # Refuses NaN, or tells which rows have it.
-    present = ~np.isnan(np.stack([table.column(k).astype(np.float64) for k in range(table.d)])).any(axis=0)
+    present = np.logical_and.reduce([column == column for column in map(table.column, range(table.d))])
     if nan == "raise" and not present.all():
-        mask(points, sense)
+        refuse_missing("points", table)
     inside = {k: allowed_rows({k: bounds}, table).astype(np.bool_) & present for k, bounds in limits.items()}
     met = np.logical_and.reduce([present, *inside.values()])
     cut = {k: int((present & ~flags).sum()) for k, flags in inside.items()}

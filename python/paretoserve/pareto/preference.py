@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.errors import ShapeError
+from paretoserve.pareto._arguments import directions, one_of, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import float_rows, front_rows, like_rows
 from paretoserve.pareto.mask import mask
@@ -369,10 +369,7 @@ def _ranges(weights: Sequence[tuple[float, float]] | None, d: int) -> tuple[list
     """Return the least and the largest weight of each objective."""
     if weights is None:
         return [0.0] * d, [1.0] * d
-    try:
-        pairs = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(f"`weights` must be {d} pairs of (low, high), got {weights!r:.60}") from error
+    pairs = real_numbers("weights", weights, f"{d} pairs of (low, high)")
     if pairs.shape != (d, 2):
         raise ShapeError(f"`weights` must be {d} pairs of (low, high), one per objective, got shape {pairs.shape}")
     bad = ~((pairs[:, 0] >= 0) & (pairs[:, 0] <= pairs[:, 1]) & (pairs[:, 1] <= 1))

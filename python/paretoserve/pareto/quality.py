@@ -11,7 +11,7 @@ from paretoserve import _native
 from paretoserve.errors import ShapeError
 from paretoserve.pareto._arguments import directions, one_of, thread_count
 from paretoserve.pareto._points import Points, as_points
-from paretoserve.pareto._values import float_rows, like_rows
+from paretoserve.pareto._values import float_rows, like_rows, refuse_missing
 from paretoserve.pareto.mask import mask
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def r2(
     """
     rows = float_rows("points", points, nan=nan).values
     d = rows.shape[1]
-    maximize = directions(sense, d)
+    maximize, threads = directions(sense, d), thread_count(threads)
     with np.errstate(over="ignore"):
         gaps = (rows - like_rows("ideal", ideal, d)) * np.where(maximize, -1.0, 1.0) + 0.0
     if (gaps < 0).any():
@@ -100,7 +100,7 @@ def r2(
     if (grid < 0).any():
         raise ValueError(f"`weights` must not be negative, got {grid.min()}")
     least = np.empty(len(grid))
-    _native.pareto_nearest(least, np.ascontiguousarray(gaps), grid, [False] * d, "chebyshev", thread_count(threads))
+    _native.pareto_nearest(least, np.ascontiguousarray(gaps), grid, [False] * d, "chebyshev", threads)
     return float(least.mean())
 
 
@@ -274,14 +274,7 @@ def _together(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
 def _without_nan(argument: str, points: Points, nan: NanOfRows) -> NDArray[np.bool_]:
     """Return which rows are free of NaN."""
     one_of("nan", nan, ("raise", "drop"))
-    keep = np.ones(points.n, dtype=np.bool_)
-    for k in range(points.d):
-        column = points.column(k)
-        missing = column != column
-        if nan == "raise" and missing.any():
-            raise ValueError(
-                f"`{argument}` must be free of NaN, got NaN in row {int(missing.argmax())}, column {k}\n"
-                'hint: nan="drop" leaves such rows out'
-            )
-        keep &= ~missing
-    return keep
+    if nan == "raise":
+        refuse_missing(argument, points)
+    whole = [np.asarray(column == column) for column in map(points.column, range(points.d))]
+    return np.asarray(np.logical_and.reduce(whole), dtype=np.bool_)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import allowed_rows, directions, group_codes, one_of, thread_count
+from paretoserve.pareto._arguments import directions, one_of, taking_part, thread_count
 from paretoserve.pareto._points import as_points, on_cuda
 
 if TYPE_CHECKING:
@@ -110,17 +110,13 @@ def ranks(
         )
         return on_device
     table = as_points("points", points)
-    n = table.n
-    codes, num_groups = (None, 0) if groups is None else group_codes(groups, n)
-    out = np.empty(n, dtype=np.int32)
+    out = np.empty(table.n, dtype=np.int32)
     _native.pareto_ranks(
         out,
         table.native,
         directions(sense, table.d),
         nan,
-        codes,
-        num_groups,
-        None if where is None else allowed_rows(where, table),
+        *taking_part(table, groups, where),
         stop_after,
         num_fronts,
         thread_count(threads),

@@ -14,6 +14,7 @@ import numpy as np
 from paretoserve.pareto._common_types import common_types, converted
 from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import Numbers, column_numbers
+from paretoserve.pareto._partitions import partitioned
 from paretoserve.pareto._sources import Retyped, check_columns, file_error, files_of, joined, open_source
 from paretoserve.pareto._survivors import Survivors, batch_groups
 from paretoserve.pareto._table_rows import Question, best_first, column_list, objective_senses, taking_part
@@ -53,7 +54,8 @@ def scan(
     path : path, or list of paths
         A file; a folder (all its .parquet, .csv and .tsv files, also in folders below and compressed, by name); or a
         pattern such as ``runs/*.parquet``. The kind is recognized by content. CSV may be compressed by gz, xz, zst or
-        bz2; Parquet compresses inside.
+        bz2; Parquet compresses inside. Folders named ``key=value`` that are found in it (Hive partitions) are columns
+        of their files: of integers or floats where all are, else of text; a column that a file has itself counts.
     objectives : mapping from str to {"min", "max"}
         As for `from_frame`. Every file must have them; where their types differ, the wider one counts, and an integer
         that it cannot hold is refused.
@@ -116,7 +118,8 @@ def scan_front(
     """Return what `scan` returns for a question that is checked."""
     if isinstance(batch_rows, bool) or not isinstance(batch_rows, int | np.integer) or batch_rows < 1:
         raise ValueError(f"`batch_rows` must be a whole number of 1 or more, got {batch_rows!r}")
-    sources = [open_source(file) for file in files_of(path)]
+    files = files_of(path)
+    sources = partitioned([open_source(file) for file, _ in files], [labels for _, labels in files])
     for source in sources:
         check_columns(source, question.columns)
     wanted = None if columns is None else column_list("columns", columns)
@@ -134,9 +137,9 @@ def scan_front(
     larger = next(iter(question.maximize.values()))
     order = np.arange(len(rows)) if first is None else best_first(np.arange(len(rows)), first, larger)
     table = reading.rows(rows, found.starts, wanted).take(order)
-    files = {source.file: size for source, size in zip(sources, np.diff(found.starts).tolist(), strict=True)}
+    sizes = {source.file: size for source, size in zip(sources, np.diff(found.starts).tolist(), strict=True)}
     counts = (int(found.starts[-1]), found.outside, found.dropped)
-    return TableFront(table, rows[order], dict(question.senses), *counts, files=files)
+    return TableFront(table, rows[order], dict(question.senses), *counts, files=sizes)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, real_numbers
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto.mask import front
 
@@ -97,7 +97,7 @@ def staircase(
 
 def _worst(values: NDArray[np.float64], maximize: list[bool], limits: Sequence[float] | None) -> NDArray[np.float64]:
     """Return the worst x and y that the line is drawn to."""
-    given = np.empty((0, 2)) if limits is None else np.asarray(limits, dtype=np.float64)
+    given = np.empty((0, 2)) if limits is None else real_numbers("limits", limits, "the worst x and y")
     if limits is not None and given.shape != (2,):
         raise ShapeError(f"`limits` must have 2 entries, the worst x and y, got shape {given.shape}")
     if np.isnan(given).any():

@@ -38,7 +38,7 @@ pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
-use filter::prefilter::Left;
+use filter::prefilter::Listed;
 use front::for_each_group;
 use source::Rows;
 use table::ReadKeys;
@@ -125,8 +125,8 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         let left = filter::prefilter::survivors::<K>(points, group, nan, threads);
         missing.fetch_add(left.missing, Ordering::Relaxed);
         match options.eps {
-            None => filter::exact::<K>(points, &left.rows, options.keep, threads),
-            Some(eps) => epsilon::cover::<K>(points, eps, &left.rows, options.keep, threads),
+            None => filter::exact::<K>(points, left.rows.rows(), options.keep, threads),
+            Some(eps) => epsilon::cover::<K>(points, eps, &left.rows.rows().to_vec(), options.keep, threads),
         }
     };
     let marked = match options.groups {
@@ -134,7 +134,7 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         Some(groups) => {
             let thinned = filter::thin::thin::<K>(points, rows, &nan, groups, options.num_groups, threads);
             let nan = if thinned.is_some() { &[] } else { nan.as_slice() };
-            let left = thinned.unwrap_or_else(|| Left { rows: rows.to_vec(), missing: 0 });
+            let left = thinned.unwrap_or_else(|| Listed { rows: rows.to_vec(), missing: 0 });
             missing.fetch_add(left.missing, Ordering::Relaxed);
             for_each_group(&left.rows, options, threads, &|group, threads| of_group(Rows::List(group), nan, threads))
         }

@@ -120,4 +120,28 @@ impl Rows<'_> {
             Self::List(rows) => rows.to_vec(),
         }
     }
+
+    /// Those of a rising list of some of them; no list is needed where all are left.
+    pub(super) fn kept(self, left: Vec<u32>) -> Kept {
+        match self {
+            Self::Span { first, count } if left.len() == count as usize => Kept::Span { first, count },
+            _ => Kept::List(left),
+        }
+    }
+}
+
+/// Rows that an algorithm has chosen: as [`Rows`], but a list is its own.
+#[derive(Debug)]
+pub(super) enum Kept {
+    Span { first: u32, count: u32 },
+    List(Vec<u32>),
+}
+
+impl Kept {
+    pub(super) fn rows(&self) -> Rows<'_> {
+        match self {
+            &Self::Span { first, count } => Rows::Span { first, count },
+            Self::List(rows) => Rows::List(rows),
+        }
+    }
 }

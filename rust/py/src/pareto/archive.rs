@@ -145,16 +145,25 @@ impl ParetoArchive {
         detached(py, || self.lock().dominated(out, points))
     }
 
-    /// Fill what `num_members` says there is room for: points and ids, best first; the number of members written, or
-    /// None if there is another number of them by now.
-    fn members(&self, py: Python<'_>, mut points: Output<f64>, mut ids: Output<i64>) -> PyResult<bool> {
-        let (points, ids) = (points.as_mut_slice(), ids.as_mut_slice());
+    /// Fill in points, ids and how many points had been offered before each, best first; false if there are more or
+    /// fewer members by now than there is room for.
+    fn members(
+        &self,
+        py: Python<'_>,
+        mut points: Output<f64>,
+        mut ids: Output<i64>,
+        mut serials: Output<i64>,
+    ) -> PyResult<bool> {
+        let (points, ids, serials) = (points.as_mut_slice(), ids.as_mut_slice(), serials.as_mut_slice());
         detached(py, || {
-            let (own_points, own_ids) = self.lock().front();
+            let (own_points, own_ids, own_serials) = self.lock().front();
             let fits = own_ids.len() == ids.len();
             if fits {
                 points.copy_from_slice(&own_points);
                 ids.copy_from_slice(&own_ids);
+                for (out, serial) in serials.iter_mut().zip(own_serials) {
+                    *out = serial as i64;
+                }
             }
             Ok(fits)
         })

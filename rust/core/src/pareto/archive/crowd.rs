@@ -21,10 +21,17 @@ pub(super) fn most_crowded(members: &Members, d: usize) -> Option<u32> {
         let value = |position: usize| members.values(slots[position])[k];
         order.sort_unstable_by(|&a, &b| value(a).total_cmp(&value(b)).then(latest(slots[a]).cmp(&latest(slots[b]))));
         let (first, last) = (*order.first()?, *order.last()?);
-        let range = value(last) - value(first);
+        // Halves of what is too far apart for a difference.
+        let scale = if (value(last) - value(first)).is_infinite() { 0.5 } else { 1.0 };
+        let gap = |from: usize, to: usize| value(to) * scale - value(from) * scale;
+        let range = gap(first, last);
+        // An objective in which all are equal has no ends.
+        if range <= 0.0 {
+            continue;
+        }
         (room[first], room[last]) = (f64::INFINITY, f64::INFINITY);
-        for around in order.windows(3).filter(|_| range > 0.0) {
-            let share = (value(around[2]) - value(around[0])) / range;
+        for around in order.windows(3) {
+            let share = gap(around[0], around[2]) / range;
             // Between infinities: a gap without end is all there is.
             room[around[1]] += if share.is_nan() { 1.0 } else { share };
         }

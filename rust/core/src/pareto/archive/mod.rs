@@ -155,8 +155,9 @@ impl Archive {
         }
     }
 
-    /// The members' points and ids, lexicographically best first; equal ones in the order they came in.
-    pub fn front(&self) -> (Vec<f64>, Vec<i64>) {
+    /// The members' points, ids and how many points had been offered before each; lexicographically best first, equal
+    /// ones in the order they came in.
+    pub fn front(&self) -> (Vec<f64>, Vec<i64>, Vec<u64>) {
         let d = self.options.maximize.len();
         let mut sorted: Vec<(u64, u32, i64)> = Vec::with_capacity(self.len());
         for slot in self.members.slots() {
@@ -169,7 +170,8 @@ impl Archive {
         let of = |slot: u32| &keys[slot as usize * d..][..d];
         sorted.sort_unstable_by(|a, b| of(a.1).cmp(of(b.1)).then(a.0.cmp(&b.0)));
         let points = sorted.iter().flat_map(|&(_, slot, _)| self.members.values(slot)).copied().collect();
-        (points, sorted.iter().map(|&(_, _, id)| id).collect())
+        let ids = sorted.iter().map(|&(_, _, id)| id).collect();
+        (points, ids, sorted.iter().map(|&(serial, _, _)| serial).collect())
     }
 
     /// The volume between the members and the reference point.
@@ -237,7 +239,12 @@ impl Archive {
                 self.removed.clear();
                 index.insert(&self.keys, slot, &mut self.removed);
                 if let Some(volume) = &mut self.volume {
-                    volume.inserted(&self.members, index, &self.keys, slot, &self.removed);
+                    if self.options.eps.is_some() && !self.removed.is_empty() {
+                        // A member whose box is dominated may itself reach beyond the new one.
+                        volume.forget();
+                    } else {
+                        volume.inserted(&self.members, index, &self.keys, slot, &self.removed);
+                    }
                 }
                 for &slot in &self.removed {
                     self.counters.removed += self.members.remove(slot) as u64;

@@ -3,20 +3,20 @@
 use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
-use super::super::source::Source;
+use super::super::source::{Rows, Source};
 use crate::simd::{self, Kernel, dispatch};
 
 /// More rows are better kept in a tree.
 pub(super) const MOST_ROWS: usize = 64;
 
 /// The front of at most [`MOST_ROWS`] rows, rising.
-pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep) -> Vec<u32> {
+pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Vec<u32> {
     dispatch(simd::level(), Few { source, rows, keep })
 }
 
 struct Few<'a, K> {
     source: &'a dyn Source<K>,
-    rows: &'a [u32],
+    rows: Rows<'a>,
     keep: Keep,
 }
 
@@ -27,7 +27,7 @@ impl<K: Key> Kernel for Few<'_, K> {
     fn run(self) -> Vec<u32> {
         let mut columns = vec![[K::default(); MOST_ROWS]; self.source.num_objectives()];
         for (k, column) in columns.iter_mut().enumerate() {
-            self.source.gather(k, self.rows, &mut column[..self.rows.len()]);
+            self.rows.read(self.source, k, &mut column[..self.rows.len()]);
         }
         let mut front = Vec::with_capacity(self.rows.len());
         for lane in 0..self.rows.len() {
@@ -36,9 +36,10 @@ impl<K: Key> Kernel for Few<'_, K> {
             let others = (0..self.rows.len()).filter(|other| not_above >> other & 1 != 0);
             // Who is nowhere worse is equal, or better somewhere. Each run of equal rows is pushed by its first.
             if not_above.is_power_of_two() {
-                front.push(self.rows[lane]);
+                front.push(self.rows.at(lane));
             } else if others.clone().all(|other| equal(&other)) && not_above.trailing_zeros() as usize == lane {
-                push_kept(&mut front, others.map(|other| self.rows[other]).collect::<Vec<_>>().into_iter(), self.keep);
+                let run: Vec<u32> = others.map(|other| self.rows.at(other)).collect();
+                push_kept(&mut front, run.into_iter(), self.keep);
             }
         }
         front

@@ -22,10 +22,10 @@ pub(super) struct Grid<K> {
 }
 
 impl<K: Key> Grid<K> {
-    pub(super) fn new(source: &dyn Source<K>, rows: &[u32]) -> Self {
+    pub(super) fn new(source: &dyn Source<K>, rows: Rows<'_>) -> Self {
         let d = source.num_objectives();
         let count = (rows.len() / 4).clamp(FEWEST_SAMPLES, MOST_SAMPLES).min(rows.len());
-        let sample: Vec<u32> = (0..count).map(|i| rows[i * rows.len() / count]).collect();
+        let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
         let mut keys = vec![K::default(); sample.len()];
         let bounds = (0..d)
             .map(|k| {
@@ -72,19 +72,21 @@ impl<K: Key> Grid<K> {
         }
     }
 
-    /// The rows with their places on the curve, in the order given.
-    pub(super) fn codes(&self, source: &dyn Source<K>, rows: &[u32]) -> Vec<(u64, u32)> {
+    /// Fill `codes`, which are 0 as yet, with the places of the rows on the curve, in the order given.
+    pub(super) fn codes(&self, source: &dyn Source<K>, rows: Rows<'_>, codes: &mut [(u64, u32)]) {
         const BLOCK: usize = 512;
-        let mut codes: Vec<(u64, u32)> = rows.iter().map(|&row| (0, row)).collect();
         let (mut keys, mut cells) = ([K::default(); BLOCK], [0; BLOCK]);
-        for (codes, rows) in codes.chunks_mut(BLOCK).zip(rows.chunks(BLOCK)) {
+        for (block, codes) in codes.chunks_mut(BLOCK).enumerate() {
+            let part = rows.part(block * BLOCK, BLOCK);
+            for (place, code) in codes.iter_mut().enumerate() {
+                code.1 = part.at(place);
+            }
             for k in 0..self.curved {
-                Rows::List(rows).read(source, k, &mut keys[..rows.len()]);
-                self.cells(k, &keys[..rows.len()], &mut cells);
+                part.read(source, k, &mut keys[..part.len()]);
+                self.cells(k, &keys[..part.len()], &mut cells);
                 self.curve(k, &cells, codes);
             }
         }
-        codes
     }
 }
 

@@ -30,11 +30,11 @@ pub(super) fn front_of_keys<K: Key>(columns: &[&[K]], keep: Keep, threads: usize
 
 /// The rows of the front, in no particular order.
 pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
-    exact(source, &prefilter::survivors(source, rows, &[], threads).rows, keep, threads)
+    exact(source, prefilter::survivors(source, rows, &[], threads).rows.rows(), keep, threads)
 }
 
 /// As [`front`], without a prefilter; `rows` rise.
-pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
+pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
     match source.num_objectives() {
         1 => plane::line(source, rows, keep),
         2 => plane::plane(source, rows, keep, threads),

@@ -4,7 +4,7 @@
 //! decides the speed, never the answer: only rows that are truly dominated go.
 
 use super::super::keys::Key;
-use super::super::source::{Rows, Source};
+use super::super::source::{Kept, Rows, Source};
 use super::block::Block;
 use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
@@ -26,10 +26,30 @@ const ROWS_PER_THREAD: usize = 32768;
 const BLOCK_BYTES: usize = 16 << 10;
 
 /// The rows that a prefilter leaves, rising, and how many it left out because of NaN.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Left {
+    pub(in super::super) rows: Kept,
+    pub(in super::super) missing: usize,
+}
+
+/// The same of a part of the rows.
+#[derive(Debug, Default)]
+pub(in super::super) struct Listed {
     pub(in super::super) rows: Vec<u32>,
     pub(in super::super) missing: usize,
+}
+
+impl Listed {
+    /// Put the parts together, in order.
+    pub(super) fn join(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        for part in parts {
+            all.rows.extend(part.rows);
+            all.missing += part.missing;
+        }
+        all
+    }
 }
 
 /// The rows that no strong row dominates; `nan` lists the objectives in which a NaN leaves a row out.
@@ -42,9 +62,9 @@ pub(in super::super) fn survivors<K: Key>(
     let mut left = round(source, rows, nan, threads);
     let mut before = rows.len();
     // Rounds go on while they pay.
-    while left.rows.len() >= FEWEST_ROWS && left.rows.len() * 4 <= before * 3 {
-        before = left.rows.len();
-        left.rows = round(source, Rows::List(&left.rows), &[], threads).rows;
+    while left.rows.rows().len() >= FEWEST_ROWS && left.rows.rows().len() * 4 <= before * 3 {
+        before = left.rows.rows().len();
+        left.rows = round(source, left.rows.rows(), &[], threads).rows;
     }
     left
 }
@@ -52,17 +72,16 @@ pub(in super::super) fn survivors<K: Key>(
 fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads: usize) -> Left {
     let strong = if rows.len() < FEWEST_ROWS { Strong::default() } else { strong_rows(source, rows, nan) };
     if strong.rows.is_empty() && nan.is_empty() {
-        return Left { rows: rows.to_vec(), missing: 0 };
+        let rows = match rows {
+            Rows::Span { first, count } => Kept::Span { first, count },
+            Rows::List(rows) => Kept::List(rows.to_vec()),
+        };
+        return Left { rows, missing: 0 };
     }
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
     let scan = |rows| dispatch(simd::level(), Scan { source, rows, nan, strong: &strong });
-    let mut parts = parallel::each(parts, scan).into_iter();
-    let mut all = parts.next().unwrap_or_default();
-    for part in parts {
-        all.rows.extend(part.rows);
-        all.missing += part.missing;
-    }
-    all
+    let all = Listed::join(parallel::each(parts, scan));
+    Left { rows: rows.kept(all.rows), missing: all.missing }
 }
 
 /// Rows that dominate a lot, the strongest first, each with the sum of its keys.
@@ -82,14 +101,14 @@ struct Scan<'a, K> {
 }
 
 impl<K: Key> Kernel for Scan<'_, K> {
-    type Output = Left;
+    type Output = Listed;
 
     #[inline(always)]
-    fn run(self) -> Left {
+    fn run(self) -> Listed {
         let d = self.source.num_objectives();
         let capacity = (BLOCK_BYTES / size_of::<K>() / d).clamp(64, 1024);
         let mut block = Block::new(capacity, d);
-        let mut left = Left::default();
+        let mut left = Listed::default();
         for start in (0..self.rows.len()).step_by(capacity) {
             let part = self.rows.part(start, capacity);
             block.fill(part.len(), |k, out| part.read(self.source, k, out));
@@ -118,7 +137,7 @@ fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) ->
         // The best of many rows are stronger than the best of a sample, and a part is filtered as quickly as all.
         let part = every(rows.len() / PART, rows);
         let best = survivors(source, Rows::List(&part), nan, 1).rows;
-        sample.extend(every(best.len().min(MOST_BEST), Rows::List(&best)));
+        sample.extend(every(best.rows().len().min(MOST_BEST), best.rows()));
     }
     dispatch(simd::level(), Choose { source, sample, num_samples, nan })
 }

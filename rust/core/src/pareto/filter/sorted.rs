@@ -1,22 +1,22 @@
 //! Rows sorted by one objective, with their keys beside them.
 
 use super::super::keys::Key;
-use super::super::source::Source;
+use super::super::source::{Rows, Source};
 
 /// Rows whose keys are read at once.
-const BLOCK: usize = 256;
+pub(super) const BLOCK: usize = 256;
 
 /// A key and the position of its row.
 pub(super) type Place<K> = (K, u32);
 
 /// The keys of objective `k`, each with the position of its row in `rows`, in that order.
-pub(super) fn keyed<K: Key>(source: &dyn Source<K>, k: usize, rows: &[u32]) -> Vec<Place<K>> {
+pub(super) fn keyed<K: Key>(source: &dyn Source<K>, k: usize, rows: Rows<'_>) -> Vec<Place<K>> {
     let mut places = Vec::with_capacity(rows.len());
     let mut keys = [K::default(); BLOCK];
-    for rows in rows.chunks(BLOCK) {
-        source.gather(k, rows, &mut keys[..rows.len()]);
-        let first = places.len() as u32;
-        places.extend(keys.iter().copied().zip(first..first + rows.len() as u32));
+    for start in (0..rows.len()).step_by(BLOCK) {
+        let part = rows.part(start, BLOCK);
+        part.read(source, k, &mut keys[..part.len()]);
+        places.extend(keys.iter().copied().zip(start as u32..(start + part.len()) as u32));
     }
     places
 }

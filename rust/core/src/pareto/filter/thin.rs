@@ -6,7 +6,7 @@
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
 use super::grid::Grid;
-use super::prefilter::Left;
+use super::prefilter::Listed;
 use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
@@ -27,7 +27,7 @@ pub(in super::super) fn thin<K: Key>(
     groups: &[u32],
     num_groups: usize,
     threads: usize,
-) -> Option<Left> {
+) -> Option<Listed> {
     let d = source.num_objectives();
     if rows.len() < ROWS_PER_GROUP
         || num_groups * ROWS_PER_GROUP > rows.len()
@@ -37,15 +37,10 @@ pub(in super::super) fn thin<K: Key>(
     }
     let count = rows.len().min(SAMPLE_ROWS);
     let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
-    let grid = Grid::new(source, &sample);
+    let grid = Grid::new(source, Rows::List(&sample));
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
     let work = |rows| dispatch(simd::level(), Thin { source, rows, nan, groups, num_groups, grid: &grid });
-    let mut left = Left::default();
-    for part in parallel::each(parts, work) {
-        left.rows.extend(part.rows);
-        left.missing += part.missing;
-    }
-    Some(left)
+    Some(Listed::join(parallel::each(parts, work)))
 }
 
 struct Thin<'a, K> {
@@ -58,12 +53,12 @@ struct Thin<'a, K> {
 }
 
 impl<K: Key> Kernel for Thin<'_, K> {
-    type Output = Left;
+    type Output = Listed;
 
     #[inline(always)]
-    fn run(self) -> Left {
+    fn run(self) -> Listed {
         let d = self.source.num_objectives();
-        let mut left = Left::default();
+        let mut left = Listed::default();
         // No row at all dominates nothing: its keys are the worst there are.
         let (mut best, mut sums) = (vec![K::NAN; self.num_groups * d], vec![u32::MAX; self.num_groups]);
         let mut keys = vec![[K::default(); BLOCK]; d];

@@ -3,12 +3,13 @@
 //! A leaf holds 64 rows of the front as cells of a coarse grid, objective by objective; a node holds the lower corners
 //! of 64 leaves or nodes. A byte per cell makes 64 comparisons one instruction, and a leaf whose corner is above the
 //! row somewhere is never opened. Only rows whose cells do not rule it out are compared by their keys. Time grows with
-//! the front as for any filter above three objectives, but by a small part of it; memory is 9 bytes per value at most.
+//! the front as for any filter above three objectives, but by a small part of it. Memory: at most 9 bytes per value and
+//! 8 per row; 20 per row while the curve is sorted, before that.
 
 use super::super::Keep;
-use super::super::keyed::push_kept;
+use super::super::keyed::move_kept;
 use super::super::keys::Key;
-use super::super::source::Source;
+use super::super::source::{Rows, Source};
 use super::grid::{self, Grid};
 use super::lanes::{self, Cells, Compare, Comparing, LANES};
 use super::sorted::ranges;
@@ -29,8 +30,11 @@ struct Tree<K> {
 }
 
 impl<K: Key> Tree<K> {
-    fn new(d: usize) -> Self {
-        Self { d, num_rows: 0, keys: Vec::new(), cells: Vec::new(), nodes: [Vec::new(), Vec::new()] }
+    /// An empty tree with room for some rows: what is not used is never touched, and nothing is moved to grow.
+    fn new(d: usize, most_rows: usize) -> Self {
+        let room = most_rows.div_ceil(LANES) * d;
+        let (keys, cells) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        Self { d, num_rows: 0, keys, cells, nodes: [Vec::new(), Vec::new()] }
     }
 
     fn push(&mut self, keys: &[K], cells: &[u8]) {
@@ -124,19 +128,19 @@ impl<'a, K: Key> Block<'a, K> {
     }
 }
 
-/// The front of rows in Z-order, as runs of equal rows.
+/// The front of rows in Z-order, as runs of equal rows; they are moved to the front of `rows`.
 struct Build<'a, K> {
     source: &'a dyn Source<K>,
     grid: &'a Grid<K>,
-    rows: &'a [(u64, u32)],
+    rows: &'a mut [u32],
 }
 
 /// The front of a part of the rows.
 struct Front<K> {
     tree: Tree<K>,
-    /// The rows of the tree, and where each one's equals start in `rows`.
+    /// Where among the rows of the front the equals of each row of the tree start.
     starts: Vec<u32>,
-    rows: Vec<u32>,
+    num_rows: usize,
 }
 
 impl<K: Key> Comparing for Build<'_, K> {
@@ -145,14 +149,15 @@ impl<K: Key> Comparing for Build<'_, K> {
     #[inline(always)]
     fn run<C: Compare>(self, compare: C) -> Front<K> {
         let d = self.source.num_objectives();
-        let mut front = Front { tree: Tree::new(d), starts: Vec::new(), rows: Vec::new() };
+        let count = self.rows.len();
+        let mut front = Front { tree: Tree::new(d, count), starts: Vec::with_capacity(count), num_rows: 0 };
         let mut block = Block::new(self.source, self.grid);
         let (mut keys, mut cells) = (vec![K::default(); d], vec![0; d]);
         let (mut last, mut on_front) = (vec![K::default(); d], None);
         let mut rows = Vec::with_capacity(LANES);
-        for part in self.rows.chunks(LANES) {
+        for start in (0..count).step_by(LANES) {
             rows.clear();
-            rows.extend(part.iter().map(|&(_, row)| row));
+            rows.extend_from_slice(&self.rows[start..count.min(start + LANES)]);
             block.read(&rows);
             for (lane, &row) in rows.iter().enumerate() {
                 block.row(lane, &mut keys, &mut cells);
@@ -161,13 +166,15 @@ impl<K: Key> Comparing for Build<'_, K> {
                     let stays = !front.tree.reaches(compare, &keys, &cells);
                     if stays {
                         front.tree.push(&keys, &cells);
-                        front.starts.push(front.rows.len() as u32);
+                        front.starts.push(front.num_rows as u32);
                     }
                     on_front = Some(stays);
                     last.copy_from_slice(&keys);
                 }
                 if on_front == Some(true) {
-                    front.rows.push(row);
+                    // Not behind the row itself, so no row is lost.
+                    self.rows[front.num_rows] = row;
+                    front.num_rows += 1;
                 }
             }
         }
@@ -201,20 +208,18 @@ impl<K: Key> Comparing for Survive<'_, K> {
 }
 
 /// The front of `rows`, in no particular order.
-pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, threads: usize) -> Vec<u32> {
-    if rows.is_empty() {
+pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
+    if rows.len() == 0 {
         return Vec::new();
     }
     let grid = Grid::new(source, rows);
     let threads = threads.min(rows.len() / ROWS_PER_THREAD).max(1);
-    let parts = rows.chunks(rows.len().div_ceil(threads)).collect();
-    let mut codes = parallel::each(parts, |rows| grid.codes(source, rows)).concat();
-    let fronts = parallel::each(ranges(&mut codes, threads), |codes| {
-        grid::sort(source, codes);
-        lanes::run(Build { source, grid: &grid, rows: codes })
-    });
-    let mut result = Vec::new();
-    for (index, front) in fronts.iter().enumerate() {
+    let (mut order, lengths) = along_curve(source, &grid, rows, threads);
+    let mut rest = order.as_mut_slice();
+    let parts = lengths.iter().map(|&length| rest.split_off_mut(..length).unwrap_or_default()).collect();
+    let fronts = parallel::each(parts, |rows| lanes::run(Build { source, grid: &grid, rows }));
+    let (mut first, mut end) = (0, 0);
+    for (index, (front, length)) in fronts.iter().zip(lengths).enumerate() {
         let mut left = vec![true; front.starts.len()];
         if index > 0 {
             let step = left.len().div_ceil(threads).max(1);
@@ -223,10 +228,31 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: &[u32], keep: Keep, th
                 lanes::run(Survive { earlier: &fronts[..index], tree: &front.tree, first: piece * step, left });
             });
         }
-        let ends = front.starts.iter().skip(1).copied().chain([front.rows.len() as u32]);
-        for ((&start, end), _) in front.starts.iter().zip(ends).zip(&left).filter(|(_, left)| **left) {
-            push_kept(&mut result, front.rows[start as usize..end as usize].iter().copied(), keep);
+        let ends = front.starts.iter().skip(1).copied().chain([front.num_rows as u32]);
+        for ((&start, stop), _) in front.starts.iter().zip(ends).zip(&left).filter(|(_, left)| **left) {
+            end = move_kept(&mut order, end, first + start as usize..first + stop as usize, keep);
         }
+        first += length;
     }
-    result
+    order.truncate(end);
+    order
+}
+
+/// The rows in Z-order, and the lengths of `threads` parts of them that share no place on the curve.
+fn along_curve<K: Key>(
+    source: &dyn Source<K>,
+    grid: &Grid<K>,
+    rows: Rows<'_>,
+    threads: usize,
+) -> (Vec<u32>, Vec<usize>) {
+    let mut codes = vec![(0, 0); rows.len()];
+    let parts = rows.split(threads);
+    let pieces = codes.chunks_mut(rows.len().div_ceil(threads));
+    parallel::each(parts.into_iter().zip(pieces).collect(), |(rows, codes): (Rows<'_>, &mut [(u64, u32)])| {
+        grid.codes(source, rows, codes);
+    });
+    let parts = ranges(&mut codes, threads);
+    let lengths = parts.iter().map(|part| part.len()).collect();
+    parallel::each(parts, |codes| grid::sort(source, codes));
+    (codes.iter().map(|&(_, row)| row).collect(), lengths)
 }
