@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._arrays import dtype_name, is_torch, numpy_values
+from paretoserve._launch import beside
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.pareto._points import DTYPES, on_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.pareto._arguments import Sense
 
-__all__ = ["Origin", "fraction", "from_measurements", "from_model", "real_array"]
+__all__ = ["Origin", "fraction", "from_measurements", "from_model", "on_host", "real_array"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Origin:
     ----------
     kind : {"samples", "normal", "joint", "measured"}
     values : ndarray of float64
-        Samples, means or measurements.
+        Samples, means or measurements; a torch tensor of any real dtype for samples that stay on their device.
     spread : ndarray of float64 or None
         Standard deviations or roots of covariances.
     offsets : ndarray of int64 or None
@@ -61,12 +64,45 @@ def real_array(argument: str, values: Any, dimensions: tuple[int, ...]) -> NDArr
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of one length, got some of different lengths") from error
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-        raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
+    _check(argument, array, array.dtype.kind in "biuf" or array.dtype.name == "bfloat16", dimensions)
+    return np.asarray(array, dtype=np.float64, order="C")
+
+
+def _check(argument: str, array: Any, is_real: bool, dimensions: tuple[int, ...]) -> None:
+    if not is_real:
+        raise DtypeError(f"`{argument}` must be real numbers, got {dtype_name(array)}")
     if array.ndim not in dimensions:
         expected = " or ".join(str(each) for each in dimensions)
-        raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {array.shape}")
-    return np.asarray(array, dtype=np.float64, order="C")
+        raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {tuple(array.shape)}")
+
+
+def on_host(argument: str, first: Any, **arrays: Any) -> tuple[torch.device | None, dict[str, Any]]:
+    """Return the CUDA device of `first`, or None, and the arrays in the memory of the host. `argument` is its name.
+
+    Raises
+    ------
+    DeviceError
+        If `first` is on a CUDA device and a tensor is not on the same one.
+    """
+    if not on_cuda(first):
+        return None, arrays
+    origin = first[0] if isinstance(first, list | tuple) else first
+    return origin.device, {name: _brought(name, each, argument, origin) for name, each in arrays.items()}
+
+
+def _brought(name: str, array: Any, argument: str, origin: torch.Tensor) -> Any:
+    if isinstance(array, list | tuple):
+        return [_brought(f"{name}[{i}]", each, argument, origin) for i, each in enumerate(array)]
+    if not is_torch(array):
+        return array
+    beside(origin, argument, **{name: array})
+    return array.detach().cpu()
+
+
+def _tensor(argument: str, tensor: Any, dimensions: tuple[int, ...]) -> Any:
+    """Return a tensor of real numbers and one of so many dimensions as it is."""
+    _check(argument, tensor, dtype_name(tensor) in DTYPES, dimensions)
+    return tensor.detach()
 
 
 def fraction(argument: str, value: float) -> float:
@@ -87,18 +123,24 @@ def from_model(
     sense: Sense | Sequence[Sense],
     nan: str,
     threads: int | None,
+    resident: bool = False,
 ) -> Origin:
-    """Return the draws that these arguments describe: `samples`, or `mean` with `cov` or `std`."""
+    """Return the draws that these arguments describe: `samples`, or `mean` with `cov` or `std`.
+
+    With `resident`, `samples` are a tensor that stays as it is.
+    """
     policy = one_of("nan", nan, ("raise", "drop", "worst"))
     if (samples is None) == (mean is None):
         raise ValueError("`samples` or `mean` must be given, got " + ("neither" if mean is None else "both"))
     if samples is not None:
         if cov is not None or std is not None:
             raise ValueError("`cov` and `std` go with `mean`, got one with `samples`")
-        values = real_array("samples", samples, (3,))
+        values = _tensor("samples", samples, (3,)) if resident else real_array("samples", samples, (3,))
         num_draws, n, d = values.shape
         if not num_draws or not d:
-            raise ShapeError(f"`samples` must have shape (B, n, d) with B and d of 1 or more, got {values.shape}")
+            raise ShapeError(
+                f"`samples` must have shape (B, n, d) with B and d of 1 or more, got {tuple(values.shape)}"
+            )
         common = (_seed(seed), n, num_draws, directions(sense, d), policy, thread_count(threads))
         return Origin("samples", values, None, None, None, *common)
     assert mean is not None

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     PointsLike: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
 
-__all__ = ["Points", "as_points", "on_cuda"]
+__all__ = ["DTYPES", "Points", "as_points", "on_cuda"]
 
 # What the native module reads the bits of a dtype as; every other dtype as itself.
 _BITS = {"bool": np.uint8, "float16": np.uint16, "bfloat16": np.uint16}
-_DTYPES = {
+# Names of the dtypes of objectives.
+DTYPES = {
     *("bool", "float16", "bfloat16", "float32", "float64"),
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 }
@@ -161,7 +162,7 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
-    if _name(array.dtype) not in _DTYPES:
+    if _name(array.dtype) not in DTYPES:
         hint = "\nhint: None and text are not numbers; use NaN for a missing value" if array.dtype == object else ""
         expected = f"`{argument}` must be integers, float16, bfloat16, float32, float64 or bool"
         raise DtypeError(f"{expected}, got {array.dtype}{hint}")
