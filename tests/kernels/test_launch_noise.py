@@ -153,7 +153,8 @@ def test_models_that_do_not_fit_are_refused(run):
 VOLUMES = """
 def same_volume(points, ref, sense="min", **options):
     got = pareto.hypervolume(points, ref, sense, method="approx", **options)
-    on_host = points.double().numpy() if isinstance(points, torch.Tensor) else [each.double().numpy() for each in points]
+    on_host = [each.double().numpy() for each in (points if isinstance(points, list) else [points])]
+    on_host = on_host if isinstance(points, list) else on_host[0]
     expected = pareto.hypervolume(on_host, ref, sense, method="approx", **options)
     assert repr(got) == repr(expected), (got, expected)
     return got

@@ -128,7 +128,8 @@ const fn kernel(file: &'static str, entry: &'static str, parameters: &'static [P
     Kernel { file, entry, parameters }
 }
 
-// `wide` stands for three entries: of float32, float16 and bfloat16; `keys` for two: of 32 and 64 bits.
+// `wide` stands for three entries: of float32, float16 and bfloat16; `keys` for two: of 32 and 64 bits; `one` for
+// itself.
 macro_rules! kernels {
     (@ [$($done:tt)*]) => { &[$($done)*] };
     (@ [$($done:tt)*] $file:literal wide [$($name:literal)*] $tail:literal $parameters:ident; $($rest:tt)*) => {
