@@ -19,11 +19,12 @@ from _results import write
 from paretoserve import pareto
 
 DEVICE = "cuda"
+REPEATS = 5
 # Comparisons of a row with a row that the plain way holds at once.
 MOST_PAIRS = 1 << 28
 
 
-def seconds(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
+def seconds(call: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
     """Return the median time of a call and what it returned; the first one, which compiles, does not count."""
     result = call()
     times = []
@@ -120,7 +121,7 @@ def cases(scale: float) -> Iterator[tuple[str, Callable[[], Any], Callable[[], A
         runs = device.view(-1, 8, d)
         name = f"bootstrap, {num_samples} draws of {len(runs)} x {d}"
         yield name, *calls, lambda x=runs: plain_bootstrap(x, num_samples)
-    rel_err = 1e-3 if scale >= 1 else 0.1
+    rel_err = 1e-3 if scale >= 1 else 0.5
     for n, d in ((1000, 6), (10_000, 10)):
         device, host = table(n, d, "uniform")
         calls = [
@@ -140,9 +141,9 @@ def main() -> int:
         return 1
     rows, lines = [], []
     for name, on_device, on_host, plain in cases(arguments.scale):
-        ours, found = seconds(on_device, 5)
-        cpu, expected = seconds(on_host, 3)
-        other, _ = seconds(plain, 1)
+        ours, found = seconds(on_device, REPEATS)
+        cpu, expected = seconds(on_host, REPEATS)
+        other, _ = seconds(plain)
         found = found.cpu().numpy() if isinstance(found, torch.Tensor) else found
         if not np.array_equal(found, expected):
             print(f"{name}: not the result of the CPU", file=sys.stderr)

@@ -91,8 +91,8 @@ def test_bootstraps(statistic):
 @pytest.mark.parametrize(("n", "d"), [(500, 2), (2_000, 4), (1_000, 8), (300, 20), (50, 40)])
 def test_estimated_volumes(n, d):
     x = table("close", n, d).cuda()
-    found = pareto.hypervolume(x, 1.0, method="approx", rel_err=0.01, seed=5)
-    assert repr(found) == repr(pareto.hypervolume(x.cpu().numpy(), 1.0, method="approx", rel_err=0.01, seed=5))
+    found = pareto.hypervolume(x, 1.0, method="approx", rel_err=0.03, seed=5)
+    assert repr(found) == repr(pareto.hypervolume(x.cpu().numpy(), 1.0, method="approx", rel_err=0.03, seed=5))
 
 
 def test_the_callers_stream_is_used():

@@ -54,8 +54,8 @@ const LANES: usize = 32;
 /// The volume of `points` by sampling, with powers of the lengths of rays that a callable computes: as
 /// `pareto_hypervolume`.
 ///
-/// `prepare` gets a list of the bytes of distances, orders, multipliers and shifts; what it returns gets the first ray and the end
-/// and returns 32 sums per item, each of every 32nd ray.
+/// `prepare` gets a list of the bytes of distances, orders, multipliers and shifts; what it returns gets the first ray
+/// and the end and returns 32 sums per item, each of every 32nd ray.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts them")]
 pub(crate) fn pareto_hv_sampled(
