@@ -43,10 +43,11 @@ test-nvrtc-%:
 	$(BIN)/python -m pytest -q tests/kernels/test_compile.py
 
 gpu: export PYTHONPATH := $(if $(WHEEL),$(CURDIR)/target/gpu:)$(PYTHONPATH)
-gpu:  ## on a machine with a GPU (PYTHON=..., WHEEL=... if not installed): results against the CPU, then bandwidths
+gpu:  ## on a machine with a GPU (PYTHON=..., WHEEL=... if not installed): results against the CPU, then bandwidths and times
 	$(if $(WHEEL),$(PYTHON) -m zipfile -e $(WHEEL) target/gpu)
 	$(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu
 	$(PYTHON) bench/gpu/bandwidth.py
+	$(PYTHON) bench/gpu/fronts.py
 
 exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patterns per format; takes minutes
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast

@@ -6,14 +6,12 @@ Usage: bandwidth.py [--mib 256] [--buffers 3] [--out bench/results]
 """
 
 import argparse
-import datetime
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+from _results import write
 
 from paretoserve import quant
 
@@ -108,12 +106,6 @@ def cases(mib: float, buffers: int):
     yield "unpack 4 bits", TARGET, size, [lambda c=c, p=p: quant.unpack_bits(p, 4, c.numel(), out=c) for c, p in pairs]
 
 
-def commit() -> str:
-    """Return the commit of the checkout, if there is one."""
-    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
-
-
 def main() -> int:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -125,7 +117,6 @@ def main() -> int:
         print("no CUDA device", file=sys.stderr)
         return 1
     source, target = (torch.randn(int(arguments.mib * 2**18), device=DEVICE) for _ in range(2))
-    device, date = torch.cuda.get_device_name(), datetime.date.today().isoformat()
     rows = []
     for name, target_fraction, num_bytes, calls in cases(arguments.mib, arguments.buffers):
         copy = 2 * source.nbytes / median_s([lambda: target.copy_(source)] * arguments.buffers)
@@ -133,18 +124,8 @@ def main() -> int:
         rows.append({"kernel": name, "gb_per_s": rate / 1e9, "copy_gb_per_s": copy / 1e9, "fraction": rate / copy})
         rows[-1]["target"] = target_fraction
         print(f"{name:34} {rate / 1e9:8.0f} GB/s  {rate / copy:6.1%} of copy, target {target_fraction:.0%}", flush=True)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    stem = f"{device.lower().replace(' ', '-')}-{date}"
-    facts = {"device": device, "date": date, "commit": commit(), "mib": arguments.mib, "torch": torch.__version__}
-    (arguments.out / f"{stem}.json").write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
-    lines = [
-        f"# {device}, {date}, commit {facts['commit']}",
-        "",
-        "| kernel | GB/s | of copy | target |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [f"| {r['kernel']} | {r['gb_per_s']:.0f} | {r['fraction']:.1%} | {r['target']:.0%} |" for r in rows]
-    (arguments.out / f"{stem}.md").write_text("\n".join(lines) + "\n")
+    lines = [f"| {r['kernel']} | {r['gb_per_s']:.0f} | {r['fraction']:.1%} | {r['target']:.0%} |" for r in rows]
+    write(arguments.out, "", ["kernel", "GB/s", "of copy", "target"], lines, {"mib": arguments.mib, "rows": rows})
     return 0
 
 

@@ -8,6 +8,8 @@
 #include "mx_scale.cuh"
 #include "nv.cuh"
 #include "packing.cuh"
+#include "pareto_draws.cuh"
+#include "pareto_rays.cuh"
 #include "random.cuh"
 #include "swizzle.cuh"
 
@@ -55,6 +57,18 @@ void host_f32_to_bf16(u16* out, const float* x, u64 count) { each(out, x, count,
 
 void host_random(u32* words, u64 seed, u64 first, u64 count) {
     for (u64 i = 0; i < count; ++i) words[i] = random_word(seed, first + i);
+}
+
+void host_normals(double* out, u64 seed, u64 first, u64 count) {
+    for (u64 i = 0; i < count; ++i) out[i] = normal(seed, first + i / 4, static_cast<u32>(i % 4));
+}
+
+void host_ray_inverses(float* out, u32 first, u64 count, u32 multiplier, u32 shift) {
+    for (u64 i = 0; i < count; ++i) out[i] = ray_inverse(first + static_cast<u32>(i), multiplier, shift);
+}
+
+void host_powers(double* out, const double* x, u64 count, u32 exponent) {
+    each(out, x, count, [&](double value) { return power(value, exponent); });
 }
 
 // `element` in the order of `host_eights`.

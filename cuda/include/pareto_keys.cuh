@@ -60,4 +60,12 @@ PARETOSERVE_DEVICE Key<KEY> ascending_key(const void* values, u64 index, Dtype d
     }
 }
 
+// The key in the direction of its objective.
+template <class KEY>
+PARETOSERVE_DEVICE KEY directed_key(const Key<KEY>& key, bool maximize) {
+    KEY directed = maximize ? static_cast<KEY>(~key.ascending) : key.ascending;
+    if (key.nan) nan_key(directed);
+    return directed;
+}
+
 }  // namespace paretoserve

@@ -15,12 +15,8 @@ PARETOSERVE_DEVICE void write_keys(KEY* keys, u8* alive, const void* values, u64
     const u64 step = static_cast<u64>(gridDim.x) * blockDim.x;
     for (u64 row = static_cast<u64>(blockIdx.x) * blockDim.x + threadIdx.x; row < n; row += step) {
         const Key<KEY> key = ascending_key<KEY>(values, row * stride, static_cast<Dtype>(dtype));
-        KEY directed = maximize != 0 ? static_cast<KEY>(~key.ascending) : key.ascending;
-        if (key.nan) {
-            nan_key(directed);
-            if (alive != nullptr) alive[row] = 0;
-        }
-        keys[row] = directed;
+        if (key.nan && alive != nullptr) alive[row] = 0;
+        keys[row] = directed_key(key, maximize != 0);
     }
 }
 

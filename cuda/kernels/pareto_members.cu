@@ -2,7 +2,7 @@
 //
 // Grid: x covers the rows of a sample in blocks of 128 threads, y any number of samples at once.
 //   counts   n of them; added to
-//   alive    one byte per row of every sample; a row with 0 is on no front (and its keys beat nobody)
+//   alive    null, or one byte per row of every sample; a row with 0 is on no front (and its keys beat nobody)
 //   keys     `d` columns of `samples * n` keys, sample after sample
 #include "pareto_dominance.cuh"
 
@@ -44,7 +44,7 @@ PARETOSERVE_DEVICE void count_members(u32* counts, const u8* alive, const KEY* k
     u32 count = 0;
     for (u64 sample = blockIdx.y; sample < samples; sample += gridDim.y) {
         const u64 first = sample * n;
-        const bool is_row = row < n && alive[first + row] != 0;
+        const bool is_row = row < n && (alive == nullptr || alive[first + row] != 0);
         bool member = false;
         switch (d) {
             case 1: member = on_front<KEY, 1>(tile, keys, stride, first, n, row, is_row); break;

@@ -1,10 +1,11 @@
 """Types of the native module; checked against it by the meta tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import disjoint_base
 
 __all__ = [
     "MixedTable",
@@ -19,8 +20,10 @@ __all__ = [
     "cuda_is_available",
     "cuda_kernels",
     "cuda_pareto_beaten",
+    "cuda_pareto_draws",
     "cuda_pareto_keys",
     "cuda_pareto_members",
+    "cuda_pareto_powers",
     "cuda_pareto_ranks",
     "cuda_quant_amax",
     "cuda_quant_decode",
@@ -38,6 +41,7 @@ __all__ = [
     "fit_grid",
     "operator_features",
     "pareto_attainment",
+    "pareto_check_draws",
     "pareto_compose",
     "pareto_counts",
     "pareto_cover_share",
@@ -47,6 +51,7 @@ __all__ = [
     "pareto_hull",
     "pareto_hv_contributions",
     "pareto_hv_improvement",
+    "pareto_hv_sampled",
     "pareto_hv_subset",
     "pareto_hypervolume",
     "pareto_informative",
@@ -264,6 +269,14 @@ def cuda_pareto_beaten(
     order: str,
     wide: bool,
 ) -> None: ...
+def cuda_pareto_draws(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int],
+    sizes: tuple[int, int, int, int],
+    kind: str,
+    quantile: float,
+    seed: int,
+) -> None: ...
 def cuda_pareto_keys(
     at: tuple[int, int],
     addresses: tuple[int, int, int],
@@ -274,6 +287,12 @@ def cuda_pareto_keys(
 ) -> None: ...
 def cuda_pareto_members(
     at: tuple[int, int], addresses: tuple[int, int, int], sizes: tuple[int, int], d: int, wide: bool
+) -> None: ...
+def cuda_pareto_powers(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int, int],
+    sizes: tuple[int, int, int],
+    rays: tuple[int, int],
 ) -> None: ...
 def cuda_pareto_ranks(at: tuple[int, int], addresses: tuple[int, int], n: int, d: int, wide: bool) -> None: ...
 def cuda_quant_amax(
@@ -397,6 +416,7 @@ def operator_features(
 def pareto_attainment(
     rows: NDArray[np.float64], runs: NDArray[np.uint32], d: int, num_runs: int, levels: list[int]
 ) -> list[bytes]: ...
+def pareto_check_draws(origin: Any) -> None: ...
 def pareto_compose(
     stages: list[NDArray[np.float64]],
     operators: list[str],
@@ -458,6 +478,13 @@ def pareto_hv_improvement(
     candidates: NDArray[np.float64],
     settings: tuple[list[float], list[bool], str, int | None],
 ) -> tuple[int, int]: ...
+def pareto_hv_sampled(
+    points: NDArray[np.float64],
+    rel_err: float,
+    seed: int,
+    settings: tuple[list[float], list[bool], str, int | None],
+    prepare: Callable[[list[bytes]], Callable[[int, int], list[float]]],
+) -> tuple[float, int, bool, float]: ...
 def pareto_hv_subset(
     points: NDArray[np.float64],
     k: int,

@@ -30,7 +30,9 @@ def test_comparisons_run_to_their_end(run):
     for name in ("cpu", "nonzero", "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__"):
         delattr(torch.Tensor, name)
     torch.Tensor.cuda, torch.Tensor.cpu = torch.Tensor.clone, torch.Tensor.clone
-    import test_quant_gpu
+    import test_pareto_gpu, test_quant_gpu
+    table = test_pareto_gpu.table
+    test_pareto_gpu.table = lambda kind, n, *rest: table(kind, min(n, 130), *rest)
     full = test_quant_gpu.numbers
     def few(shape, *rest, **more): return full((min(shape[0], 128), min(shape[1], 256)), *rest, **more)
     test_quant_gpu.numbers = few
@@ -65,3 +67,21 @@ def test_bandwidths_are_measured_and_written(run, tmp_path):
     assert "| bfloat16 -> nvfp4, transposed |" in table.read_text()
     (facts,) = tmp_path.glob("no-device-*.json")
     assert '"copy_gb_per_s"' in facts.read_text()
+
+
+def test_fronts_are_measured_and_written(run, tmp_path):
+    run(f"""
+    for name in ("cpu", "nonzero", "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__"):
+        delattr(torch.Tensor, name)
+    torch.cuda.synchronize = lambda: None
+    torch.cuda.get_device_name = lambda: "No Device"
+    import fronts
+    fronts.DEVICE, fronts.MOST_PAIRS = "cpu", 1 << 16
+    fronts.REPEATS = 1
+    sys.argv = ["fronts.py", "--scale", "0.0005", "--out", "{tmp_path}"]
+    assert fronts.main() == 0
+    """)
+    (table,) = tmp_path.glob("no-device-*-fronts.md")
+    assert "| bootstrap, 2 draws of 5 x 3 |" in table.read_text()
+    (facts,) = tmp_path.glob("no-device-*-fronts.json")
+    assert '"plain_ms"' in facts.read_text()

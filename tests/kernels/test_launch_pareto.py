@@ -165,16 +165,3 @@ for code in range(3):
     np.testing.assert_array_equal(stopped[groups == code], np.where(of_group <= last, of_group, -1))
 """
     )
-
-
-def test_members_equal_a_loop_of_masks(run):
-    run("""
-    from paretoserve.pareto import _cuda
-    generator = np.random.default_rng(5)
-    for d in (2, 3, 9):
-        samples = np.round(generator.normal(0, 1, (7, 150, d)), 1).astype(np.float32)
-        samples[2, 3, 0] = np.nan
-        expected = sum(pareto.mask(each, "max", nan="drop").astype(int) for each in samples)
-        got = _cuda.members(torch.from_numpy(samples), "max", nan="drop")
-        np.testing.assert_array_equal(array(got), expected)
-    """)

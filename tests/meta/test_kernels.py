@@ -24,12 +24,12 @@ def catalog() -> dict[str, dict[str, list[str]]]:
         file, kind, names, tail, parameters = re.fullmatch(
             r'\s*"(\w+\.cu)" (wide|keys|one)\s+\[([^\]]*)\](?:\s+"(\w*)")?\s+(\w+)', row
         ).groups()
-        part = "pareto" if kind == "keys" else "quant"
+        part = {"wide": "quant_", "keys": "pareto_", "one": ""}[kind]
         kinds = {"wide": ("_f32", "_f16", "_bf16"), "keys": ("_narrow", "_wide"), "one": ("",)}
         ends = [f"{tail or ''}{end}" for end in kinds[kind]]
         for name in re.findall(r"\w+", names):
             for end in ends:
-                found.setdefault(file, {})[f"paretoserve_{part}_{name}{end}"] = lists[parameters]
+                found.setdefault(file, {})[f"paretoserve_{part}{name}{end}"] = lists[parameters]
     return found
 
 

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._arrays import dtype_name, is_torch, numpy_values
+from paretoserve._launch import beside
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import directions, one_of, refuse_nan, seed_number, thread_count
 from paretoserve.pareto._frame_columns import NAMES, is_small_float
+from paretoserve.pareto._points import on_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.pareto._arguments import Sense
 
-__all__ = ["Origin", "fraction", "from_measurements", "from_model", "real_array"]
+__all__ = ["Origin", "fraction", "from_measurements", "from_model", "on_host", "real_array"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Origin:
     ----------
     kind : {"samples", "normal", "joint", "measured"}
     values : ndarray of float64
-        Samples, means or measurements.
+        Samples, means or measurements; a torch tensor of any real dtype for samples that stay on their device.
     spread : ndarray of float64 or None
         Standard deviations or roots of covariances.
     offsets : ndarray of int64 or None
@@ -62,14 +65,46 @@ def real_array(argument: str, values: Any, dimensions: tuple[int, ...]) -> NDArr
         array = numpy_values(values) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of one length, got some of different lengths") from error
-    small = is_torch(values) and is_small_float(values)
-    if small or array.dtype.name not in NAMES:
-        got = getattr(values, "dtype", array.dtype)
-        raise DtypeError(f"`{argument}` must be real numbers of at most 64 bits, got {got}")
+    is_real = array.dtype.name in NAMES and not (is_torch(values) and is_small_float(values))
+    _check(argument, array, is_real, getattr(values, "dtype", array.dtype), dimensions)
+    return np.asarray(array, dtype=np.float64, order="C")
+
+
+def _check(argument: str, array: Any, is_real: bool, dtype: Any, dimensions: tuple[int, ...]) -> None:
+    if not is_real:
+        raise DtypeError(f"`{argument}` must be real numbers of at most 64 bits, got {dtype}")
     if array.ndim not in dimensions:
         expected = " or ".join(str(each) for each in dimensions)
-        raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {array.shape}")
-    return np.asarray(array, dtype=np.float64, order="C")
+        raise ShapeError(f"`{argument}` must have {expected} dimensions, got shape {tuple(array.shape)}")
+
+
+def on_host(argument: str, first: Any, **arrays: Any) -> tuple[torch.device | None, dict[str, Any]]:
+    """Return the CUDA device of `first`, or None, and the arrays in the memory of the host. `argument` is its name.
+
+    Raises
+    ------
+    DeviceError
+        If `first` is on a CUDA device and a tensor is not on the same one.
+    """
+    if not on_cuda(first):
+        return None, arrays
+    origin = first[0] if isinstance(first, list | tuple) else first
+    return origin.device, {name: _brought(name, each, argument, origin) for name, each in arrays.items()}
+
+
+def _brought(name: str, array: Any, argument: str, origin: torch.Tensor) -> Any:
+    if isinstance(array, list | tuple):
+        return [_brought(f"{name}[{i}]", each, argument, origin) for i, each in enumerate(array)]
+    if not is_torch(array):
+        return array
+    beside(origin, argument, **{name: array})
+    return array.detach().cpu()
+
+
+def _tensor(argument: str, tensor: Any, dimensions: tuple[int, ...]) -> Any:
+    """Return a tensor of real numbers and one of so many dimensions as it is."""
+    _check(argument, tensor, dtype_name(tensor) in NAMES, tensor.dtype, dimensions)
+    return tensor.detach()
 
 
 def fraction(argument: str, value: float) -> float:
@@ -90,19 +125,25 @@ def from_model(
     sense: Sense | Sequence[Sense],
     nan: str,
     threads: int | None,
+    resident: bool = False,
 ) -> Origin:
-    """Return the draws that these arguments describe: `samples`, or `mean` with `cov` or `std`."""
+    """Return the draws that these arguments describe: `samples`, or `mean` with `cov` or `std`.
+
+    With `resident`, `samples` are a tensor that stays as it is.
+    """
     policy = one_of("nan", nan, ("raise", "drop", "worst"))
     if (samples is None) == (mean is None):
         raise ValueError("`samples` or `mean` must be given, got " + ("neither" if mean is None else "both"))
     if samples is not None:
         if cov is not None or std is not None:
             raise ValueError("`cov` and `std` go with `mean`, got one with `samples`")
-        values = real_array("samples", samples, (3,))
+        values = _tensor("samples", samples, (3,)) if resident else real_array("samples", samples, (3,))
         num_draws, n, d = values.shape
         if not num_draws or not d:
-            raise ShapeError(f"`samples` must have shape (B, n, d) with B and d of 1 or more, got {values.shape}")
-        if policy == "raise":
+            raise ShapeError(
+                f"`samples` must have shape (B, n, d) with B and d of 1 or more, got {tuple(values.shape)}"
+            )
+        if policy == "raise" and not resident:
             hint = 'nan="drop" leaves such a row out of its draw, nan="worst" ranks NaN last'
             refuse_nan("samples", values, ("draw", "row", "objective"), hint)
         common = (seed_number(seed), n, num_draws, directions(sense, d), policy, thread_count(threads))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
+from paretoserve.errors import DeviceError
 from paretoserve.pareto._arguments import one_of, seed_number
+from paretoserve.pareto._points import on_cuda
 from paretoserve.pareto._volumes import matrix, settings
 
 if TYPE_CHECKING:
@@ -94,7 +97,8 @@ def hypervolume(
     ----------
     points : array_like, shape (n, d), any integer, float16/32/64 or bool dtype
         One row per point, one column per objective (1 or more). Computed in float64, to which integers above 2^53 are
-        rounded. Dominated points and duplicates change nothing. Not modified.
+        rounded. Dominated points and duplicates change nothing. Not modified. On a CUDA device there is
+        ``method="approx"`` only, with the number that it has on the CPU; the call waits for the device.
     ref : float or array_like of shape (d,)
         The reference point, worse than what counts. A point that is not better than it in every objective, also one
         that is equal in one, adds nothing and is counted in `num_outside`. With an infinite objective the volume of any
@@ -126,6 +130,8 @@ def hypervolume(
         If `points` is not a matrix or `ref` or `sense` has not one entry per objective.
     DtypeError
         If `points` or `ref` holds anything but real numbers.
+    DeviceError
+        If `points` are on a CUDA device and `method` is not "approx".
     ValueError
         If there is a NaN in `ref`, or in `points` under ``nan="raise"`` (row and column are named), or an option is out
         of range.
@@ -168,9 +174,17 @@ def hypervolume(
     if rel_err is not None and method == "exact":
         raise ValueError(f'`rel_err` must be left out with method="exact", got {rel_err!r}')
     error = 1e-3 if rel_err is None else _number("rel_err", rel_err)
-    rows = matrix("points", points)
-    given = settings(rows.shape[1], ref, sense, nan, threads)
-    value, num_outside, is_exact, reached = _native.pareto_hypervolume(rows, method, error, seed_number(seed), given)
+    if on_cuda(points):
+        if method != "approx":
+            hint = "hint: for the exact volume pass points.cpu()"
+            raise DeviceError(f'`method` must be "approx" on a CUDA device, got {method!r}\n{hint}')
+        cuda = importlib.import_module("paretoserve.pareto._cuda")
+        found = cuda.hypervolume(points, ref, sense, rel_err=error, seed=seed_number(seed), nan=nan)
+    else:
+        rows = matrix("points", points)
+        given = settings(rows.shape[1], ref, sense, nan, threads)
+        found = _native.pareto_hypervolume(rows, method, error, seed_number(seed), given)
+    value, num_outside, is_exact, reached = found
     if reached > error:
         warnings.warn(f"`rel_err` of {error:g} was not reached, only {reached:.2g}", RuntimeWarning, stacklevel=2)
     return Hypervolume(value, num_outside, "exact" if is_exact else "approx", reached)

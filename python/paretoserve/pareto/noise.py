@@ -5,6 +5,7 @@ The draws and their fronts are `paretoserve_core::pareto::noise`; here the argum
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +13,12 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.pareto._arguments import group_codes
-from paretoserve.pareto._draws import fraction, from_measurements, from_model
+from paretoserve.pareto._draws import fraction, from_measurements, from_model, on_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.pareto._arguments import Sense
@@ -28,6 +30,8 @@ __all__ = ["FrontProbability", "bootstrap", "front_probability"]
 @dataclass(frozen=True, slots=True)
 class FrontProbability:
     """How sure it is that each row is on the front.
+
+    Arrays are torch tensors on the device of the points if these are on a CUDA device.
 
     Attributes
     ----------
@@ -64,11 +68,11 @@ class FrontProbability:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, with a verdict per row."""
-        verdicts = np.where(self.surely_on, "on", np.where(self.surely_off, "off", "open"))
+        pairs = zip(self.surely_on.tolist(), self.surely_off.tolist(), strict=True)
         return {
             "probability": self.probability.tolist(),
             "standard_error": self.standard_error.tolist(),
-            "verdict": verdicts.tolist(),
+            "verdict": ["on" if on else "off" if off else "open" for on, off in pairs],
             "level": self.level,
             "num_samples": self.num_samples,
         }
@@ -93,9 +97,11 @@ def front_probability(
     Parameters
     ----------
     samples : array_like, shape (B, n, d), optional
-        B draws of all n rows: repeated runs, or draws of a model of your own. Not modified.
+        B draws of all n rows: repeated runs, or draws of a model of your own. Not modified. A torch tensor on a CUDA
+        device stays there, as does the result, which equals that of the CPU.
     mean : array_like, shape (n, d), optional
-        Instead of `samples`: means of a normal model, rows independent of one another.
+        Instead of `samples`: means of a normal model, rows independent of one another. With a torch tensor on a CUDA
+        device, draws and fronts are made there, and other tensors must be there, too.
     cov : array_like, shape (n, d, d) or (d, d), optional
         Covariance of the objectives of each row or of all; may be singular.
     std : float or array_like, shape (d,) or (n, d), optional
@@ -128,6 +134,8 @@ def front_probability(
         If a shape does not fit, or there is no draw or no objective.
     DtypeError
         If an array does not hold real numbers.
+    DeviceError
+        If tensors are on different devices.
     ValueError
         If a value is NaN (see `nan`) or out of range, `cov` is no covariance, or not exactly one model is given.
 
@@ -135,7 +143,8 @@ def front_probability(
     -----
     One call does all fronts, each at the cost of `mask`. Normal numbers are those of Box and Muller from Philox words
     keyed by seed, draw and element (Salmon et al. 2011), the same on every machine. Values are float64; an infinite
-    mean stays infinite.
+    mean stays infinite. From a CUDA device all but `samples` passes through the host, which checks it; the fronts there
+    are O(B n^2 d), in 128 MiB at a time.
 
     Examples
     --------
@@ -156,10 +165,19 @@ def front_probability(
     >>> front_probability([[[0.0], [1.0]], [[float("nan")], [1.0]]], nan="drop").probability
     array([0.5, 0.5])
     """
+    first = ("mean", mean) if samples is None else ("samples", samples)
+    device, model = on_host(*first, mean=mean, cov=cov, std=std)
     origin = from_model(
-        samples, mean, cov, std, num_samples=num_samples, seed=seed, sense=sense, nan=nan, threads=threads
+        samples,
+        **model,
+        num_samples=num_samples,
+        seed=seed,
+        sense=sense,
+        nan=nan,
+        threads=threads,
+        resident=device is not None,
     )
-    return _probability(origin, level, groups)
+    return _probability(origin, level, groups, device)
 
 
 def bootstrap(
@@ -181,7 +199,8 @@ def bootstrap(
     ----------
     measurements : sequence of n array_like of shapes (m_i, d), or array_like of shape (N, d) with `offsets`
         One measurement or more per row; their number may differ. The objectives of a measurement stay together. A row
-        measured once does not vary, so its doubt is not seen. Not modified.
+        measured once does not vary, so its doubt is not seen. Not modified. With torch tensors on a CUDA device, draws
+        and fronts are made there, equal to those of the CPU, and the result stays there.
     offsets : array_like of int, shape (n + 1,), optional
         Row i has measurements ``offsets[i]`` to ``offsets[i + 1]``.
     statistic : {"mean", "median"} or float, default "mean"
@@ -199,15 +218,16 @@ def bootstrap(
 
     Raises
     ------
-    ShapeError, DtypeError
-        If `measurements` or `offsets` do not fit.
+    ShapeError, DtypeError, DeviceError
+        If `measurements` or `offsets` do not fit, or are on different devices.
     ValueError
         If a row has no measurement, a value is NaN, or an argument is out of range.
 
     Notes
     -----
     The bootstrap of Efron (1979): each draw takes as many measurements of a row, with replacement, as there are. All
-    draws and fronts are one call.
+    draws and fronts are one call. From a CUDA device the measurements pass through the host, which checks them: one
+    tensor with `offsets` is faster than many.
 
     Examples
     --------
@@ -227,9 +247,9 @@ def bootstrap(
     >>> bootstrap([[[1.0], [float("nan")]], [[2.0]]], nan="drop").probability
     array([1., 0.])
     """
+    device, arrays = on_host("measurements", measurements, measurements=measurements, offsets=offsets)
     origin = from_measurements(
-        measurements,
-        offsets,
+        **arrays,
         statistic=statistic,
         num_samples=num_samples,
         seed=seed,
@@ -237,13 +257,19 @@ def bootstrap(
         nan=nan,
         threads=threads,
     )
-    return _probability(origin, level, groups)
+    return _probability(origin, level, groups, device)
 
 
-def _probability(origin: Origin, level: float, groups: ArrayLike | None) -> FrontProbability:
+def _probability(
+    origin: Origin, level: float, groups: ArrayLike | None, device: torch.device | None
+) -> FrontProbability:
     sure = fraction("level", level)
     if sure <= 0.5:
         raise ValueError(f"`level` must be above 0.5, got {level}\nhint: 0.95 calls a row sure at 95 %")
+    if device is not None:
+        cuda = importlib.import_module("paretoserve.pareto._cuda")
+        on_device, its_error = cuda.shares(origin, device, groups)
+        return FrontProbability(on_device, its_error, sure, origin.num_draws)
     codes, num_groups = (None, 0) if groups is None else group_codes(groups, origin.num_rows)
     counts = np.zeros(origin.num_rows, dtype=np.int64)
     _native.pareto_membership(counts, origin, codes, num_groups)

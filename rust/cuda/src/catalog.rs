@@ -40,7 +40,7 @@ macro_rules! embed {
 
 /// The kernels' files.
 pub const SOURCES: &[Source] = embed!("kernels":
-    "pareto_beaten.cu", "pareto_keys.cu", "pareto_members.cu", "pareto_ranks.cu",
+    "pareto_beaten.cu", "pareto_draws.cu", "pareto_keys.cu", "pareto_members.cu", "pareto_ranks.cu", "pareto_rays.cu",
     "quant_amax.cu", "quant_cast.cu", "quant_dequantize.cu", "quant_fp8.cu", "quant_group.cu", "quant_hadamard.cu",
     "quant_mx.cu", "quant_mx_transposed.cu", "quant_nv.cu", "quant_nv_transposed.cu", "quant_pack.cu",
     "quant_swizzle.cu",
@@ -50,8 +50,8 @@ pub const SOURCES: &[Source] = embed!("kernels":
 pub const HEADERS: &[Source] = embed!("include":
     "cast.cuh", "columns.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh", "formats.cuh",
     "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh",
-    "packing.cuh", "pareto_dominance.cuh", "pareto_keys.cuh", "platform.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh",
-    "team.cuh", "wide.cuh",
+    "packing.cuh", "pareto_dominance.cuh", "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh",
+    "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
 );
 
 /// The kernel with this entry.
@@ -113,7 +113,13 @@ const SWIZZLE: &[Parameter] = &[Pointer, Pointer, U64, U64];
 const BEATEN: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U64, U32, U32];
 // ranks, keys | n, first, count | d
 const RANKS: &[Parameter] = &[Pointer, Pointer, U64, U64, U64, U32];
-// counts, alive, keys | n, samples | d
+// keys, values, spread or null, offsets or null, maximize | n, first, samples | d, kind, seed, share
+const DRAWS: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, U64, U64, U64, U32, U32, U64, U64];
+// lengths, distances, orders, multipliers, shifts | n | d, items, first, count
+const RAYS: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, U64, U32, U32, U32, U32];
+// sums, lengths | d, items, count
+const POWERS: &[Parameter] = &[Pointer, Pointer, U32, U32, U32];
+// counts, alive or null, keys | n, samples | d
 const MEMBERS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32];
 // keys, alive or null, values | n, stride | dtype, maximize
 const KEYS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32];
@@ -122,7 +128,8 @@ const fn kernel(file: &'static str, entry: &'static str, parameters: &'static [P
     Kernel { file, entry, parameters }
 }
 
-// `wide` stands for three entries: of float32, float16 and bfloat16; `keys` for two: of 32 and 64 bits.
+// `wide` stands for three entries: of float32, float16 and bfloat16; `keys` for two: of 32 and 64 bits; `one` for
+// itself.
 macro_rules! kernels {
     (@ [$($done:tt)*]) => { &[$($done)*] };
     (@ [$($done:tt)*] $file:literal wide [$($name:literal)*] $tail:literal $parameters:ident; $($rest:tt)*) => {
@@ -139,17 +146,20 @@ macro_rules! kernels {
         ] $($rest)*)
     };
     (@ [$($done:tt)*] $file:literal one [$name:literal] $parameters:ident; $($rest:tt)*) => {
-        kernels!(@ [$($done)* kernel($file, concat!("paretoserve_quant_", $name), $parameters),] $($rest)*)
+        kernels!(@ [$($done)* kernel($file, concat!("paretoserve_", $name), $parameters),] $($rest)*)
     };
 }
 
 /// Every kernel.
 pub const KERNELS: &[Kernel] = kernels! { @ []
     "pareto_beaten.cu" keys ["beaten"] BEATEN;
+    "pareto_draws.cu" one ["pareto_draws"] DRAWS;
     "pareto_keys.cu" keys ["keys"] KEYS;
     "pareto_members.cu" keys ["members"] MEMBERS;
     "pareto_ranks.cu" keys ["raise"] RANKS;
     "pareto_ranks.cu" keys ["settle"] RANKS;
+    "pareto_rays.cu" one ["pareto_rays"] RAYS;
+    "pareto_rays.cu" one ["pareto_powers"] POWERS;
     "quant_cast.cu" wide ["encode"] "" ENCODE;
     "quant_cast.cu" wide ["decode"] "" DECODE;
     "quant_mx.cu" wide ["mxfp8_e4m3" "mxfp8_e5m2" "mxfp6_e2m3" "mxfp6_e3m2" "mxfp4" "mxint8" "mxint6" "mxint4"] "" MX;
@@ -172,10 +182,10 @@ pub const KERNELS: &[Kernel] = kernels! { @ []
     "quant_hadamard.cu" wide ["hadamard"] "_amax" HADAMARD_AMAX;
     "quant_hadamard.cu" wide ["hadamard"] "_mxfp4" HADAMARD_MX;
     "quant_hadamard.cu" wide ["hadamard"] "_nvfp4" HADAMARD_NV;
-    "quant_pack.cu" one ["pack_bits"] PACK;
-    "quant_pack.cu" one ["unpack_bits"] UNPACK;
-    "quant_swizzle.cu" one ["swizzle_scales"] SWIZZLE;
-    "quant_swizzle.cu" one ["unswizzle_scales"] SWIZZLE;
+    "quant_pack.cu" one ["quant_pack_bits"] PACK;
+    "quant_pack.cu" one ["quant_unpack_bits"] UNPACK;
+    "quant_swizzle.cu" one ["quant_swizzle_scales"] SWIZZLE;
+    "quant_swizzle.cu" one ["quant_unswizzle_scales"] SWIZZLE;
 };
 
 #[cfg(test)]

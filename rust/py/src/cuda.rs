@@ -21,8 +21,13 @@ type Compiled = (Option<OsString>, bool, usize, String);
 pub(crate) struct At(i32, u64);
 
 impl At {
-    pub(crate) fn stream(self) -> Stream<'static> {
-        Stream { device: self.0, handle: self.1, find_nvrtc: &find_nvrtc }
+    /// Launch kernels on this stream: every binding of one does it through here.
+    pub(crate) fn launch(
+        self,
+        py: Python<'_>,
+        work: impl FnOnce(Stream<'static>) -> paretoserve_cuda::Result<()> + Send,
+    ) -> PyResult<()> {
+        detached_cuda(py, || work(Stream { device: self.0, handle: self.1, find_nvrtc: &find_nvrtc }))
     }
 }
 

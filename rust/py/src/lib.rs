@@ -33,21 +33,26 @@ mod _native {
     #[pymodule_export]
     use super::pareto::cover::pareto_cover_share;
     #[pymodule_export]
-    use super::pareto::cuda::{cuda_pareto_beaten, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_ranks};
+    use super::pareto::cuda::{
+        cuda_pareto_beaten, cuda_pareto_draws, cuda_pareto_keys, cuda_pareto_members, cuda_pareto_powers,
+        cuda_pareto_ranks,
+    };
     #[pymodule_export]
     use super::pareto::explain::pareto_dominators;
     #[pymodule_export]
     use super::pareto::hull::{pareto_hull, pareto_supported};
     #[pymodule_export]
     use super::pareto::hypervolume::{
-        pareto_hv_contributions, pareto_hv_improvement, pareto_hv_subset, pareto_hypervolume,
+        pareto_hv_contributions, pareto_hv_improvement, pareto_hv_sampled, pareto_hv_subset, pareto_hypervolume,
     };
     #[pymodule_export]
     use super::pareto::indicator::{pareto_epsilon, pareto_nearest, pareto_nearest_other};
     #[pymodule_export]
     use super::pareto::mask::pareto_mask;
     #[pymodule_export]
-    use super::pareto::noise::{pareto_dominance, pareto_informative, pareto_membership, pareto_normal_dominance};
+    use super::pareto::noise::{
+        pareto_check_draws, pareto_dominance, pareto_informative, pareto_membership, pareto_normal_dominance,
+    };
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;
     #[pymodule_export]

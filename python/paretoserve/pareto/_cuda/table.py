@@ -13,6 +13,7 @@ from paretoserve._arrays import dtype_name, is_torch
 from paretoserve._launch import at, beside
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import bounds_of
+from paretoserve.pareto._frame_columns import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Table", "as_table", "columns_of", "in_order"]
 
 _WIDE = ("float64", "int64", "uint64")
-_DTYPES = (*_WIDE, "bool", "bfloat16", "float16", "float32", "int8", "int16", "int32", "uint8", "uint16", "uint32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def columns_of(points: Any) -> list[torch.Tensor]:
                 expected = f"`points[{name!r}]` must be a column of shape ({len(columns[0])},) as the first"
                 raise ShapeError(f"{expected}, got {tuple(each.shape)}")
     for each in columns:
-        if dtype_name(each) not in _DTYPES:
+        if dtype_name(each) not in NAMES:
             expected = "`points` must be integers, float16, bfloat16, float32, float64 or bool"
             raise DtypeError(f"{expected}, got {dtype_name(each)}")
     return columns

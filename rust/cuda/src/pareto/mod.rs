@@ -4,9 +4,11 @@
 //! before inputs; 0 stands for an array that is left out.
 
 pub mod beaten;
+pub mod draws;
 pub mod keys;
 pub mod members;
 pub mod ranks;
+pub mod rays;
 
 /// The end of the names of the kernels for keys of 32 or 64 bits.
 pub(crate) fn suffix(wide: bool) -> &'static str {

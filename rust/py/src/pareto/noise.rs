@@ -57,6 +57,14 @@ impl Origin {
     }
 }
 
+/// Refuse draws that are not allowed, as every function of draws does.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
+pub(crate) fn pareto_check_draws(py: Python<'_>, origin: Origin) -> PyResult<()> {
+    let draws = origin.draws().map_err(|error| to_python(py, &error))?;
+    detached(py, || draws.check())
+}
+
 /// Count per row the draws on whose front it is.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::cast::Format;
 use crate::cuda::At;
-use crate::errors::{detached_cuda, raise};
+use crate::errors::raise;
 
 /// Rounding and seed.
 #[derive(FromPyObject)]
@@ -70,7 +70,7 @@ pub(crate) fn cuda_quant_encode(
     };
     let options = Options { saturate, rule, rounding: random.rounding(), seed: random.1 };
     let wide = wide(py, dtype)?;
-    detached_cuda(py, || cast::encode(at.stream(), addresses, wide, count, &scalar(&format), &options))
+    at.launch(py, |at| cast::encode(at, addresses, wide, count, &scalar(&format), &options))
 }
 
 /// Fill floats called `dtype` from codes; `addresses` are those of floats and codes.
@@ -85,7 +85,7 @@ pub(crate) fn cuda_quant_decode(
     format: Format,
 ) -> PyResult<()> {
     let wide = wide(py, dtype)?;
-    detached_cuda(py, || cast::decode(at.stream(), addresses, wide, count, &scalar(&format)))
+    at.launch(py, |at| cast::decode(at, addresses, wide, count, &scalar(&format)))
 }
 
 /// The matrix: rows, columns, whether blocks lie along columns.
@@ -135,7 +135,7 @@ pub(crate) fn cuda_quant_mx(
     };
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
     let (matrix, rotation) = (shape.matrix(), rotation.map(Runs::rotation));
-    detached_cuda(py, || block::quantize_mx(at.stream(), addresses, (format, wide), matrix, rotation, rule, options))
+    at.launch(py, |at| block::quantize_mx(at, addresses, (format, wide), matrix, rotation, rule, options))
 }
 
 /// Fill codes, scales and global scale of an NV format from floats called `dtype` and the given largest magnitude or
@@ -156,7 +156,7 @@ pub(crate) fn cuda_quant_nv(
 ) -> PyResult<()> {
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
     let (matrix, rotation) = (shape.matrix(), rotation.map(Runs::rotation));
-    detached_cuda(py, || block::quantize_nv(at.stream(), addresses, (format, wide), matrix, rotation, given, options))
+    at.launch(py, |at| block::quantize_nv(at, addresses, (format, wide), matrix, rotation, given, options))
 }
 
 /// Put the largest finite magnitude of floats called `dtype` into a float that holds 0; `addresses` in reverse order.
@@ -171,7 +171,7 @@ pub(crate) fn cuda_quant_amax(
     nan_is_zero: bool,
 ) -> PyResult<()> {
     let (wide, rotation) = (wide(py, dtype)?, rotation.map(Runs::rotation));
-    detached_cuda(py, || block::amax(at.stream(), addresses, wide, count, rotation, nan_is_zero))
+    at.launch(py, |at| block::amax(at, addresses, wide, count, rotation, nan_is_zero))
 }
 
 /// Fill floats called `dtype` from codes and scales, and the global scale of an NV format; `addresses` in this order.
@@ -187,5 +187,5 @@ pub(crate) fn cuda_quant_dequantize(
 ) -> PyResult<()> {
     let wide = wide(py, dtype)?;
     let (rows, columns) = shape;
-    detached_cuda(py, || block::dequantize(at.stream(), addresses, global_scale, (format, wide), rows, columns))
+    at.launch(py, |at| block::dequantize(at, addresses, global_scale, (format, wide), rows, columns))
 }

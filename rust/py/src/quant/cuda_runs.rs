@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 
 use super::cuda::{Random, block_options, wide};
 use crate::cuda::At;
-use crate::errors::detached_cuda;
 
 /// Width, number of the scales' dtype, number of the rule.
 #[derive(FromPyObject)]
@@ -43,7 +42,7 @@ pub(crate) fn cuda_quant_group(
     nan_is_zero: bool,
 ) -> PyResult<()> {
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
-    detached_cuda(py, || run::quantize_group(at.stream(), addresses, wide, shape, kind.integers(), options))
+    at.launch(py, |at| run::quantize_group(at, addresses, wide, shape, kind.integers(), options))
 }
 
 /// Fill floats from codes, scales and zero points (0 for none) of integers in groups; `addresses` in this order.
@@ -58,7 +57,7 @@ pub(crate) fn cuda_quant_group_dequantize(
     kind: Kind,
 ) -> PyResult<()> {
     let wide = wide(py, dtype)?;
-    detached_cuda(py, || run::dequantize_group(at.stream(), addresses, wide, shape, kind.integers()))
+    at.launch(py, |at| run::dequantize_group(at, addresses, wide, shape, kind.integers()))
 }
 
 /// Fill codes and scales of FP8 from floats: runs with `tile` left out, else tiles; `addresses` in this order.
@@ -80,13 +79,13 @@ pub(crate) fn cuda_quant_fp8(
     let (wide, options) = (wide(py, dtype)?, block_options(&random, nan_is_zero));
     let [batch, rows, columns] = shape;
     let [tile_rows, tile_columns] = block;
-    detached_cuda(py, || {
+    at.launch(py, |at| {
         if tile_rows > 1 {
             let shape = [batch, rows, columns, tile_rows, tile_columns];
-            run::quantize_tiles(at.stream(), addresses, wide, shape, powers, options)
+            run::quantize_tiles(at, addresses, wide, shape, powers, options)
         } else {
             let shape = [batch * rows, columns, tile_columns];
-            run::quantize_runs(at.stream(), addresses, wide, shape, powers, options)
+            run::quantize_runs(at, addresses, wide, shape, powers, options)
         }
     })
 }
@@ -104,12 +103,12 @@ pub(crate) fn cuda_quant_fp8_dequantize(
     let wide = wide(py, dtype)?;
     let [batch, rows, columns] = shape;
     let [tile_rows, tile_columns] = block;
-    detached_cuda(py, || {
+    at.launch(py, |at| {
         if tile_rows > 1 {
             let shape = [batch, rows, columns, tile_rows, tile_columns];
-            run::dequantize_tiles(at.stream(), addresses, wide, shape)
+            run::dequantize_tiles(at, addresses, wide, shape)
         } else {
-            run::dequantize_runs(at.stream(), addresses, wide, [batch * rows, columns, tile_columns])
+            run::dequantize_runs(at, addresses, wide, [batch * rows, columns, tile_columns])
         }
     })
 }
@@ -126,7 +125,7 @@ pub(crate) fn cuda_quant_pack(
     inverse: bool,
 ) -> PyResult<()> {
     let work = if inverse { bits::unpack } else { bits::pack };
-    detached_cuda(py, || work(at.stream(), addresses, shape, how.packing()))
+    at.launch(py, |at| work(at, addresses, shape, how.packing()))
 }
 
 /// Put scales into tiles of 128x4, or take them out with `inverse`; `addresses` are those of the result and the source.
@@ -138,7 +137,7 @@ pub(crate) fn cuda_quant_swizzle(
     shape: [u64; 2],
     inverse: bool,
 ) -> PyResult<()> {
-    detached_cuda(py, || bits::swizzle(at.stream(), addresses, shape, inverse))
+    at.launch(py, |at| bits::swizzle(at, addresses, shape, inverse))
 }
 
 /// Rotate runs of `n` floats; `addresses` are those of the result, the source, and the signs or 0.
@@ -153,5 +152,5 @@ pub(crate) fn cuda_quant_hadamard(
     inverse: bool,
 ) -> PyResult<()> {
     let wide = wide(py, dtype)?;
-    detached_cuda(py, || rotate::hadamard(at.stream(), addresses, wide, count, n, inverse))
+    at.launch(py, |at| rotate::hadamard(at, addresses, wide, count, n, inverse))
 }

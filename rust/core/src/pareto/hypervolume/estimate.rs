@@ -7,6 +7,7 @@
 //! fixed order.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use super::Options;
@@ -38,23 +39,27 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// The volume of a region without dominated points, and half the width of its 99.9 % confidence interval relative to
-/// it: what was asked for, or as far as about 10^7 rays per objective lead.
-pub(super) fn volume(region: &Region, sampling: Sampling, options: &Options<'_>) -> Result<(f64, f64)> {
+/// The volume of a region, and half the width of its 99.9 % confidence interval relative to it: what was asked for, or
+/// as far as about 10^7 rays per objective lead. Dominated points change nothing.
+///
+/// `powers` returns for each item, a random shift and a face, the sum over a range of rays.
+pub(super) fn volume(region: &Region, sampling: Sampling, powers: &mut Powers<'_>) -> Result<(f64, f64)> {
     let Sampling { rel_err, seed } = sampling;
     let d = region.columns.len();
     let floor = ROUNDING * d as f64;
     let (distances, span) = distances(region);
     let sampler = Sampler {
         d,
-        distances: &distances,
         orders: (0..d).map(|face| by_distance(&distances, d, face)).collect(),
+        distances,
         multipliers: multipliers(d - 1),
         shifts: shifts(seed, d),
     };
     let (mut sums, mut done, mut rays) = (vec![0.0; SHIFTS], 0, RAYS as u32);
     loop {
-        sampler.add(&mut sums, done..rays, options)?;
+        for (sum, faces) in sums.iter_mut().zip(powers(&sampler, done..rays)?.chunks_exact(d)) {
+            *sum += faces.iter().sum::<f64>();
+        }
         done = rays;
         let (mean, error) = mean_and_error(&sums, f64::from(done) * d as f64);
         let error = error / mean + floor;
@@ -103,29 +108,38 @@ fn shifts(seed: u64, d: usize) -> Vec<u32> {
     (0..(SHIFTS * d * d) as u64).map(|index| philox(seed, index / 4)[(index % 4) as usize]).collect()
 }
 
-struct Sampler<'a> {
-    d: usize,
-    distances: &'a [f32],
-    orders: Vec<Vec<u32>>,
-    multipliers: Vec<u32>,
-    shifts: Vec<u32>,
+/// Sums of powers of the lengths of a range of rays, for every shift and in it every face.
+pub type Powers<'a> = dyn FnMut(&Sampler, Range<u32>) -> Result<Vec<f64>> + 'a;
+
+/// What rays and their lengths are made of.
+pub struct Sampler {
+    /// Objectives.
+    pub d: usize,
+    /// Distances to the reference in units of the largest of each objective, point after point.
+    pub distances: Vec<f32>,
+    /// For each face the points by falling distance in its objective.
+    pub orders: Vec<Vec<u32>>,
+    /// Multiplier of each coordinate of the lattice.
+    pub multipliers: Vec<u32>,
+    /// A shift per face and coordinate, for every one of the random shifts.
+    pub shifts: Vec<u32>,
 }
 
-impl Sampler<'_> {
-    /// Add the powers of the lengths of a range of rays, per shift.
-    fn add(&self, sums: &mut [f64], rays: std::ops::Range<u32>, options: &Options<'_>) -> Result<()> {
+impl Sampler {
+    /// The powers, computed on the CPU.
+    pub(super) fn powers(&self, rays: &Range<u32>, options: &Options<'_>) -> Result<Vec<f64>> {
         let items = SHIFTS * self.d;
         let work = f64::from(rays.end - rays.start) * items as f64 * self.distances.len() as f64;
         let paid = NonZeroUsize::new((work / WORK_PER_THREAD) as usize).unwrap_or(NonZeroUsize::MIN);
         let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = options.threads.unwrap_or_else(available).min(paid);
         let options = Options { threads: Some(threads), ..*options };
-        let found = shared(items, self.d, &options, &AtomicBool::new(false), |_| {
+        shared(items, self.d, &options, &AtomicBool::new(false), |_| {
             |item: usize| {
                 dispatch(
                     level(),
                     Rays {
-                        distances: self.distances,
+                        distances: &self.distances,
                         order: &self.orders[item % self.d],
                         multipliers: &self.multipliers,
                         shifts: &self.shifts[item * self.d..][..self.d - 1],
@@ -134,11 +148,7 @@ impl Sampler<'_> {
                     },
                 )
             }
-        })?;
-        for (sum, faces) in sums.iter_mut().zip(found.chunks_exact(self.d)) {
-            *sum += faces.iter().sum::<f64>();
-        }
-        Ok(())
+        })
     }
 }
 

@@ -29,7 +29,7 @@ mod wide;
 use std::num::NonZeroUsize;
 
 pub use contributions::contributions;
-pub use estimate::Sampling;
+pub use estimate::{Powers, Sampler, Sampling};
 pub use improvement::improvements;
 pub use subset::{Subset, subset};
 
@@ -102,9 +102,28 @@ pub fn hypervolume(
     if method == Method::Approx || (method == Method::Auto && region.len() > quick) {
         region.keep(&undominated(&region));
         if region.len() > 0 && (method == Method::Approx || region.len() > quick) {
-            let (volume, rel_err) = estimate::volume(&region, sampling, options)?;
+            let powers: &mut Powers<'_> = &mut |sampler, rays| sampler.powers(&rays, options);
+            let (volume, rel_err) = estimate::volume(&region, sampling, powers)?;
             return Ok(Volume { value: region.unscaled(volume), rel_err, method: Method::Approx, ..exactly });
         }
     }
     Ok(Volume { value: region.unscaled(exact::volume(&region, options)?), ..exactly })
+}
+
+/// As [`hypervolume`] by sampling, with sums over rays that somebody else computes.
+pub fn sampled(
+    points: &[f64],
+    reference: &[f64],
+    sampling: Sampling,
+    options: &Options<'_>,
+    powers: &mut Powers<'_>,
+) -> Result<Volume> {
+    estimate::check(sampling, reference.len())?;
+    let region = Region::new("points", points, reference, options)?.scaled(None);
+    let exactly = Volume { value: 0.0, num_outside: region.num_outside, method: Method::Exact, rel_err: 0.0 };
+    if region.infinite || region.len() == 0 {
+        return Ok(Volume { value: if region.infinite { f64::INFINITY } else { 0.0 }, ..exactly });
+    }
+    let (volume, rel_err) = estimate::volume(&region, sampling, powers)?;
+    Ok(Volume { value: region.unscaled(volume), rel_err, method: Method::Approx, ..exactly })
 }

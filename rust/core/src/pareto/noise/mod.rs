@@ -49,7 +49,11 @@ impl Draws<'_> {
             .max(1)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Whether lengths fit and values are allowed.
+    ///
+    /// # Errors
+    /// If not, or if there is no draw.
+    pub fn check(&self) -> Result<()> {
         if self.d() == 0 {
             return Err(Error::value("num_objectives", "1 or more", 0));
         }
