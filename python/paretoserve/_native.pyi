@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from typing_extensions import disjoint_base
+from numpy.typing import NDArray
 
 __all__ = [
     "MixedTable",

@@ -108,12 +108,24 @@ impl Avx2 {
     pub fn at(level: Level) -> Option<Self> {
         (level >= Level::Avx2 && detected() >= Level::Avx2).then_some(Self(()))
     }
+
+    /// As [`dispatch`], of a loop with hand-written intrinsics: compiled for this level only.
+    #[cfg(target_arch = "x86_64")]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        with_features!(Avx2, self, run_avx2(kernel))
+    }
 }
 
 impl Avx512 {
     /// The proof, if `level` and the CPU allow it.
     pub fn at(level: Level) -> Option<Self> {
         (level >= Level::Avx512 && detected() >= Level::Avx512).then_some(Self(()))
+    }
+
+    /// As [`Avx2::run`].
+    #[cfg(target_arch = "x86_64")]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        with_features!(Avx512, self, run_avx512(kernel))
     }
 }
 
@@ -140,7 +152,7 @@ pub(crate) use with_features;
 pub(crate) mod vector {
     use std::arch::x86_64::{
         __m128i, __m256, __m256i, __m512i, _mm_stream_ps, _mm_stream_si128, _mm256_castps256_ps128,
-        _mm256_castsi256_si128, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_stream_si256,
+        _mm256_castsi256_si128, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_stream_ps, _mm256_stream_si256,
         _mm512_stream_si512,
     };
     use std::mem::transmute;
@@ -220,7 +232,10 @@ pub(crate) mod vector {
     #[inline]
     #[target_feature(enable = "avx")]
     pub(crate) fn put_f32(to: &mut [f32; 8], value: __m256, around_cache: bool) {
-        if around_cache && to.as_ptr().addr().is_multiple_of(16) {
+        if around_cache && to.as_ptr().addr().is_multiple_of(32) {
+            // SAFETY: the vector fills the array, which is aligned.
+            unsafe { _mm256_stream_ps(to.as_mut_ptr(), value) }
+        } else if around_cache && to.as_ptr().addr().is_multiple_of(16) {
             // SAFETY: two vectors of 16 bytes fill the array, and both are aligned.
             unsafe {
                 _mm_stream_ps(to.as_mut_ptr(), _mm256_castps256_ps128(value));
@@ -230,13 +245,6 @@ pub(crate) mod vector {
             // SAFETY: vector and array have the same size, and every pattern of bits is a value of both.
             *to = unsafe { transmute::<__m256, [f32; 8]>(value) };
         }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx")]
-    pub(crate) fn load_ps(from: &[f32; 8]) -> __m256 {
-        // SAFETY: as for bytes.
-        unsafe { transmute::<[f32; 8], __m256>(*from) }
     }
 }
 
@@ -408,6 +416,19 @@ pub(crate) fn prefetch<T: Plain>(slice: &[T]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = slice;
+}
+
+/// How far before their use bytes that are read from front to back are asked for.
+///
+/// Stores around the cache fill the queues of the memory; a read that waits behind them must be under way early.
+const AHEAD_BYTES: usize = 2048;
+
+/// Ask for the bytes that a loop reads after those of `from..to`.
+#[inline(always)]
+pub(crate) fn prefetch_ahead(bytes: &[u8], from: usize, to: usize) {
+    for at in (from..to).step_by(LINE) {
+        prefetch_line(bytes, at + AHEAD_BYTES);
+    }
 }
 
 /// Ask for the cache line of byte `at`, if there is such a byte.

@@ -9,9 +9,9 @@ pub mod cast;
 pub mod error;
 pub mod format;
 pub mod layout;
+mod numbers;
 pub mod pack;
 pub mod planes;
-pub(crate) mod scales;
 pub mod source;
 
 pub use format::{FloatFormat, Rounding, Special};

@@ -2,7 +2,7 @@
 //!
 //! A loop is generic over [`Float`] and sees only bits: 16-bit floats cross every boundary as `u16`.
 
-use super::scales::{Scales, ScalesMut};
+use super::numbers::{Numbers, NumbersMut};
 use crate::simd::Plain;
 
 /// A wide float format, named by a type without values.
@@ -17,6 +17,10 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn to_f32(bits: Self::Bits) -> f32;
     /// The nearest value, ties to even; NaN stays NaN and keeps its sign, overflow becomes infinite.
     fn from_f32(value: f32) -> Self::Bits;
+    /// The bits with the format as a value.
+    fn numbers(bits: &[Self::Bits]) -> Numbers<'_>;
+    /// As [`Self::numbers`], to be written.
+    fn numbers_mut(bits: &mut [Self::Bits]) -> NumbersMut<'_>;
     /// The values themselves, where the bits are float32.
     #[inline(always)]
     fn floats(_bits: &[Self::Bits]) -> Option<&[f32]> {
@@ -33,10 +37,6 @@ pub trait Float: Copy + Send + Sync + 'static {
     fn from_short(short: u16) -> Self::Bits;
     /// The bits as float32 of the largest magnitude of some numbers; a NaN counts as larger than infinity.
     fn largest_magnitude(x: &[Self::Bits]) -> u32;
-    /// The numbers as scales.
-    fn scales(bits: &[Self::Bits]) -> Scales<'_>;
-    /// Room for numbers as room for scales.
-    fn scales_mut(bits: &mut [Self::Bits]) -> ScalesMut<'_>;
 }
 
 /// The largest magnitude of 16-bit floats, whose order is that of their bits.
@@ -59,6 +59,12 @@ impl Float for F32 {
     type Bits = f32;
     const NAME: &'static str = "float32";
     const LARGEST: f32 = f32::MAX;
+    fn numbers(bits: &[f32]) -> Numbers<'_> {
+        Numbers::F32(bits)
+    }
+    fn numbers_mut(bits: &mut [f32]) -> NumbersMut<'_> {
+        NumbersMut::F32(bits)
+    }
     #[inline(always)]
     fn to_f32(bits: f32) -> f32 {
         bits
@@ -87,18 +93,18 @@ impl Float for F32 {
     fn largest_magnitude(x: &[f32]) -> u32 {
         x.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7FFF_FFFF))
     }
-    fn scales(bits: &[f32]) -> Scales<'_> {
-        Scales::F32(bits)
-    }
-    fn scales_mut(bits: &mut [f32]) -> ScalesMut<'_> {
-        ScalesMut::F32(bits)
-    }
 }
 
 impl Float for Bf16 {
     type Bits = u16;
     const NAME: &'static str = "bfloat16";
     const LARGEST: f32 = f32::from_bits(0x7F7F_0000);
+    fn numbers(bits: &[u16]) -> Numbers<'_> {
+        Numbers::Bf16(bits)
+    }
+    fn numbers_mut(bits: &mut [u16]) -> NumbersMut<'_> {
+        NumbersMut::Bf16(bits)
+    }
     #[inline(always)]
     fn to_f32(bits: u16) -> f32 {
         f32::from_bits(u32::from(bits) << 16)
@@ -123,18 +129,18 @@ impl Float for Bf16 {
     fn largest_magnitude(x: &[u16]) -> u32 {
         Self::to_f32(largest_of_16_bits(x)).to_bits()
     }
-    fn scales(bits: &[u16]) -> Scales<'_> {
-        Scales::Bf16(bits)
-    }
-    fn scales_mut(bits: &mut [u16]) -> ScalesMut<'_> {
-        ScalesMut::Bf16(bits)
-    }
 }
 
 impl Float for F16 {
     type Bits = u16;
     const NAME: &'static str = "float16";
     const LARGEST: f32 = 65504.0;
+    fn numbers(bits: &[u16]) -> Numbers<'_> {
+        Numbers::F16(bits)
+    }
+    fn numbers_mut(bits: &mut [u16]) -> NumbersMut<'_> {
+        NumbersMut::F16(bits)
+    }
     #[inline(always)]
     fn to_f32(bits: u16) -> f32 {
         let sign = u32::from(bits & 0x8000) << 16;
@@ -166,12 +172,6 @@ impl Float for F16 {
     #[inline(always)]
     fn largest_magnitude(x: &[u16]) -> u32 {
         Self::to_f32(largest_of_16_bits(x)).to_bits()
-    }
-    fn scales(bits: &[u16]) -> Scales<'_> {
-        Scales::F16(bits)
-    }
-    fn scales_mut(bits: &mut [u16]) -> ScalesMut<'_> {
-        ScalesMut::F16(bits)
     }
 }
 

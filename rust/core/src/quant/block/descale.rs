@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::scaled::{Scaled, Unit, check, parts};
 use super::sink::{PIECE, Sink, Unpacker};
-use crate::quant::scales::Scales;
+use crate::quant::numbers::Numbers;
 use crate::quant::source::Float;
 use crate::simd::{Kernel, Level, dispatch};
 use crate::{Result, parallel};
@@ -24,27 +24,42 @@ pub fn dequantize<S: Float, F: Float, K: Scaled>(
 ) -> Result<()> {
     let lengths = (codes.len(), scales.len(), zeros.map(<[u8]>::len));
     let unit = check(out.len(), columns, run, format.bits(), lengths)?;
-    let (total, format) = (out.len(), format.at(level));
     let each = parts(out.len() / unit.elements, parallel::num_threads(threads, size_of_val(out)));
+    dequantize_parts::<S, K>(out, codes, F::numbers(scales), zeros, format, run, unit, each, level);
+    Ok(())
+}
+
+/// Dequantize parts of `each` units on threads. Not generic over the dtype of the scales, which would be three copies.
+#[expect(clippy::too_many_arguments, reason = "outputs, inputs, sizes, options")]
+fn dequantize_parts<S: Float, K: Scaled>(
+    out: &mut [S::Bits],
+    codes: &[u8],
+    scales: Numbers<'_>,
+    zeros: Option<&[u8]>,
+    format: K,
+    run: usize,
+    unit: Unit,
+    each: usize,
+    level: Level,
+) {
+    let (total, format) = (out.len(), format.at(level));
     let mut zero_parts = zeros.map(|zeros| zeros.chunks(each * unit.runs));
-    let codes = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
+    let inputs = codes.chunks(each * unit.bytes).zip(scales.chunks(each * unit.runs));
     let work: Vec<_> = out
         .chunks_mut(each * unit.elements)
-        .zip(codes)
+        .zip(inputs)
         .map(|(out, (codes, scales))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
-            let scales = F::scales(scales);
             Dequantize::<S, K> { out, codes, scales, zeros, format, run, unit, level, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(level, part));
-    Ok(())
 }
 
 struct Dequantize<'a, S: Float, K: Scaled> {
     out: &'a mut [S::Bits],
     codes: &'a [u8],
-    scales: Scales<'a>,
+    scales: Numbers<'a>,
     zeros: Option<&'a [u8]>,
     format: K,
     run: usize,

@@ -9,10 +9,14 @@ use super::scaled::{Batch, Fit, INFINITY_BITS, Scaled, largest_bits};
 use super::{Options, Rounding};
 use crate::quant::source::{F32, Float};
 use crate::random;
-use crate::simd::{Avx2, Level};
+use crate::simd::{Avx2, Avx512, Level};
 use crate::{Error, Result};
 #[cfg(target_arch = "x86_64")]
-use crate::{quant::block::vectors, simd::with_features};
+use {
+    super::{sink::PIECE, vectors, vectors512},
+    crate::simd::with_features,
+    vectors::CHECKED,
+};
 
 /// How a group's scale follows from its elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +36,7 @@ pub struct Integers {
     asymmetric: bool,
     rule: ScaleRule,
     avx2: Option<Avx2>,
+    avx512: Option<Avx512>,
 }
 
 impl Integers {
@@ -43,7 +48,7 @@ impl Integers {
         if asymmetric && rule != ScaleRule::Amax {
             return Err(Error::value("scale", "amax for a format with zero points", format_args!("{rule:?}")));
         }
-        Ok(Self { bits, asymmetric, rule, avx2: None })
+        Ok(Self { bits, asymmetric, rule, avx2: None, avx512: None })
     }
 
     /// What is added to a symmetric code when it is stored.
@@ -84,15 +89,22 @@ pub(super) struct Codes {
 
 impl Codes {
     #[inline(always)]
-    fn encode(self, codes: &mut [u8], x: &[f32], avx2: Option<Avx2>, ahead: &[u8]) {
+    fn encode(self, codes: &mut [u8], x: &[f32], (avx2, avx512): (Option<Avx2>, Option<Avx512>), ahead: &[u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(proof) = avx2 {
             let (chunks, rest) = x.as_chunks::<{ vectors::LANES }>();
             let (coded, coded_rest) = codes.as_chunks_mut::<{ vectors::LANES }>();
+            if let Some(proof) = avx512.filter(|_| self.bounded && x.len() == PIECE) {
+                let scales = [self.scale; PIECE / vectors::LANES / CHECKED];
+                if with_features!(Avx512, proof, vectors512::encode_each(coded, chunks, &scales, CHECKED, self, ahead))
+                {
+                    return;
+                }
+            }
             with_features!(Avx2, proof, vectors::encode(coded, chunks, self, ahead));
             return self.divide(coded_rest, rest);
         }
-        let _ = (avx2, ahead);
+        let _ = (avx2, avx512, ahead);
         self.divide(codes, x);
     }
 
@@ -114,7 +126,7 @@ impl Scaled for Integers {
     }
 
     fn at(self, level: Level) -> Self {
-        Self { avx2: Avx2::at(level), ..self }
+        Self { avx2: Avx2::at(level), avx512: Avx512::at(level), ..self }
     }
 
     #[inline(always)]
@@ -160,7 +172,7 @@ impl Scaled for Integers {
         ahead: &[u8],
     ) {
         if options.rounding == Rounding::NearestEven {
-            return Codes { scale, ..self.codes(zero) }.encode(codes, x, self.avx2, ahead);
+            return Codes { scale, ..self.codes(zero) }.encode(codes, x, (self.avx2, self.avx512), ahead);
         }
         for (index, (code, &value)) in codes.iter_mut().zip(x).enumerate() {
             let word = match options.rounding {
@@ -178,20 +190,25 @@ impl Scaled for Integers {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn several(&self, batch: Batch<'_>, stored: impl Fn(f32) -> f32) -> bool {
+    fn several(&self, batch: Batch<'_>, round: impl Fn(&mut [f32])) -> bool {
         let Some(proof) = self.avx2 else { return false };
         let divisor = if self.rule == ScaleRule::Amax { self.largest() as f32 } else { self.half() };
         let Batch { codes, scales, x, run, ahead } = batch;
-        with_features!(
-            Avx2,
-            proof,
-            vectors::largest_of_each(scales, x.as_chunks().0.as_chunks().0, run / vectors::LANES)
-        );
-        for scale in &mut *scales {
-            *scale = stored(*scale / divisor);
+        let (codes, by, step) = (codes.as_chunks_mut().0, self.codes(0), run / vectors::LANES);
+        let lanes = x.as_chunks().0;
+        if let Some(proof) = self.avx512 {
+            with_features!(Avx512, proof, vectors512::largest_of_each(scales, lanes, step));
+        } else {
+            with_features!(Avx2, proof, vectors::largest_of_each(scales, x.as_chunks().0.as_chunks().0, step));
         }
-        let (codes, x) = (codes.as_chunks_mut().0, x.as_chunks().0);
-        with_features!(Avx2, proof, vectors::encode_each(codes, x, scales, run / vectors::LANES, self.codes(0), ahead))
+        for scale in &mut *scales {
+            *scale /= divisor;
+        }
+        round(scales);
+        if let Some(proof) = self.avx512 {
+            return with_features!(Avx512, proof, vectors512::encode_each(codes, lanes, scales, step, by, ahead));
+        }
+        with_features!(Avx2, proof, vectors::encode_each(codes, lanes, scales, step, by, ahead))
     }
 
     #[inline(always)]

@@ -35,6 +35,8 @@ pub mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 #[cfg(target_arch = "x86_64")]
+mod vectors512;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::num::NonZeroUsize;
@@ -125,7 +127,13 @@ pub(crate) fn split(blocks: usize, threads: Option<NonZeroUsize>, bytes: usize) 
 /// `value`, or what [`Nan::Zero`] puts in its place.
 #[inline(always)]
 pub(crate) fn finite<S: Float>(value: f32) -> f32 {
-    if value.is_nan() { 0.0 } else { value.clamp(-S::LARGEST, S::LARGEST) }
+    replaced(value, S::LARGEST)
+}
+
+/// As [`finite`], where `largest` is that finite number.
+#[inline(always)]
+fn replaced(value: f32, largest: f32) -> f32 {
+    if value.is_nan() { 0.0 } else { value.clamp(-largest, largest) }
 }
 
 /// Write codes of `bits` bits one after the other from the lowest bit of the first byte on.

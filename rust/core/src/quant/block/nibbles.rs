@@ -90,8 +90,8 @@ pub(super) mod x86 {
 
     use super::{FromNibbles, STEP};
     use crate::quant::source::Float;
-    use crate::simd::bytes_mut;
     use crate::simd::vector::{load16, load32, put32};
+    use crate::simd::{bytes_mut, prefetch_ahead};
 
     /// The bytes of the bfloat16 values of all codes.
     #[derive(Clone, Copy)]
@@ -136,9 +136,13 @@ pub(super) mod x86 {
         let tables = tables(&from.values);
         let brain = const { S::NAME.as_bytes()[0] == b'b' };
         let per_step = STEP / from.group;
-        let (codes, _) = codes.as_chunks::<{ STEP / 2 }>();
-        for ((out, codes), scales) in out.chunks_exact_mut(STEP).zip(codes).zip(scales.chunks_exact(per_step)) {
-            let values = look_up(codes, tables);
+        let (steps, _) = codes.as_chunks::<{ STEP / 2 }>();
+        let steps = steps.iter().zip(scales.chunks_exact(per_step)).enumerate();
+        for (out, (index, (step, scales))) in out.chunks_exact_mut(STEP).zip(steps) {
+            if AROUND {
+                prefetch_ahead(codes, STEP / 2 * index, STEP / 2 * index + 1);
+            }
+            let values = look_up(step, tables);
             let (out, _) = bytes_mut(out).as_chunks_mut::<64>();
             match *scales {
                 [first, second] if brain && (3..=252).contains(&first) && (3..=252).contains(&second) => {

@@ -4,11 +4,11 @@
 //! with that rounded scale. Codes are packed in the first-level cache and written in whole cache lines.
 
 use super::sink::{PIECE, Packer};
-use super::{Nan, Options, amax, finite};
+use super::{Nan, Options, amax, replaced};
 use crate::parallel;
-use crate::quant::scales::ScalesMut;
+use crate::quant::numbers::{Numbers, NumbersMut};
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, bytes, dispatch, prefetch};
+use crate::simd::{Kernel, Level, dispatch, prefetch};
 use crate::{Error, Result};
 
 /// The bits of infinity: a larger or equal magnitude is not finite.
@@ -90,10 +90,10 @@ pub trait Scaled: Copy + Send + Sync {
     fn takes_several(&self, _options: &Options) -> bool {
         false
     }
-    /// Quantize short runs at once, under scales rounded by `stored`. False if one of them needs more care than that;
-    /// what was written does not count then.
+    /// Quantize short runs at once, under scales that `round` made what is stored. False if one of them needs more care
+    /// than that; what was written does not count then.
     #[inline(always)]
-    fn several(&self, _batch: Batch<'_>, _stored: impl Fn(f32) -> f32) -> bool {
+    fn several(&self, _batch: Batch<'_>, _round: impl Fn(&mut [f32])) -> bool {
         false
     }
     /// The code of 0 where the scale is 0 or NaN.
@@ -173,31 +173,45 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
     if options.nan == Nan::Raise {
         amax::check_finite::<S>(x, options)?;
     }
-    let (total, format) = (codes.len(), format.at(options.level));
     let each = parts(x.len() / unit.elements, parallel::num_threads(options.threads, size_of_val(x)));
+    quantize_parts(codes, F::numbers_mut(scales), zeros, S::numbers(x), format, run, unit, each, options);
+    Ok(())
+}
+
+/// Quantize parts of `each` units on threads. Not generic over dtypes: copies of the loop for each would fill megabytes.
+#[expect(clippy::too_many_arguments, reason = "outputs, input, format, sizes, options")]
+fn quantize_parts<K: Scaled>(
+    codes: &mut [u8],
+    scales: NumbersMut<'_>,
+    zeros: Option<&mut [u8]>,
+    x: Numbers<'_>,
+    format: K,
+    run: usize,
+    unit: Unit,
+    each: usize,
+    options: &Options,
+) {
+    let (total, format) = (codes.len(), format.at(options.level));
     let mut zero_parts = zeros.map(|zeros| zeros.chunks_mut(each * unit.runs));
-    let codes = codes.chunks_mut(each * unit.bytes);
-    let scales = scales.chunks_mut(each * unit.runs);
+    let outputs = codes.chunks_mut(each * unit.bytes).zip(scales.chunks(each * unit.runs));
     let work: Vec<_> = x
         .chunks(each * unit.elements)
-        .zip(codes.zip(scales))
+        .zip(outputs)
         .enumerate()
         .map(|(part, (x, (codes, scales)))| {
             let zeros = zero_parts.as_mut().and_then(Iterator::next);
             let first = part * each * unit.elements;
-            let scales = F::scales_mut(scales);
-            Quantize::<S, K> { codes, scales, zeros, x, format, run, unit, options, first, total }
+            Quantize { codes, scales, zeros, x, format, run, unit, options, first, total }
         })
         .collect();
     parallel::each(work, |part| dispatch(options.level, part));
-    Ok(())
 }
 
-struct Quantize<'a, S: Float, K: Scaled> {
+struct Quantize<'a, K: Scaled> {
     codes: &'a mut [u8],
-    scales: ScalesMut<'a>,
+    scales: NumbersMut<'a>,
     zeros: Option<&'a mut [u8]>,
-    x: &'a [S::Bits],
+    x: Numbers<'a>,
     format: K,
     run: usize,
     unit: Unit,
@@ -208,12 +222,12 @@ struct Quantize<'a, S: Float, K: Scaled> {
     total: usize,
 }
 
-impl<S: Float, K: Scaled> Kernel for Quantize<'_, S, K> {
+impl<K: Scaled> Kernel for Quantize<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        let in_place = S::floats(&[]).is_some();
+        let in_place = matches!(self.x, Numbers::F32(_));
         let mut scratch = vec![0.0; if in_place { 0 } else { self.run.min(self.unit.elements).max(PIECE) }];
         let mut packer =
             Packer::new(std::mem::take(&mut self.codes), self.format.bits(), self.total, self.options.level);
@@ -232,22 +246,17 @@ impl<S: Float, K: Scaled> Kernel for Quantize<'_, S, K> {
             let column = at % self.unit.elements;
             let count = self.run.min(self.unit.elements - column);
             let index = at / self.unit.elements * self.unit.runs + column / self.run;
-            let next = if count > SHORT && count <= AHEAD { self.x[at + count..].chunks(count).next() } else { None };
-            let next = next.map(|next| {
-                let (now, later) = next.split_at(next.len() / WHILE_FITTED);
-                prefetch(now);
-                later
-            });
-            let x = widened::<S>(&mut scratch, &self.x[at..at + count]);
+            let next = if count > SHORT && count <= AHEAD { at + count..at + 2 * count } else { 0..0 };
+            let while_fitted = next.start + next.len() / WHILE_FITTED;
+            prefetch(self.x.within(next.start..while_fitted).bytes());
+            let next = self.x.within(while_fitted..next.end);
+            let x = self.x.within(at..at + count).widened(&mut scratch);
             let flat = self.first + at;
             let (scale, zero) = match self.format.fit(x) {
-                Some(fit) => {
-                    let fit = Fit { scale: self.scales.round(fit.scale), ..fit };
-                    (fit.scale, encode::<S, K>(&mut packer, x, self.format, fit, self.options, flat, next))
-                }
-                None => not_finite::<S, K>(&mut packer, x, self.format, &self.scales, self.options, flat),
+                Some(fit) => self.encode(&mut packer, x, fit, flat, next),
+                None => self.not_finite(&mut packer, x, flat),
             };
-            self.scales.set(index, scale);
+            self.scales.put(index, &[scale]);
             if let Some(zeros) = &mut self.zeros {
                 zeros[index] = zero;
             }
@@ -260,85 +269,58 @@ impl<S: Float, K: Scaled> Kernel for Quantize<'_, S, K> {
     }
 }
 
-impl<S: Float, K: Scaled> Quantize<'_, S, K> {
+impl<K: Scaled> Quantize<'_, K> {
     /// Handle the short runs in `count` elements from `at` on at once; false if that cannot be, and nothing is done.
     #[inline(always)]
     fn several(&mut self, packer: &mut Packer<'_>, scratch: &mut [f32], at: usize, count: usize) -> bool {
         let (runs, first) = (count / self.run, at / self.run);
-        let x = widened::<S>(scratch, &self.x[at..at + count]);
+        let x = self.x.within(at..at + count).widened(scratch);
         let mut scales = [0.0; MOST_RUNS];
-        let ahead = self.x[at..].chunks(count).nth(BATCHES_AHEAD).map_or(&[][..], bytes);
+        let ahead = at + BATCHES_AHEAD * count;
+        let ahead = self.x.within(ahead..ahead + count).bytes();
         let batch = Batch { codes: packer.next(count), scales: &mut scales[..runs], x, run: self.run, ahead };
-        if !self.format.several(batch, |scale| self.scales.round(scale)) {
+        if !self.format.several(batch, |scales| self.scales.round(scales)) {
             packer.take_back(count);
             return false;
         }
-        for (index, scale) in scales[..runs].iter().enumerate() {
-            self.scales.set(first + index, *scale);
-        }
+        self.scales.put(first, &scales[..runs]);
         true
     }
-}
 
-/// The values of `x`, in place if they are float32.
-#[inline(always)]
-pub(crate) fn widened<'a, S: Float>(scratch: &'a mut [f32], x: &'a [S::Bits]) -> &'a [f32] {
-    if let Some(values) = S::floats(x) {
-        return values;
-    }
-    let scratch = &mut scratch[..x.len()];
-    for (value, &bits) in scratch.iter_mut().zip(x) {
-        *value = S::to_f32(bits);
-    }
-    scratch
-}
-
-/// Codes of a run under its stored scale; returns the zero point.
-#[inline(always)]
-fn encode<S: Float, K: Scaled>(
-    packer: &mut Packer<'_>,
-    x: &[f32],
-    format: K,
-    fit: Fit,
-    options: &Options,
-    flat: usize,
-    next: Option<&[S::Bits]>,
-) -> u8 {
-    if fit.scale == 0.0 {
-        packer.fill(format.blank(), x.len());
-        return format.blank();
-    }
-    let zero = format.zero(fit);
-    let mut key = options.key(flat);
-    for (index, x) in x.chunks(PIECE).enumerate() {
-        // Memory would idle while codes are computed: ask for the next run meanwhile.
-        let ahead = next.and_then(|next| next.chunks(PIECE).nth(index)).map_or(&[][..], bytes);
-        format.encode_ahead(packer.next(x.len()), x, fit.scale, zero, options, key, ahead);
-        key += x.len() as u64;
-    }
-    zero
-}
-
-/// A run with NaN or infinity: a NaN scale, or the finite numbers that stand for them. Returns scale and zero point.
-#[cold]
-#[inline(never)]
-fn not_finite<S: Float, K: Scaled>(
-    packer: &mut Packer<'_>,
-    x: &[f32],
-    format: K,
-    scales: &ScalesMut<'_>,
-    options: &Options,
-    flat: usize,
-) -> (f32, u8) {
-    let clean: Vec<f32> = x.iter().map(|&value| finite::<S>(value)).collect();
-    match format.fit(&clean) {
-        Some(fit) if options.nan == Nan::Zero => {
-            let fit = Fit { scale: scales.round(fit.scale), ..fit };
-            (fit.scale, encode::<S, K>(packer, &clean, format, fit, options, flat, None))
+    /// The codes of a run that starts at element `flat` of the matrix; its scale as it is stored, its zero point.
+    #[inline(always)]
+    fn encode(&self, packer: &mut Packer<'_>, x: &[f32], fit: Fit, flat: usize, next: Numbers<'_>) -> (f32, u8) {
+        // A scale beyond the dtype would decode to infinity and NaN; the largest one saturates the codes instead.
+        let mut stored = [fit.scale];
+        self.scales.round(&mut stored);
+        let [scale] = stored;
+        if scale == 0.0 {
+            packer.fill(self.format.blank(), x.len());
+            return (scale, self.format.blank());
         }
-        _ => {
-            packer.fill(format.blank(), x.len());
-            (f32::NAN, format.blank())
+        let zero = self.format.zero(Fit { scale, ..fit });
+        let mut key = self.options.key(flat);
+        for (index, x) in x.chunks(PIECE).enumerate() {
+            // Memory would idle while codes are computed: ask for the next run meanwhile.
+            let ahead = next.within(index * PIECE..(index + 1) * PIECE).bytes();
+            self.format.encode_ahead(packer.next(x.len()), x, scale, zero, self.options, key, ahead);
+            key += x.len() as u64;
+        }
+        (scale, zero)
+    }
+
+    /// A run with NaN or infinity: a NaN scale, or the finite numbers that stand for them.
+    #[cold]
+    #[inline(never)]
+    fn not_finite(&self, packer: &mut Packer<'_>, x: &[f32], flat: usize) -> (f32, u8) {
+        let largest = self.x.largest();
+        let clean: Vec<f32> = x.iter().map(|&value| replaced(value, largest)).collect();
+        match self.format.fit(&clean) {
+            Some(fit) if self.options.nan == Nan::Zero => self.encode(packer, &clean, fit, flat, self.x.within(0..0)),
+            _ => {
+                packer.fill(self.format.blank(), x.len());
+                (f32::NAN, self.format.blank())
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 
 use super::fp8::Fp8;
-use super::scaled::{INFINITY_BITS, Scaled, largest_bits, parts, widened};
+use super::scaled::{INFINITY_BITS, Scaled, largest_bits, parts};
 use super::sink::{PIECE, Sink};
 use super::{Nan, Options, amax, finite};
 use crate::quant::source::{F32, Float};
@@ -143,7 +143,7 @@ impl<S: Float> Kernel for Quantize<'_, S> {
                 if scale.is_nan() || scale == 0.0 {
                     codes.fill(0);
                 } else {
-                    let mut x = widened::<S>(&mut scratch, x);
+                    let mut x = S::numbers(x).widened(&mut scratch);
                     if special {
                         clean.iter_mut().zip(x).for_each(|(clean, &value)| *clean = finite::<S>(value));
                         x = &clean[..x.len()];

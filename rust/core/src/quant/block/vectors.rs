@@ -18,20 +18,20 @@ use std::arch::x86_64::{
 };
 
 use super::group::Codes;
-use crate::simd::vector::{load_ps, store16, store32};
+use crate::simd::vector::{load_f32, store16, store32};
 use crate::simd::{bytes_mut, prefetch};
 
 /// Elements that are encoded together.
 pub(super) const LANES: usize = 32;
 
 /// What lies nearer than this to a tie is not sure, in units of a product.
-const NEAR: i16 = 6;
+pub(super) const NEAR: i16 = 6;
 
 /// Times [`LANES`] that are checked together.
-const CHECKED: usize = 4;
+pub(super) const CHECKED: usize = 4;
 
 /// The unit of a product is one of this.
-const UNITS: f32 = 65536.0;
+pub(super) const UNITS: f32 = 65536.0;
 
 /// Scales with which products are as exact as supposed.
 const ORDINARY: std::ops::Range<f32> = 1e-30..1e30;
@@ -64,7 +64,7 @@ pub(super) fn largest_bits(x: &[[f32; 8]]) -> u32 {
 /// The largest of each vector. Reduced side by side: one after the other would take three times the steps.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn largest_of_four([a, b, c, d]: [__m256i; 4]) -> [f32; 4] {
+pub(super) fn largest_of_four([a, b, c, d]: [__m256i; 4]) -> [f32; 4] {
     let low = _mm256_max_epu32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
     let high = _mm256_max_epu32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
     let all = _mm256_max_epu32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
@@ -100,7 +100,7 @@ fn largest_lanes(x: &[[[f32; 8]; 4]]) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn magnitudes(x: &[f32; 8]) -> __m256i {
-    _mm256_and_si256(_mm256_set1_epi32(0x7FFF_FFFF), _mm256_castps_si256(load_ps(x)))
+    _mm256_and_si256(_mm256_set1_epi32(0x7FFF_FFFF), _mm256_castps_si256(load_f32(x)))
 }
 
 /// The least and greatest of 0 and the numbers in `x` in the order of `super::group::ordered`.
@@ -109,7 +109,7 @@ fn magnitudes(x: &[f32; 8]) -> __m256i {
 pub(super) fn range(x: &[[f32; 8]]) -> (i32, i32) {
     let (mut low, mut high) = (_mm256_setzero_si256(), _mm256_setzero_si256());
     for eight in x {
-        let bits = _mm256_castps_si256(load_ps(eight));
+        let bits = _mm256_castps_si256(load_f32(eight));
         let key = _mm256_xor_si256(bits, _mm256_srli_epi32::<1>(_mm256_srai_epi32::<31>(bits)));
         low = _mm256_min_epi32(low, key);
         high = _mm256_max_epi32(high, key);
@@ -140,23 +140,44 @@ impl Group {
     #[target_feature(enable = "avx2")]
     fn new(by: Codes) -> Self {
         let up = -by.least as i16;
+        let (top, down) = by.ends();
         Self {
             scale: _mm256_set1_ps(by.scale),
             inverse: _mm256_set1_ps(UNITS / by.scale),
-            start: _mm256_set1_ps((0.5 - by.least) * UNITS + f32::from(NEAR)),
+            start: _mm256_set1_ps(by.start()),
             least: _mm256_set1_ps(by.least),
             most: _mm256_set1_ps(by.most),
             up: _mm256_set1_epi16(up),
-            top: _mm256_set1_epi8((by.most - by.least) as u8 as i8),
-            down: _mm256_set1_epi8((i16::from(by.offset) - up) as i8),
+            top: _mm256_set1_epi8(top as i8),
+            down: _mm256_set1_epi8(down as i8),
         }
+    }
+}
+
+impl Codes {
+    /// What is added to a product, in units: makes codes start at 0, rounds, and see [`Group::start`].
+    #[inline(always)]
+    pub(super) fn start(&self) -> f32 {
+        (0.5 - self.least) * UNITS + f32::from(NEAR)
+    }
+
+    /// The largest code when codes start at 0, and what is then added to them, wrapping around.
+    #[inline(always)]
+    pub(super) fn ends(&self) -> (u8, u8) {
+        ((self.most - self.least) as u8, (i16::from(self.offset) + self.least as i16) as u8)
     }
 }
 
 /// Whether products with the reciprocal of `scale` are as exact as supposed.
 #[inline(always)]
-pub(super) fn is_ordinary(scale: f32) -> bool {
+fn is_ordinary(scale: f32) -> bool {
     ORDINARY.contains(&scale) && scale.to_bits() != TOO_SMALL.to_bits()
+}
+
+/// As [`is_ordinary`], of all.
+#[inline(always)]
+pub(super) fn all_ordinary(scales: &[f32]) -> bool {
+    scales.iter().fold(true, |all, &scale| all & is_ordinary(scale))
 }
 
 /// The codes of `x`.
@@ -169,6 +190,13 @@ pub(super) fn encode(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes, a
     } else {
         divide(codes, x, &group);
     }
+}
+
+/// As [`encode`], by quotients.
+#[cold]
+#[target_feature(enable = "avx2")]
+pub(super) fn divide_run(codes: &mut [[u8; LANES]], x: &[[f32; LANES]], by: Codes) {
+    divide(codes, x, &Group::new(by));
 }
 
 /// The codes of quotients.
@@ -212,22 +240,20 @@ pub(super) fn encode_each(
     by: Codes,
     ahead: &[u8],
 ) -> bool {
-    if !scales.iter().fold(true, |all, &scale| all & is_ordinary(scale)) {
+    if !all_ordinary(scales) {
         return false;
     }
     let mut group = Group::new(by);
-    let mut distance = _mm256_set1_epi16(-1);
     let mut ahead = ahead.chunks_exact(4 * LANES * run);
     for ((codes, x), &scale) in codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales) {
         prefetch(ahead.next().unwrap_or(&[]));
         group.inverse = _mm256_set1_ps(UNITS / scale);
+        let mut distance = _mm256_set1_epi16(-1);
         for (codes, x) in codes.iter_mut().zip(x) {
             distance = _mm256_min_epu16(distance, encode_lanes(codes, x, &group));
         }
-    }
-    if is_unsure(distance) {
-        for ((codes, x), &scale) in codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales) {
-            encode(codes, x, Codes { scale, ..by }, &[]);
+        if is_unsure(distance) {
+            divide_run(codes, x, Codes { scale, ..by });
         }
     }
     true
@@ -276,8 +302,8 @@ fn encode_lanes(codes: &mut [u8; LANES], x: &[f32; LANES], group: &Group) -> __m
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn products(even: &[f32; 8], odd: &[f32; 8], group: &Group) -> (__m256i, __m256i) {
-    let even = _mm256_cvtps_epi32(_mm256_fmadd_ps(load_ps(even), group.inverse, group.start));
-    let odd = _mm256_cvtps_epi32(_mm256_fmadd_ps(load_ps(odd), group.inverse, group.start));
+    let even = _mm256_cvtps_epi32(_mm256_fmadd_ps(load_f32(even), group.inverse, group.start));
+    let odd = _mm256_cvtps_epi32(_mm256_fmadd_ps(load_f32(odd), group.inverse, group.start));
     let whole = _mm256_blend_epi16::<0xAA>(_mm256_srli_epi32::<16>(even), odd);
     (whole, _mm256_blend_epi16::<0xAA>(even, _mm256_slli_epi32::<16>(odd)))
 }
@@ -288,7 +314,7 @@ fn divide_lanes(codes: &mut [u8; LANES], x: &[f32; LANES], group: &Group) {
     let (eights, _) = x.as_chunks::<8>();
     let mut whole = [_mm256_setzero_si256(); 4];
     for (whole, x) in whole.iter_mut().zip(eights) {
-        let quotient = _mm256_div_ps(load_ps(x), group.scale);
+        let quotient = _mm256_div_ps(load_f32(x), group.scale);
         *whole = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(quotient, group.least), group.most));
     }
     let low = _mm256_add_epi16(_mm256_packs_epi32(whole[0], whole[1]), group.up);

@@ -12,8 +12,8 @@ use std::arch::x86_64::{
 
 use crate::quant::FloatFormat;
 use crate::quant::format::{E4M3FN, E5M2};
-use crate::simd::vector::{load32, store32};
-use crate::simd::{Avx2, Fill, bytes_mut, with_features};
+use crate::simd::vector::{load32, put32};
+use crate::simd::{Avx2, Fill, bytes_mut, prefetch_ahead, with_features};
 
 /// Codes that are decoded together.
 pub(crate) const STEP: usize = 32;
@@ -97,22 +97,35 @@ impl Fill<f32> for HalfLoop<'_> {
         let (steps, rest) = codes.as_chunks::<STEP>();
         let (outs, tail) = piece.as_chunks_mut::<STEP>();
         for (out, codes) in outs.iter_mut().zip(steps) {
-            with_features!(Avx2, self.proof, decode_step(self.by, out, codes));
+            with_features!(Avx2, self.proof, decode_step::<false>(self.by, out, codes));
         }
         if !rest.is_empty() {
             let (mut last, mut numbers) = ([0; STEP], [0.0; STEP]);
             last[..rest.len()].copy_from_slice(rest);
-            with_features!(Avx2, self.proof, decode_step(self.by, &mut numbers, &last));
+            with_features!(Avx2, self.proof, decode_step::<false>(self.by, &mut numbers, &last));
             tail.copy_from_slice(&numbers[..rest.len()]);
         }
     }
+
+    #[inline(always)]
+    fn fill_around(&self, lines: &mut [f32], offset: usize) -> usize {
+        let codes = &self.codes[offset..];
+        let outs = lines.as_chunks_mut::<STEP>().0;
+        for (index, (out, step)) in outs.iter_mut().zip(codes.as_chunks().0).enumerate() {
+            prefetch_ahead(codes, STEP * index, STEP * index + 1);
+            with_features!(Avx2, self.proof, decode_step::<true>(self.by, out, step));
+        }
+        STEP * outs.len()
+    }
 }
 
+/// `AROUND`: store around the cache.
 #[inline]
 #[target_feature(enable = "avx2,f16c")]
-fn decode_step(by: ByHalf, out: &mut [f32; STEP], codes: &[u8; STEP]) {
-    let (vectors, _) = bytes_mut(out).as_chunks_mut::<32>();
-    for (vector, numbers) in vectors.iter_mut().zip(by.numbers(codes)) {
-        store32(vector, _mm256_castps_si256(numbers));
+fn decode_step<const AROUND: bool>(by: ByHalf, out: &mut [f32; STEP], codes: &[u8; STEP]) {
+    let [a, b, c, d] = by.numbers(codes).map(|numbers| _mm256_castps_si256(numbers));
+    if let [first, second] = bytes_mut(out).as_chunks_mut().0 {
+        put32(first, a, b, AROUND);
+        put32(second, c, d, AROUND);
     }
 }

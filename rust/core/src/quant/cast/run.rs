@@ -182,7 +182,7 @@ impl Call {
         let (Some(by), Some(proof)) = (ByHalf::new(&format), Avx2::at(self.level)) else { return false };
         let Some(out) = T::floats_mut(out) else { return false };
         each_part(out, codes, self.threads, |out, codes, _| {
-            simd::dispatch(self.level, Run { out, loops: HalfLoop { codes, by, proof } });
+            proof.run(Run { out, loops: HalfLoop { codes, by, proof } });
         });
         true
     }
@@ -211,7 +211,7 @@ impl Call {
     fn look_up<T: Float>(self, out: &mut [T::Bits], codes: &[u8], table: &Table, lookup: impl Lookup) {
         each_part(out, codes, self.threads, |out, codes, _| {
             let loops = TableLoop::<T, _> { table, codes, lookup, wide: PhantomData };
-            simd::dispatch(self.level, Run { out, loops });
+            lookup.run(Run { out, loops });
         });
     }
 }
@@ -268,6 +268,7 @@ impl<T: Float, D: Decode> Fill<T::Bits> for DecodeLoop<'_, T, D> {
     #[inline(always)]
     fn fill(&self, piece: &mut [T::Bits], offset: usize) {
         let codes = &self.codes[offset..][..piece.len()];
+        simd::prefetch_ahead(self.codes, offset, offset + piece.len());
         for (out, &code) in piece.iter_mut().zip(codes) {
             *out = T::from_f32(f32::from_bits(self.element.value(code)));
         }

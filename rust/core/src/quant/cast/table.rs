@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 
 use crate::quant::Float;
 use crate::simd::vector::{load16, load32, load64, put32, put64};
-use crate::simd::{Avx2, Avx512, Fill, bytes_mut, with_features};
+use crate::simd::{Avx2, Avx512, Fill, Kernel, bytes_mut, prefetch_ahead, with_features};
 
 /// Codes that are looked up together.
 const STEP: usize = 64;
@@ -70,6 +70,9 @@ pub(super) trait Lookup: Copy + Sync {
     /// Write their entries to `out`, which has room for as many; `WIDE`: as the upper halves of 32 bits; `AROUND`:
     /// around the cache, if it starts at a cache line.
     fn entries<const WIDE: bool, const AROUND: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]);
+
+    /// Run a loop as compiled for the level that this needs, and for no other.
+    fn run<K: Kernel<Output = ()>>(self, kernel: K);
 }
 
 /// The loop that decodes by a table.
@@ -92,8 +95,7 @@ impl<T: Float, L: Lookup> Fill<T::Bits> for TableLoop<'_, T, L> {
 
     #[inline(always)]
     fn fill_around(&self, lines: &mut [T::Bits], offset: usize) -> usize {
-        // Four bytes per code are bound by the stores, whatever their way.
-        if size_of::<T::Bits>() == 4 { 0 } else { self.steps::<true>(lines, &self.codes[offset..]) }
+        self.steps::<true>(lines, &self.codes[offset..])
     }
 }
 
@@ -102,7 +104,10 @@ impl<T: Float, L: Lookup> TableLoop<'_, T, L> {
     #[inline(always)]
     fn steps<const AROUND: bool>(&self, out: &mut [T::Bits], codes: &[u8]) -> usize {
         let outs = out.as_chunks_mut::<STEP>().0;
-        for (out, step) in outs.iter_mut().zip(codes.as_chunks().0) {
+        for (index, (out, step)) in outs.iter_mut().zip(codes.as_chunks().0).enumerate() {
+            if AROUND {
+                prefetch_ahead(codes, STEP * index, STEP * (index + 1));
+            }
             if size_of::<T::Bits>() == 4 {
                 self.lookup.entries::<true, AROUND>(self.table, step, bytes_mut(out));
             } else {
@@ -121,6 +126,10 @@ impl Lookup for Whole {
     #[inline(always)]
     fn entries<const WIDE: bool, const AROUND: bool>(self, table: &Table, codes: &[u8; STEP], out: &mut [u8]) {
         with_features!(Avx512, self.0, whole::<WIDE, AROUND>(table, codes, out));
+    }
+
+    fn run<K: Kernel<Output = ()>>(self, kernel: K) {
+        self.0.run(kernel);
     }
 }
 
@@ -164,6 +173,10 @@ impl<const SIXTEENS: usize> Lookup for Sixteens<SIXTEENS> {
         for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
             with_features!(Avx2, self.0, sixteens::<SIXTEENS, WIDE, AROUND>(table, codes, out));
         }
+    }
+
+    fn run<K: Kernel<Output = ()>>(self, kernel: K) {
+        self.0.run(kernel);
     }
 }
 
@@ -216,6 +229,10 @@ impl Lookup for Rows<'_> {
         for (codes, out) in codes.as_chunks::<32>().0.iter().zip(out.chunks_exact_mut(half)) {
             with_features!(Avx2, self.0, rows::<WIDE, AROUND>(self.1, codes, out));
         }
+    }
+
+    fn run<K: Kernel<Output = ()>>(self, kernel: K) {
+        self.0.run(kernel);
     }
 }
 

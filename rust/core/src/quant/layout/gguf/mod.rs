@@ -22,6 +22,9 @@ use crate::simd::{self, Avx2, Kernel, Level};
 /// Elements that are decoded together before they are narrowed, whole blocks of every type.
 const PIECE: usize = 256;
 
+/// Blocks that are decoded between two looks ahead.
+const RUN: usize = 16;
+
 /// A block of `B` bytes that holds `E` elements.
 trait Decode<const B: usize, const E: usize> {
     fn decode(block: &[u8; B], out: &mut [f32; E]);
@@ -177,7 +180,13 @@ fn decode_blocks<K: Decode<B, E>, const B: usize, const E: usize>(
 ) {
     #[cfg(target_arch = "x86_64")]
     match Avx2::at(level) {
-        Some(proof) if around_cache => return K::decode_avx2::<true>(blocks, out, proof),
+        Some(proof) if around_cache => {
+            for (index, (out, now)) in out.chunks_mut(RUN).zip(blocks.chunks(RUN)).enumerate() {
+                simd::prefetch_ahead(blocks.as_flattened(), RUN * B * index, RUN * B * (index + 1));
+                K::decode_avx2::<true>(now, out, proof);
+            }
+            return;
+        }
         Some(proof) => return K::decode_avx2::<false>(blocks, out, proof),
         None => {}
     }
