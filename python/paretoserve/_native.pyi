@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import disjoint_base
 
 __all__ = [
     "MixedTable",
