@@ -201,12 +201,14 @@ def device_name(array: Array) -> str:
     return str(array.device) if is_torch(array) else "cpu"
 
 
-def numpy_values(array: Array) -> NDArray[Any]:
+def numpy_values(array: Array, argument: str = "array") -> NDArray[Any]:
     """Return `array` as numpy sees it with its own dtype, sharing its memory; 8-bit floats as uint8.
+
+    `argument` is its name for messages.
 
     bfloat16 becomes the dtype of ml_dtypes; a foreign byte order is the one thing that costs a copy.
     """
-    values, name = as_numpy(array), dtype_name(array)
+    values, name = as_numpy(array, argument), dtype_name(array)
     if name == "float16":
         return values.view(np.float16)
     if name == "bfloat16":

@@ -170,7 +170,10 @@ for d, n, error in ((1, 5, 0.1), (2, 40, 0.02), (4, 150, 0.1), (7, 30, 0.2), (12
     points = torch.from_numpy(1 - generator.random((n, d)) / d)
     same_volume(points, 0.01, "max", rel_err=error, seed=d)
     same_volume(-points * 1e-300, [0.0] * d, rel_err=error, seed=2**64 - 1)
-entries = {each.entry for each in launches(record())}
+lines = record()
+assert not [line for line in lines if line.startswith("forbidden")]
+assert {each.stream for each in launches(lines)} == {STREAM}
+entries = {each.entry for each in launches(lines)}
 assert {"paretoserve_pareto_rays", "paretoserve_pareto_powers", "paretoserve_pareto_beaten_wide"} < entries, entries
 volumes.RAYS = 32
 assert same_volume(points[:, :3], 0.01, "max", rel_err=0.05).num_outside == 0

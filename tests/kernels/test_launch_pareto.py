@@ -27,7 +27,7 @@ def check(tensor, sense="min", **options):
     np.testing.assert_array_equal(array(got), expected)
     indices = pareto.front(tensor, sense, **options)
     np.testing.assert_array_equal(array(indices), pareto.front(numpy_of(tensor), sense, **plain))
-    assert torch.equal(before.view(torch.uint8), tensor.view(torch.uint8))
+    assert numpy_of(before).tobytes() == numpy_of(tensor).tobytes()
 """
 
 
@@ -104,15 +104,30 @@ def test_what_the_device_cannot_do_is_refused(run):
         (t[:, :0], {}, errors.ShapeError, "`points` must have shape"),
         (t.to(torch.complex64), {}, errors.DtypeError, "`points` must be integers"),
         ([t[:, 0], t[:2, 1]], {}, errors.ShapeError, "must be a column of shape (4,)"),
+        ([t[:, 0], t[:, 1].to("meta")], {}, errors.DeviceError, "`points` is on cpu but `points[1]` is on meta"),
+        ({"a": t[:, 0], "b": [1.0] * 4}, {}, errors.DeviceError, "`points['b']` is on cpu"),
         (t, {"groups": torch.zeros(3)}, errors.ShapeError, "`groups` must have shape (4,)"),
     ):
-        try:
-            pareto.mask(points, **options)
-        except error as raised:
-            assert text in str(raised), raised
-        else:
-            raise AssertionError(text)
-    assert pareto.mask(t[:0]).shape == (0,)
+        for function in (pareto.mask, pareto.ranks):
+            if function is pareto.ranks and "eps" in options:
+                continue
+            try:
+                function(points, **options)
+            except error as raised:
+                assert text in str(raised), raised
+            else:
+                raise AssertionError(text)
+    """)
+
+
+def test_few_and_repeated_values(run):
+    run("""
+    t = torch.tensor([[2.0, 1.0], [1.0, 2.0], [2.0, 2.0]], requires_grad=True)
+    for few in (t[:0], t[:1], t[:1].expand(5, 2), t.T[:2]):
+        check(few.detach(), keep="first")
+        for options in ({}, {"stop_after": 1}, {"num_fronts": 1}):
+            expected = pareto.ranks(few.detach().numpy(), **options)
+            np.testing.assert_array_equal(array(pareto.ranks(few, **options)), expected)
     """)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from paretoserve._arrays import is_torch, numpy_values
 from paretoserve.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def _labels(groups: ArrayLike) -> NDArray[Any]:
     """Return labels as an array; a list of several types keeps them, so that no NaN becomes the text "nan"."""
     if isinstance(groups, np.ma.MaskedArray) and np.ma.is_masked(groups):
         raise _missing_label("a masked one", int(np.ma.getmaskarray(groups).ravel().argmax()))
+    if is_torch(groups):
+        return numpy_values(groups, "groups")  # type: ignore[arg-type]
     labels = np.asarray(groups)
     if isinstance(groups, list | tuple) and labels.ndim == 1 and labels.dtype.kind in "USf":
         return np.fromiter(groups, dtype=object, count=len(groups))

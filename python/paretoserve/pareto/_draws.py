@@ -62,7 +62,7 @@ class Origin:
 def real_array(argument: str, values: Any, dimensions: tuple[int, ...]) -> NDArray[np.float64]:
     """Return contiguous float64 of one of so many dimensions."""
     try:
-        array = numpy_values(values) if is_torch(values) else np.asarray(values)
+        array = numpy_values(values, argument) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have rows of one length, got some of different lengths") from error
     is_real = array.dtype.name in NAMES and not (is_torch(values) and is_small_float(values))

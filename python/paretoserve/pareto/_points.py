@@ -169,7 +169,7 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise DtypeError(f"`{argument}` must not hide values behind a mask\nhint: fill them, for example with NaN")
     try:
-        array = numpy_values(values) if is_torch(values) else np.asarray(values)
+        array = numpy_values(values, argument) if is_torch(values) else np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
     # 8-bit floats of torch come as their bits, which do not compare as they do.
