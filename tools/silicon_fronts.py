@@ -90,7 +90,7 @@ def figures(table: Table, tpot_ms: float) -> list[str]:
         mean=table.points, std=NOISE * table.points, sense=SENSE, groups=table.groups, num_samples=2000
     )
     lines.append(
-        f"under {NOISE:.0%} noise: of the points on their front {sure.surely_on[on_front].mean():.0%} are surely on it, "
+        f"under {NOISE:.0%} noise: of the points on their front {sure.surely_on[on_front].mean():.0%} are surely so, "
         f"{sure.open[on_front].mean():.0%} open; of the others {sure.open[~on_front].mean():.0%} are open"
     )
     return lines + comparisons(fronts)
