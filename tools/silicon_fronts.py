@@ -1,23 +1,29 @@
 """Fronts of published serving points: interactivity against throughput, per model, GPU, precision and lengths.
 
-Usage: python tools/silicon_fronts.py e2e_shared.csv.gz [--tpot-ms 20]
+Usage: python tools/silicon_fronts.py e2e_shared.csv.gz [--tpot-ms 20] [--picture docs/silicon-fronts.png]
 
 Prints aggregate figures only: how many points are on the fronts, what interpolation adds under a limit on the time per
-output token, where the knees lie, and how the GPUs compare. Aggregated (not split) serving only.
+output token, where the knees lie, what measurement noise leaves open, and how the GPUs compare. The picture shows the
+same of all groups together. Aggregated (not split) serving only.
 """
 
 import argparse
 import csv
 import gzip
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import geometric_mean, median
+from typing import Any
 
 import numpy as np
 
 from paretoserve import pareto
 
 SENSE = ["max", "max"]
+# Standard deviation of a measurement, relative to it.
+NOISE = 0.05
+COLORS = ("#0072B2", "#D55E00", "#009E73")
 # Fewer points than these have no front worth a figure.
 LEAST_POINTS = 5
 
@@ -70,13 +76,7 @@ def figures(table: Table, tpot_ms: float) -> list[str]:
         f"on their group's front: {on_front.mean():.0%} of the points; front sizes median {median(sizes):.0f}, "
         f"largest {max(sizes)}; on the hull: {sum(hulls.values()) / sum(sizes):.0%} of the fronts",
     ]
-    limit = 1e3 / tpot_ms
-    gains = []
-    for front in fronts.values():
-        single = pareto.pick(front, SENSE, best=1, where={0: (limit, None)})
-        if single.index is not None:
-            between = pareto.pick(front, SENSE, best=1, where={0: (limit, None)}, interpolate=True)
-            gains.append(between.values[1] / single.values[1])
+    gains = gains_of(fronts, tpot_ms)
     lines.append(
         f"time per output token of {tpot_ms:g} ms or less: met in {len(gains)} of {len(names)} groups; tokens/s/GPU "
         f"interpolated at the limit over the best single point that meets it: {geometric_mean(gains):.3f}"
@@ -86,10 +86,29 @@ def figures(table: Table, tpot_ms: float) -> list[str]:
         f"knee: inside of the front in {sum(inside)} of {len(names)} groups; else the front bends away from the ideal, "
         "and an end is the furthest point"
     )
-    return lines + comparisons(table, fronts)
+    sure = pareto.front_probability(
+        mean=table.points, std=NOISE * table.points, sense=SENSE, groups=table.groups, num_samples=2000
+    )
+    lines.append(
+        f"under {NOISE:.0%} noise: of the points on their front {sure.surely_on[on_front].mean():.0%} are surely so, "
+        f"{sure.open[on_front].mean():.0%} open; of the others {sure.open[~on_front].mean():.0%} are open"
+    )
+    return lines + comparisons(fronts)
 
 
-def comparisons(table: Table, fronts: dict[str, np.ndarray]) -> list[str]:
+def gains_of(fronts: dict[str, np.ndarray], tpot_ms: float) -> list[float]:
+    """Return tokens/s/GPU interpolated at a limit over those of the best point within it, per group that meets it."""
+    limit = 1e3 / tpot_ms
+    gains = []
+    for front in fronts.values():
+        single = pareto.pick(front, SENSE, best=1, where={0: (limit, None)})
+        if single.index is not None:
+            between = pareto.pick(front, SENSE, best=1, where={0: (limit, None)}, interpolate=True)
+            gains.append(between.values[1] / single.values[1])
+    return gains
+
+
+def comparisons(fronts: dict[str, np.ndarray]) -> list[str]:
     """Return one line per pair of GPUs: the area over the common range, and how often one front dominates."""
     found: dict[tuple[str, str], list[tuple[float, bool, int]]] = {}
     for one in fronts:
@@ -111,13 +130,62 @@ def comparisons(table: Table, fronts: dict[str, np.ndarray]) -> list[str]:
     ]
 
 
+def draw(table: Table, tpot_ms: float, path: Path) -> None:
+    """Draw what the groups have in common: the shapes of their fronts, gains by interpolation, and doubt."""
+    from matplotlib.figure import Figure
+
+    on_front = pareto.mask(table.points, SENSE, groups=table.groups)
+    fronts = {name: table.points[on_front & (table.groups == name)] for name in table.names()}
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    shapes, gains, doubt = figure.subplots(1, 3)
+    draw_shapes(shapes, fronts)
+    ratios = np.sort(gains_of(fronts, tpot_ms))[::-1]
+    gains.step(np.arange(len(ratios)), ratios, where="post", color=COLORS[0])
+    gains.set(title=f"Interpolated at {tpot_ms:g} ms per token", xlabel="groups, by gain", ylim=(1, None))
+    gains.set_ylabel("gain in tokens/s/GPU")
+    sure = pareto.front_probability(mean=table.points, std=NOISE * table.points, sense=SENSE, groups=table.groups)
+    bins = np.linspace(0, 1, 21)
+    for marked, label, color in ((on_front, "on the front", COLORS[0]), (~on_front, "dominated", COLORS[1])):
+        doubt.hist(sure.probability[marked], bins, label=f"as measured {label}", color=color, alpha=0.7)
+    doubt.set(title=f"Under {NOISE:.0%} noise", xlabel="probability to be on the front", ylabel="points", yscale="log")
+    doubt.legend(frameon=False, fontsize=8, loc="upper center")
+    for axes in (shapes, gains, doubt):
+        axes.grid(visible=True, color="#E8ECF0", linewidth=0.8)
+        axes.set_axisbelow(True)
+    figure.savefig(path, dpi=90)
+
+
+def draw_shapes(axes: Any, fronts: dict[str, np.ndarray]) -> None:
+    """Draw what half of the groups of a GPU reach, as shares of their own best, and a band for the middle half."""
+    grid = np.linspace(0.0, 1.0, 401)
+    systems = Counter(name.split(" | ")[1] for name in fronts)
+    for (system, count), color in zip(systems.most_common(len(COLORS)), COLORS, strict=False):
+        own = [front / front.max(axis=0) for name, front in fronts.items() if name.split(" | ")[1] == system]
+        most, middle, least = (reached(surface, grid) for surface in pareto.attainment(own, [0.25, 0.5, 0.75], SENSE))
+        axes.fill_between(grid, least, most, color=color, alpha=0.15, linewidth=0)
+        axes.plot(grid, middle, color=color, label=f"{system}, {count} groups")
+    axes.set(title="What half of the groups reach", xlabel="share of the best tokens/s/user")
+    axes.set_ylabel("share of the best tokens/s/GPU")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def reached(surface: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Return the most of the second objective that a surface has with at least so much of the first."""
+    values = pareto.interp(surface, grid, "step", sense=SENSE, extrapolate=True)
+    return np.where(grid <= surface[:, 0].max(), values, 0.0)
+
+
 def main() -> None:
-    """Print the figures."""
+    """Print the figures, and draw the picture if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("points", type=Path)
     parser.add_argument("--tpot-ms", type=float, default=20.0)
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    print("\n".join(figures(read(options.points), options.tpot_ms)))
+    table = read(options.points)
+    print("\n".join(figures(table, options.tpot_ms)))
+    if options.picture is not None:
+        draw(table, options.tpot_ms, options.picture)
 
 
 if __name__ == "__main__":

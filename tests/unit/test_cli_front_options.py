@@ -89,6 +89,7 @@ def test_the_knee_is_marked(folder):
 @pytest.mark.parametrize("method", ["chord", "angle", "tradeoff"])
 def test_kinds_of_knees(folder, method):
     assert names(run(folder / "all.csv", *BOTH, "--knee", "--knee-method", method), "pick").count("knee") == 1
+    assert names(run(folder / "all.csv", *BOTH, "--knee-method", method), "pick").count("knee") == 1
 
 
 def test_a_choice_under_limits(folder):
@@ -210,6 +211,8 @@ def test_output_of_a_scan(folder):
         (["all.csv", "--slo", "ttft_p99_s=1", "--slo", "ttft_p99_s=2"], 2, "`--slo` must be given once per objective"),
         (["all.csv", "--pick", "name"], 2, "`--pick` must name an objective, got `name`"),
         (["all.csv", "--slo", "ttft_p99_s=1", "--interpolate", "cubic"], 2, "`--interpolate` must be one of"),
+        (["all.csv", "--interpolate", "hull"], 2, "`--interpolate` needs the limit to meet\nhint: give --slo"),
+        (["all.csv", "--plot", "front.bmp"], 2, "`--plot` must end in .png, .svg or .pdf, got `front.bmp`"),
         (["all.csv", "--explain", "0"], 2, "`--explain` must be a row from 1 to 6, got 0"),
         (["all.csv", "--explain", "7"], 2, "`--explain` must be a row from 1 to 6, got 7"),
         (["all.csv", "--explain", "1", "--scan"], 2, "`--explain` needs all rows in memory"),

@@ -5,7 +5,7 @@ import pytest
 
 from _data import data
 from paretoserve import pareto
-from silicon_fronts import SENSE, figures, read
+from silicon_fronts import SENSE, draw, figures, reached, read
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,14 @@ def test_the_figures_are_aggregates(table):
     lines = figures(table, tpot_ms=20)
     assert len(lines) >= 5
     assert all(len(line) < 200 for line in lines)
+
+
+def test_the_picture_shows_shares_and_counts(table, tmp_path):
+    pytest.importorskip("matplotlib")
+    draw(table, 20, tmp_path / "fronts.png")
+    assert (tmp_path / "fronts.png").stat().st_size > 10_000
+
+
+def test_what_a_surface_reaches_ends_with_it():
+    surface = np.array([[0.8, 0.2], [0.5, 0.9]])
+    assert reached(surface, np.array([0.0, 0.5, 0.6, 0.8, 0.9])).tolist() == [0.9, 0.9, 0.2, 0.2, 0.0]

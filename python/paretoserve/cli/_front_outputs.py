@@ -13,8 +13,11 @@ from paretoserve.pareto._frame_columns import column_numbers
 if TYPE_CHECKING:
     from paretoserve.cli._front import Answer, Request
     from paretoserve.cli._table import Table
+    from paretoserve.pareto._table_rows import Question
 
-__all__ = ["write_html", "write_plot"]
+__all__ = ["check_plot", "write_html", "write_plot"]
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def write_html(path: Path, request: Request, found: Answer) -> None:
@@ -62,12 +65,18 @@ def _eligible(request: Request, table: Table) -> Any:
     return eligible
 
 
+def check_plot(path: Path, question: Question) -> None:
+    """Refuse what cannot be drawn, before anything is read."""
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(f"`--plot` must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}, got `{path.name}`")
+    if len(question.maximize) < 2:
+        raise ValueError("`--plot` needs 2 objectives or more, got 1")
+
+
 def write_plot(path: Path, request: Request, found: Answer) -> None:
     """Draw the first two objectives: all rows if they were loaded, else those of the front."""
     from paretoserve import pareto
 
-    if len(request.question.maximize) < 2:
-        raise ValueError("`--plot` needs 2 objectives or more, got 1")
     rows = found.rows if found.table is None else found.table.data.filter(_eligible(request, found.table))
     by: Any = None
     if request.question.by:

@@ -50,7 +50,9 @@ def command(
         int | None, typer.Option("--fronts", metavar="N", help="Print the rows of the first N layers with their rank.")
     ] = None,
     knee: Annotated[bool, typer.Option("--knee", help="Mark the knee of the front in a column `pick`.")] = False,
-    knee_method: Annotated[str, typer.Option(metavar="NAME", help="Kind of knee: chord, angle or tradeoff.")] = "chord",
+    knee_method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Kind of knee: chord (default), angle or tradeoff.")
+    ] = None,
     pick: Annotated[
         str | None, typer.Option(metavar="OBJECTIVE", help="Mark the row that is best in it within --slo.")
     ] = None,
@@ -91,7 +93,7 @@ def command(
     """Print the rows of a table that no other row beats in all objectives, best first objective first."""
     from paretoserve.cli._front import Request, answer, asked, explained
     from paretoserve.cli._front_marks import by_objective
-    from paretoserve.cli._front_outputs import write_html, write_plot
+    from paretoserve.cli._front_outputs import check_plot, write_html, write_plot
     from paretoserve.cli._table import FORMATS, render, write_table
     from paretoserve.pareto._arguments import one_of
 
@@ -103,6 +105,12 @@ def command(
         raise ValueError("`--hypervolume` and `--ref` must be given together")
     if interpolate is not None:
         one_of("--interpolate", interpolate, ("linear", "hull"))
+        if not slo:
+            raise ValueError("`--interpolate` needs the limit to meet\nhint: give --slo OBJECTIVE=LIMIT")
+    if knee_method is not None:
+        one_of("--knee-method", knee_method, ("chord", "angle", "tradeoff"))
+    if plot is not None:
+        check_plot(plot, question)
     if fronts is not None and fronts < 1:
         raise ValueError(f"`--fronts` must be 1 or more, got {fronts}")
     whole = {"--html": html is not None, "--ranks": ranks, "--fronts": fronts, "--explain": explain}
@@ -114,7 +122,7 @@ def command(
         whole=next((option for option, given in whole.items() if given), None),
         layers=ranks or fronts is not None,
         num_fronts=fronts,
-        knee=one_of("--knee-method", knee_method, ("chord", "angle", "tradeoff")) if knee else None,
+        knee=(knee_method or "chord") if knee or knee_method else None,
         volume=by_objective("--ref", ref, question) if ref else None,
         pick=pick,
         limits=by_objective("--slo", slo or [], question),

@@ -86,7 +86,7 @@ def files_of(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[
         named = next(place for place, part in enumerate(one.parts) if any(sign in part for sign in "*?["))
         return [(file, folder_labels(file.parts[named:-1])) for file in found]
     if not one.exists():
-        names = [entry.name for entry in one.parent.iterdir()] if one.parent.is_dir() else []
+        names = sorted(entry.name for entry in one.parent.iterdir()) if one.parent.is_dir() else []
         hint = columns_hint(one.name, names).replace("columns are", "in that folder are") if names else ""
         raise file_error(str(one), "no such file", hint=hint)
     return [(one, {})]
