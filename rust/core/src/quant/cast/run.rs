@@ -4,14 +4,13 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
 use super::element::{
-    Computed, Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
-    NearestInteger, Power, SaturatingPower, Value,
+    Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
+    NearestInteger, Power, SaturatingPower,
 };
 use super::refuse::refuse_nan;
-use super::{Decoder, Encoder, NanPolicy, Options, Rule, Scalar};
+use super::{Decoder, NanPolicy, Options, Rule, Scalar};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::quant::format::{E2M1, E4M3FN, E5M2};
 use crate::quant::{Float, Rounding};
 use crate::random::philox;
 use crate::simd::{self, Fill, Kernel, Level, Plain};
@@ -95,7 +94,7 @@ pub(super) fn encode_at<S: Float>(
                 KnownE5m2::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2)),
                 KnownE5m2Infinite::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2Infinite)),
                 KnownE2m1::ENCODER => call.encode::<S>(out, x, Nearest(KnownE2m1)),
-                _ => call.encode::<S>(out, x, Nearest(Computed(encoder, Decoder::new(&format)))),
+                _ => call.encode::<S>(out, x, Nearest(encoder)),
             }
         }
         (Scalar::Float(format), Rounding::HalfAway) => {
@@ -128,13 +127,7 @@ pub(super) fn decode_at<T: Float>(
         return Ok(());
     }
     match format {
-        Scalar::Float(E4M3FN) => call.decode::<T>(out, codes, Value(KnownE4m3fn)),
-        Scalar::Float(E5M2) => call.decode::<T>(out, codes, Value(KnownE5m2)),
-        Scalar::Float(E2M1) => call.decode::<T>(out, codes, Value(KnownE2m1)),
-        Scalar::Float(format) => {
-            let computed = Computed(Encoder::new(&format, true), Decoder::new(&format));
-            call.decode::<T>(out, codes, Value(computed));
-        }
+        Scalar::Float(format) => call.decode::<T>(out, codes, Decoder::new(&format)),
         Scalar::Exponent => call.decode::<T>(out, codes, Power),
         Scalar::Integer(integer) => call.decode::<T>(out, codes, integer),
     }
@@ -236,6 +229,7 @@ struct Run<'a, O, L> {
 }
 
 impl<O: Plain, L: Fill<O>> Kernel for Run<'_, O, L> {
+    const AVX512: bool = L::AVX512;
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -249,6 +243,8 @@ struct EncodeLoop<'a, S: Float, E> {
 }
 
 impl<S: Float, E: Encode> Fill<u8> for EncodeLoop<'_, S, E> {
+    const AVX512: bool = E::AVX512;
+
     #[inline(always)]
     fn fill(&self, piece: &mut [u8], offset: usize) {
         let x = &self.x[offset..][..piece.len()];
@@ -265,6 +261,9 @@ struct DecodeLoop<'a, T, D> {
 }
 
 impl<T: Float, D: Decode> Fill<T::Bits> for DecodeLoop<'_, T, D> {
+    // Tables serve every format there.
+    const AVX512: bool = false;
+
     #[inline(always)]
     fn fill(&self, piece: &mut [T::Bits], offset: usize) {
         let codes = &self.codes[offset..][..piece.len()];
