@@ -17,6 +17,7 @@ use crate::simd::{self, Fill, Kernel, Level, Plain};
 #[cfg(target_arch = "x86_64")]
 use {
     super::half::{ByHalf, HalfLoop},
+    super::short::{self, ShortLoop},
     super::table::{Lookup, Rows, Sixteens, Table, TableLoop, Whole},
     crate::simd::{Avx2, Avx512},
 };
@@ -86,6 +87,10 @@ pub(super) fn encode_at<S: Float>(
     }
     let call = Call { level, threads: options.threads };
     let (rule, saturate) = (options.rule, options.saturate);
+    #[cfg(target_arch = "x86_64")]
+    if options.rounding == Rounding::NearestEven && call.encode_short::<S>(out, x, format, options) {
+        return Ok(());
+    }
     match (format, options.rounding) {
         (Scalar::Float(format), Rounding::NearestEven) => {
             let encoder = rule.encoder(&format, saturate);
@@ -169,6 +174,33 @@ impl Call {
 
 #[cfg(target_arch = "x86_64")]
 impl Call {
+    /// Encode with AVX2 in lanes of 16 bits, if that is the level and formats allow; AVX-512 needs no such help.
+    fn encode_short<S: Float>(self, out: &mut [u8], x: &[S::Bits], format: Scalar, options: &Options) -> bool {
+        let (Some(proof), None) = (Avx2::at(self.level), Avx512::at(self.level)) else { return false };
+        let saturates = options.rule == Rule::Paretoserve && options.saturate;
+        match format {
+            Scalar::Exponent if saturates => self.encode_shorts::<S, { short::POWER }>(out, x, proof),
+            Scalar::Float(float) => match options.rule.encoder(&float, options.saturate) {
+                KnownE4m3fn::ENCODER => self.encode_shorts::<S, { short::E4M3FN }>(out, x, proof),
+                KnownE5m2::ENCODER => self.encode_shorts::<S, { short::E5M2 }>(out, x, proof),
+                KnownE5m2Infinite::ENCODER => self.encode_shorts::<S, { short::E5M2_INFINITE }>(out, x, proof),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn encode_shorts<S: Float, const KIND: u8>(self, out: &mut [u8], x: &[S::Bits], proof: Avx2) -> bool {
+        // Not float16, whose bits are no upper half of float32.
+        let takes = const { S::NAME.as_bytes()[0] == b'b' || size_of::<S::Bits>() == 4 };
+        if takes {
+            each_part(out, x, self.threads, |out, x, _| {
+                proof.run(Run { out, loops: ShortLoop::<S, KIND> { x, proof } });
+            });
+        }
+        takes
+    }
+
     /// Decode to float32 by way of float16, if this level has instructions for it and the format allows.
     fn decode_by_half<T: Float>(self, out: &mut [T::Bits], codes: &[u8], format: Scalar) -> bool {
         let Scalar::Float(format) = format else { return false };
