@@ -19,7 +19,9 @@ from paretoserve.quant import cast
 if TYPE_CHECKING:
     import torch
 
-COPY_BYTES = 128 << 20
+COPY_BYTES = 256 << 20
+# Smaller inputs would lie in a cache in part.
+LEAST_BYTES = 64 << 20
 TURNS = 5
 # A peer that takes longer than this per call is measured once.
 SLOW_S = 1.0
@@ -52,14 +54,18 @@ class Copy:
 COPY = Copy()
 
 
+def placed(buffer: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return a copy of `x` at the start of a buffer of the copy."""
+    place = buffer.view(np.uint8)[: x.nbytes].view(x.dtype).reshape(x.shape)
+    place[...] = x
+    return place
+
+
 def within(buffer: np.ndarray, x: "torch.Tensor") -> "torch.Tensor":
     """Return a copy of `x` at the start of a buffer of the copy."""
     import torch
 
-    values = x.view(torch.uint8).numpy()
-    place = buffer.view(np.uint8)[: values.size].reshape(values.shape)
-    place[...] = values
-    return torch.from_numpy(place).view(x.dtype)
+    return torch.from_numpy(placed(buffer, x.view(torch.uint8).numpy())).view(x.dtype)
 
 
 def level() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from _copy import compare
+from _copy import COPY, compare, placed
 from paretoserve.quant import dequantize, hadamard, quantize
 
 
@@ -21,9 +21,9 @@ SHAPE = (4096, 4096)
 ELEMENTS = SHAPE[0] * SHAPE[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def x():
-    return np.random.default_rng(0).standard_normal(SHAPE, dtype=np.float32)
+    return placed(COPY.source, np.random.default_rng(0).standard_normal(SHAPE, dtype=np.float32))
 
 
 def ggml_q8_0(x):
@@ -90,11 +90,11 @@ def test_groups(show, x, fmt, group, target):
         peers,
         target=target,
     )
-    out = np.empty_like(x)
+    out = placed(COPY.target, x)
     compare(show, f"{title} -> f32", x.nbytes + q.nbytes, lambda: dequantize(q, out=out, threads=1), {}, target=0.5)
 
 
 @pytest.mark.parametrize("n", [16, 32, 64, 128])
 def test_hadamard(show, x, n):
-    out = np.empty_like(x)
+    out = placed(COPY.target, x)
     compare(show, f"hadamard {n}", 2 * x.nbytes, lambda: hadamard(x, n, out=out, threads=1), {}, target=0.5)

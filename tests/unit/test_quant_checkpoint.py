@@ -117,7 +117,7 @@ def test_compressed_tensors_reads_what_is_reported(fmt, dtype, tmp_path, compres
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_reported_qsnr_is_that_of_the_bytes_in_the_file(fmt, model, tmp_path):
     layouts = {"mxfp4": "ct_mxfp4", "nvfp4": "ct_nvfp4", "mxfp8_e4m3": "ct_mxfp8"}
-    report = quant.quantize_checkpoint(model, tmp_path / "out", fmt, group=64)
+    report = quant.quantize_checkpoint(model, tmp_path / "out", fmt, group=64 if fmt.startswith("int4") else None)
     arrays, after = checkpoints.tensors(), checkpoints.load(tmp_path / "out")
     for each in report.quantized:
         parts = parts_of(after, each.name.removesuffix(".weight"))
@@ -257,7 +257,7 @@ def test_budget_is_kept_and_spent_where_it_counts(model, tmp_path, compressors):
 def test_a_budget_below_all_formats_says_what_is_needed(model, tmp_path):
     with pytest.raises(ValueError, match=r"`budget` must be at least 4\.25 bits per weight, got 4"):
         quant.quantize_checkpoint(model, tmp_path / "out", budget=4, formats=["mxfp4", "mxfp8"])
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_memory_is_bounded_by_the_largest_tensor(tmp_path):

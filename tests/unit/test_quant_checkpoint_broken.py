@@ -115,8 +115,8 @@ def test_a_full_disk_leaves_no_half_file(step, model, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left on device") as raised:
         quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4")
     assert raised.value.filename.endswith(".safetensors")
-    assert not list((tmp_path / "out").rglob("*.safetensors")) or step > 1
-    assert not checkpoints.files(tmp_path / "out")
+    # What is finished waits for the next call, hidden.
+    assert not checkpoints.files(tmp_path / "out") if step == 3 else not (tmp_path / "out").exists()
 
 
 def test_a_second_process_is_refused(model, tmp_path):
@@ -133,7 +133,7 @@ def test_nan_is_refused_with_its_place(model, tmp_path):
     source = checkpoints.folder(tmp_path / "nan", arrays)
     with pytest.raises(DataError, match=r"has nan in tensor `model.layers.1.mlp.up_proj.weight`, at .*\(3, 5\)"):
         quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4")
-    assert not checkpoints.files(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     report = quant.quantize_checkpoint(source, tmp_path / "out", "mxfp4", exclude=["*.1.mlp.up_proj"])
     assert len(report.quantized) == 13
 
@@ -199,7 +199,7 @@ def test_a_file_cut_while_it_is_read_is_refused(model, tmp_path):
 
     with pytest.raises(DataError, match="it was cut since its header was read"):
         quant.quantize_checkpoint(model, tmp_path / "out", "mxfp4", progress=cut)
-    assert not checkpoints.files(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_index_and_shards_must_agree(model, tmp_path):
@@ -247,6 +247,7 @@ def test_index_and_shards_must_agree(model, tmp_path):
         ({"fmt": "mxfp4", "exclude": ["*"]}, ValueError, r"no tensor is left .* excluded by \*"),
         ({"fmt": "int4", "group": 0}, ValueError, "`group` must be"),
         ({"fmt": "int4", "group": 100}, ValueError, "columns are no multiple of 100"),
+        ({"fmt": "mxfp4", "group": 32}, ValueError, "`group` applies to int4 and int4_asym only, got 32 for mxfp4"),
         ({"fmt": "nvfp4", "scale": "floor"}, ValueError, "`scale` applies to MX formats only"),
         ({"fmt": "mxfp4", "scale": "up"}, ValueError, "`scale` must be"),
         ({"fmt": "mxfp4", "threads": 0}, ValueError, "`threads` must be"),
@@ -257,7 +258,16 @@ def test_index_and_shards_must_agree(model, tmp_path):
 def test_bad_options_are_refused_and_leave_nothing(options, error, words, model, tmp_path):
     with pytest.raises(error, match=words):
         quant.quantize_checkpoint(model, tmp_path / "out", **options)
-    assert not checkpoints.files(tmp_path / "out") if (tmp_path / "out").exists() else True
+    assert not (tmp_path / "out").exists()
+
+
+def test_refusal_keeps_the_folders_that_were_there(model, tmp_path):
+    for out, left in ((tmp_path / "a" / "b" / "c", tmp_path / "a" / "b"), (tmp_path / "d" / "e", tmp_path)):
+        left.mkdir(parents=True, exist_ok=True)
+        with pytest.raises(ValueError, match="`budget` must be at least"):
+            quant.quantize_checkpoint(model, out, budget=2, formats=["mxfp4"])
+        assert left.exists()
+        assert not (left / out.relative_to(left).parts[0]).exists()
 
 
 def test_folders_that_would_mix_weights_are_refused(model, tmp_path):

@@ -44,7 +44,9 @@ def command(
         Path | None,
         typer.Option(metavar="JSON", help="With --budget: object of tensor names and factors on their errors."),
     ] = None,
-    group: Annotated[int, typer.Option(metavar="N", help="Columns of a group of int4; -1 for rows.")] = 128,
+    group: Annotated[
+        int | None, typer.Option(metavar="N", help="Columns of a group of int4, default 128; -1 for rows.")
+    ] = None,
     scale: Annotated[
         str | None, typer.Option(metavar="NAME", help="Rule of MX scales: rceil (default), floor, ceil or even.")
     ] = None,

@@ -137,6 +137,11 @@ def quantize(
     -----
     O(n): one read of `x`, two for two-level formats without `amax` or `global_scale`.
 
+    At the ends of float32: numbers beyond 1.75 * 2^127 (2.98e38) may round to 2^128 in MX floats, as the rules of all
+    scales but ``floor`` have it; codes and scales are those of other implementations, but 2^128 decodes to infinity in
+    float32. ``scale="floor"`` saturates below. NV formats are exact to their usual step down to a tensor amax of 1e-37;
+    below, the tensor's scale stays at the least normal float32 and ever more of the numbers become 0.
+
     References
     ----------
     OCP Microscaling Formats (MX) Specification 1.0, 2023. NVIDIA, "Pretraining Large Language Models with NVFP4",

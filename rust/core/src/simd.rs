@@ -58,6 +58,8 @@ fn detected() -> Level {
 
 /// A loop with its arguments; `run` is marked `#[inline(always)]`, and so is what it calls in its hot part.
 pub trait Kernel {
+    /// Whether a copy for AVX-512 pays; one for AVX2 runs there otherwise.
+    const AVX512: bool = true;
     /// What the loop returns.
     type Output;
     /// Run the loop.
@@ -70,9 +72,9 @@ pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     match level.min(detected()) {
         Level::Baseline => kernel.run(),
         // SAFETY: `detected` found every feature that the function enables.
-        Level::Avx2 => unsafe { run_avx2(kernel) },
+        Level::Avx512 if K::AVX512 => unsafe { run_avx512(kernel) },
         // SAFETY: as above.
-        Level::Avx512 => unsafe { run_avx512(kernel) },
+        Level::Avx2 | Level::Avx512 => unsafe { run_avx2(kernel) },
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -280,6 +282,9 @@ const LINE: usize = 64;
 
 /// A loop that can fill any part of its output; `fill` is marked `#[inline(always)]`.
 pub trait Fill<T> {
+    /// As [`Kernel::AVX512`].
+    const AVX512: bool = true;
+
     /// Fill `piece`, the part of the output that starts at element `offset`.
     fn fill(&self, piece: &mut [T], offset: usize);
 

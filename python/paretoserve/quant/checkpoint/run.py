@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from paretoserve._integers import check_integer
-from paretoserve.errors import UnknownNameError
+from paretoserve.errors import DataError, UnknownNameError
 from paretoserve.quant._formats import block_format
 from paretoserve.quant.checkpoint.folder import Checkpoint, open_checkpoint
 from paretoserve.quant.checkpoint.job import Job
@@ -28,7 +28,7 @@ def quantize_checkpoint(
     layout: str = "compressed-tensors",
     budget: float | None = None,
     formats: Sequence[str] = (),
-    group: int = 128,
+    group: int | None = None,
     scale: str | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -54,8 +54,9 @@ def quantize_checkpoint(
         sum of relative errors is least.
     formats : sequence of str
         With `budget`: what to choose from; ``kept`` for leaving a tensor as it is.
-    group : int, default 128
-        Columns of a group of ``int4`` and ``int4_asym``; -1 for rows. Other formats have groups of their own.
+    group : int, optional
+        Columns of a group of ``int4`` and ``int4_asym``, default 128; -1 for rows. Other formats have groups of their
+        own, and where none of the two is asked for a `group` is refused.
     scale : {"rceil", "floor", "ceil", "even"}, optional
         Rule of the power-of-two scales of MX formats; default ``rceil``.
     include, exclude : sequence of str
@@ -109,8 +110,7 @@ def quantize_checkpoint(
     candidates = _candidates(target, fmt, budget, formats)
     if scale is not None and not any(each != KEPT and block_format(each).family == "mx" for each in candidates):
         raise ValueError(f"`scale` applies to MX formats only, got {scale!r} for {', '.join(candidates)}")
-    if group != -1:
-        check_integer("group", group, 1, 1 << 30)
+    group = _group(group, candidates)
     checkpoint = open_checkpoint(source)
     reasons = _reasons(checkpoint, target, candidates, group, include, exclude)
     selected = [name for name, reason in reasons.items() if reason is None]
@@ -127,6 +127,9 @@ def quantize_checkpoint(
         allocation = job.choose(state, candidates, budget, weighted)
         rows = [row for shard in checkpoint.shards for row in job.shard(state, shard)]
         job.publish(state)
+    except (DataError, ValueError):
+        state.discard()
+        raise
     finally:
         state.close()
     return CheckpointReport(out, tuple(rows), allocation)
@@ -162,6 +165,17 @@ def _candidates(target: Target, fmt: str | None, budget: float | None, formats: 
             hint = f"\nhint: it can be written for {' or '.join(holders)}" if holders else ""
             raise ValueError(f"{target.name} holds {', '.join(target.formats)}, got {name}{hint}")
     return names
+
+
+def _group(group: int | None, candidates: Sequence[str]) -> int:
+    """Return the columns of a group of integers, which other formats do not have."""
+    if group is None:
+        return 128
+    if group != -1:
+        check_integer("group", group, 1, 1 << 30)
+    if not any(each.startswith("int4") for each in candidates):
+        raise ValueError(f"`group` applies to int4 and int4_asym only, got {group} for {', '.join(candidates)}")
+    return group
 
 
 def _reasons(

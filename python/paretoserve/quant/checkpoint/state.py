@@ -6,6 +6,7 @@ last moment an older result in the same folder stays complete.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -50,6 +51,7 @@ class State:
 
     def __init__(self, out: Path, name: str) -> None:
         self.out, self.folder = out, out / _FOLDER
+        self._made = [each for each in (out, *out.parents) if not each.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         try:
@@ -121,8 +123,17 @@ class State:
             replace_file(self.out / name, content)
         shutil.rmtree(self.folder)
 
+    def discard(self) -> None:
+        """Forget what is finished: the input was refused, and the same call would be again."""
+        if not self._content["moving"]:
+            self._content |= {"formats": None, "shards": {}}
+
     def close(self) -> None:
-        """Let other processes write; remove the folder if nothing is finished."""
+        """Let other processes write; if nothing is finished, remove the folder and those that were made for it."""
         if self.folder.exists() and not self._content["shards"] and self._content["formats"] is None:
             shutil.rmtree(self.folder)
+            with contextlib.suppress(OSError):
+                # Up to the first that holds something by now.
+                for each in self._made:
+                    each.rmdir()
         self._lock.close()

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::source::{Bf16, F16, F32, Float};
-use crate::simd::bytes;
+use crate::simd::{bytes, stream_piece};
 
 /// Numbers of a wide format, to be read.
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +134,16 @@ impl<'a> NumbersMut<'a> {
         });
     }
 
+    /// As [`Self::put`], around the cache. A [`crate::simd::fence`] must follow the last.
+    #[inline(always)]
+    pub(crate) fn stream(&mut self, index: usize, values: &[f32]) {
+        match self {
+            Self::F32(x) => stream_piece(&mut x[index..index + values.len()], values),
+            Self::F16(x) => stream_narrowed::<F16>(&mut x[index..index + values.len()], values),
+            Self::Bf16(x) => stream_narrowed::<Bf16>(&mut x[index..index + values.len()], values),
+        }
+    }
+
     /// Write `values` from `index` on.
     #[inline(always)]
     pub(crate) fn put(&mut self, index: usize, values: &[f32]) {
@@ -142,6 +152,19 @@ impl<'a> NumbersMut<'a> {
                 *x = S::from_f32(value);
             }
         });
+    }
+}
+
+/// Round `values` in the first-level cache and store them around it.
+#[inline(always)]
+fn stream_narrowed<S: Float>(out: &mut [S::Bits], values: &[f32]) {
+    let mut buffer = [S::Bits::default(); 2048];
+    for (out, values) in out.chunks_mut(2048).zip(values.chunks(2048)) {
+        let narrow = &mut buffer[..values.len()];
+        for (narrow, &value) in narrow.iter_mut().zip(values) {
+            *narrow = S::from_f32(value);
+        }
+        stream_piece(out, narrow);
     }
 }
 

@@ -8,8 +8,9 @@ use std::num::NonZeroUsize;
 
 use super::scaled::parts;
 use crate::parallel;
+use crate::quant::numbers::{Numbers, NumbersMut};
 use crate::quant::source::Float;
-use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, fence, stream_piece};
+use crate::simd::{Kernel, Level, STREAM_FROM_BYTES, dispatch, fence};
 use crate::{Error, Result};
 
 /// The signs that Transformer Engine's 16-wide rotation uses.
@@ -17,7 +18,7 @@ pub const TRANSFORMER_ENGINE_SIGNS: [f32; 16] =
     [1.0, 1.0, 1.0, -1.0, 1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, 1.0, -1.0, 1.0, -1.0, -1.0];
 
 /// Elements between two writes of the result: a multiple of every size, small enough for the first-level cache.
-const PIECE: usize = 4096;
+const PIECE: usize = 2048;
 
 /// How to rotate.
 #[derive(Debug, Clone, Copy)]
@@ -60,23 +61,18 @@ pub fn hadamard<S: Float>(out: &mut [S::Bits], x: &[S::Bits], options: &Options<
     parallel::each(work, |(out, x)| {
         let ones = [1.0; 128];
         let signs = options.signs.unwrap_or(&ones[..size]);
+        let (out, x) = (S::numbers_mut(out), S::numbers(x));
         match size {
-            16 => run::<S, 16>(out, x, signs, options, around_cache),
-            32 => run::<S, 32>(out, x, signs, options, around_cache),
-            64 => run::<S, 64>(out, x, signs, options, around_cache),
-            _ => run::<S, 128>(out, x, signs, options, around_cache),
+            16 => run::<16>(out, x, signs, options, around_cache),
+            32 => run::<32>(out, x, signs, options, around_cache),
+            64 => run::<64>(out, x, signs, options, around_cache),
+            _ => run::<128>(out, x, signs, options, around_cache),
         }
     });
     Ok(())
 }
 
-fn run<S: Float, const N: usize>(
-    out: &mut [S::Bits],
-    x: &[S::Bits],
-    signs: &[f32],
-    options: &Options<'_>,
-    around_cache: bool,
-) {
+fn run<const N: usize>(out: NumbersMut<'_>, x: Numbers<'_>, signs: &[f32], options: &Options<'_>, around_cache: bool) {
     let factor = (1.0 / (N as f64).sqrt()) as f32;
     let mut flips = [0; N];
     for (flip, &sign) in flips.iter_mut().zip(signs) {
@@ -84,12 +80,12 @@ fn run<S: Float, const N: usize>(
     }
     let none = [0; N];
     let (before, after) = if options.inverse { (none, flips) } else { (flips, none) };
-    dispatch(options.level, Rotate::<S, N> { out, x, before, after, factor, around_cache });
+    dispatch(options.level, Rotate::<N> { out, x, before, after, factor, around_cache });
 }
 
-struct Rotate<'a, S: Float, const N: usize> {
-    out: &'a mut [S::Bits],
-    x: &'a [S::Bits],
+struct Rotate<'a, const N: usize> {
+    out: NumbersMut<'a>,
+    x: Numbers<'a>,
     /// Sign bits to flip before and after.
     before: [u32; N],
     after: [u32; N],
@@ -97,40 +93,36 @@ struct Rotate<'a, S: Float, const N: usize> {
     around_cache: bool,
 }
 
-impl<S: Float, const N: usize> Kernel for Rotate<'_, S, N> {
+impl<const N: usize> Kernel for Rotate<'_, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        if !self.around_cache {
-            return rotate::<S, N>(self.out, self.x, &self.before, &self.after, self.factor);
-        }
-        let mut buffer = [S::Bits::default(); PIECE];
-        for (out, x) in self.out.chunks_mut(PIECE).zip(self.x.chunks(PIECE)) {
-            let part = &mut buffer[..x.len()];
-            rotate::<S, N>(part, x, &self.before, &self.after, self.factor);
-            stream_piece(out, part);
+    fn run(mut self) {
+        let (mut wide, mut turned) = ([0.0; PIECE], [0.0; PIECE]);
+        for from in (0..self.x.len()).step_by(PIECE) {
+            let x = self.x.within(from..from + PIECE).widened(&mut wide);
+            let turned = &mut turned[..x.len()];
+            rotate::<N>(turned, x, &self.before, &self.after, self.factor);
+            if self.around_cache {
+                self.out.stream(from, turned);
+            } else {
+                self.out.put(from, turned);
+            }
         }
         fence();
     }
 }
 
 #[inline(always)]
-fn rotate<S: Float, const N: usize>(
-    out: &mut [S::Bits],
-    x: &[S::Bits],
-    before: &[u32; N],
-    after: &[u32; N],
-    factor: f32,
-) {
+fn rotate<const N: usize>(out: &mut [f32], x: &[f32], before: &[u32; N], after: &[u32; N], factor: f32) {
     for (out, x) in out.chunks_exact_mut(N).zip(x.chunks_exact(N)) {
         let mut values = [0.0; N];
-        for ((value, &bits), &flip) in values.iter_mut().zip(x).zip(before) {
-            *value = f32::from_bits(S::to_f32(bits).to_bits() ^ flip);
+        for ((value, x), &flip) in values.iter_mut().zip(x).zip(before) {
+            *value = f32::from_bits(x.to_bits() ^ flip);
         }
         butterfly(&mut values);
-        for ((bits, &value), &flip) in out.iter_mut().zip(&values).zip(after) {
-            *bits = S::from_f32(f32::from_bits((value * factor).to_bits() ^ flip));
+        for ((out, &value), &flip) in out.iter_mut().zip(&values).zip(after) {
+            *out = f32::from_bits((value * factor).to_bits() ^ flip);
         }
     }
 }

@@ -178,7 +178,7 @@ pub fn quantize<S: Float, F: Float, K: Scaled>(
     Ok(())
 }
 
-/// Quantize parts of `each` units on threads. Not generic over dtypes: copies of the loop for each would fill megabytes.
+/// Quantize parts of `each` units on threads. Not generic over dtypes: copies of the loop would fill megabytes.
 #[expect(clippy::too_many_arguments, reason = "outputs, input, format, sizes, options")]
 fn quantize_parts<K: Scaled>(
     codes: &mut [u8],

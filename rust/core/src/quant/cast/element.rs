@@ -6,6 +6,9 @@ use crate::quant::format::{E2M1, E4M3FN, E5M2};
 
 /// The bits of a float32 to a code.
 pub(super) trait Encode: Copy + Sync {
+    /// As [`crate::simd::Kernel::AVX512`].
+    const AVX512: bool = true;
+
     fn code(&self, bits: u32) -> u8;
 }
 
@@ -19,24 +22,15 @@ pub(super) trait Decode: Copy + Sync {
     fn value(&self, code: u8) -> u32;
 }
 
-/// The constants of a float format.
+/// The constants of a float format, computed when a call is made or known to the compiler.
 pub(super) trait Constants: Copy + Sync {
     fn encoder(&self) -> Encoder;
-    fn decoder(&self) -> Decoder;
 }
 
-/// Constants that are computed when a call is made.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Computed(pub(super) Encoder, pub(super) Decoder);
-
-impl Constants for Computed {
+impl Constants for Encoder {
     #[inline(always)]
     fn encoder(&self) -> Encoder {
-        self.0
-    }
-    #[inline(always)]
-    fn decoder(&self) -> Decoder {
-        self.1
+        *self
     }
 }
 
@@ -52,10 +46,6 @@ macro_rules! known {
             #[inline(always)]
             fn encoder(&self) -> Encoder {
                 Self::ENCODER
-            }
-            #[inline(always)]
-            fn decoder(&self) -> Decoder {
-                const { Decoder::new(&$format) }
             }
         }
     )*};
@@ -84,6 +74,8 @@ impl<C: Constants> Encode for Nearest<C> {
 }
 
 impl Encode for HalfAway<Encoder> {
+    const AVX512: bool = false;
+
     #[inline(always)]
     fn code(&self, bits: u32) -> u8 {
         self.0.half_away(bits)
@@ -91,6 +83,8 @@ impl Encode for HalfAway<Encoder> {
 }
 
 impl Encode for ExponentRule {
+    const AVX512: bool = false;
+
     #[inline(always)]
     fn code(&self, bits: u32) -> u8 {
         let bits = if self.drop_sign { bits & 0x7FFF_FFFF } else { bits };
@@ -122,6 +116,8 @@ impl Encode for NearestInteger {
 }
 
 impl Encode for HalfAway<Integer> {
+    const AVX512: bool = false;
+
     #[inline(always)]
     fn code(&self, bits: u32) -> u8 {
         self.0.encode(f32::from_bits(bits), Rounding::HalfAway, 0)
@@ -142,18 +138,14 @@ impl EncodeRandom for Integer {
     }
 }
 
-/// Any float format.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Value<C>(pub(super) C);
-
 /// E8M0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Power;
 
-impl<C: Constants> Decode for Value<C> {
+impl Decode for Decoder {
     #[inline(always)]
     fn value(&self, code: u8) -> u32 {
-        self.0.decoder().value(code)
+        Decoder::value(self, code)
     }
 }
 

@@ -14,6 +14,8 @@ mod integer;
 mod refuse;
 mod run;
 #[cfg(target_arch = "x86_64")]
+mod short;
+#[cfg(target_arch = "x86_64")]
 mod table;
 #[cfg(test)]
 mod tests;

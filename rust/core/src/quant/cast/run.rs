@@ -4,20 +4,20 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 
 use super::element::{
-    Computed, Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
-    NearestInteger, Power, SaturatingPower, Value,
+    Decode, Encode, EncodeRandom, HalfAway, KnownE2m1, KnownE4m3fn, KnownE5m2, KnownE5m2Infinite, Nearest,
+    NearestInteger, Power, SaturatingPower,
 };
 use super::refuse::refuse_nan;
-use super::{Decoder, Encoder, NanPolicy, Options, Rule, Scalar};
+use super::{Decoder, NanPolicy, Options, Rule, Scalar};
 use crate::error::{Error, Result};
 use crate::parallel;
-use crate::quant::format::{E2M1, E4M3FN, E5M2};
 use crate::quant::{Float, Rounding};
 use crate::random::philox;
 use crate::simd::{self, Fill, Kernel, Level, Plain};
 #[cfg(target_arch = "x86_64")]
 use {
     super::half::{ByHalf, HalfLoop},
+    super::short::{self, ShortLoop},
     super::table::{Lookup, Rows, Sixteens, Table, TableLoop, Whole},
     crate::simd::{Avx2, Avx512},
 };
@@ -87,6 +87,10 @@ pub(super) fn encode_at<S: Float>(
     }
     let call = Call { level, threads: options.threads };
     let (rule, saturate) = (options.rule, options.saturate);
+    #[cfg(target_arch = "x86_64")]
+    if options.rounding == Rounding::NearestEven && call.encode_short::<S>(out, x, format, options) {
+        return Ok(());
+    }
     match (format, options.rounding) {
         (Scalar::Float(format), Rounding::NearestEven) => {
             let encoder = rule.encoder(&format, saturate);
@@ -95,7 +99,7 @@ pub(super) fn encode_at<S: Float>(
                 KnownE5m2::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2)),
                 KnownE5m2Infinite::ENCODER => call.encode::<S>(out, x, Nearest(KnownE5m2Infinite)),
                 KnownE2m1::ENCODER => call.encode::<S>(out, x, Nearest(KnownE2m1)),
-                _ => call.encode::<S>(out, x, Nearest(Computed(encoder, Decoder::new(&format)))),
+                _ => call.encode::<S>(out, x, Nearest(encoder)),
             }
         }
         (Scalar::Float(format), Rounding::HalfAway) => {
@@ -128,13 +132,7 @@ pub(super) fn decode_at<T: Float>(
         return Ok(());
     }
     match format {
-        Scalar::Float(E4M3FN) => call.decode::<T>(out, codes, Value(KnownE4m3fn)),
-        Scalar::Float(E5M2) => call.decode::<T>(out, codes, Value(KnownE5m2)),
-        Scalar::Float(E2M1) => call.decode::<T>(out, codes, Value(KnownE2m1)),
-        Scalar::Float(format) => {
-            let computed = Computed(Encoder::new(&format, true), Decoder::new(&format));
-            call.decode::<T>(out, codes, Value(computed));
-        }
+        Scalar::Float(format) => call.decode::<T>(out, codes, Decoder::new(&format)),
         Scalar::Exponent => call.decode::<T>(out, codes, Power),
         Scalar::Integer(integer) => call.decode::<T>(out, codes, integer),
     }
@@ -176,6 +174,33 @@ impl Call {
 
 #[cfg(target_arch = "x86_64")]
 impl Call {
+    /// Encode with AVX2 in lanes of 16 bits, if that is the level and formats allow; AVX-512 needs no such help.
+    fn encode_short<S: Float>(self, out: &mut [u8], x: &[S::Bits], format: Scalar, options: &Options) -> bool {
+        let (Some(proof), None) = (Avx2::at(self.level), Avx512::at(self.level)) else { return false };
+        let saturates = options.rule == Rule::Paretoserve && options.saturate;
+        match format {
+            Scalar::Exponent if saturates => self.encode_shorts::<S, { short::POWER }>(out, x, proof),
+            Scalar::Float(float) => match options.rule.encoder(&float, options.saturate) {
+                KnownE4m3fn::ENCODER => self.encode_shorts::<S, { short::E4M3FN }>(out, x, proof),
+                KnownE5m2::ENCODER => self.encode_shorts::<S, { short::E5M2 }>(out, x, proof),
+                KnownE5m2Infinite::ENCODER => self.encode_shorts::<S, { short::E5M2_INFINITE }>(out, x, proof),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn encode_shorts<S: Float, const KIND: u8>(self, out: &mut [u8], x: &[S::Bits], proof: Avx2) -> bool {
+        // Not float16, whose bits are no upper half of float32.
+        let takes = const { S::NAME.as_bytes()[0] == b'b' || size_of::<S::Bits>() == 4 };
+        if takes {
+            each_part(out, x, self.threads, |out, x, _| {
+                proof.run(Run { out, loops: ShortLoop::<S, KIND> { x, proof } });
+            });
+        }
+        takes
+    }
+
     /// Decode to float32 by way of float16, if this level has instructions for it and the format allows.
     fn decode_by_half<T: Float>(self, out: &mut [T::Bits], codes: &[u8], format: Scalar) -> bool {
         let Scalar::Float(format) = format else { return false };
@@ -236,6 +261,7 @@ struct Run<'a, O, L> {
 }
 
 impl<O: Plain, L: Fill<O>> Kernel for Run<'_, O, L> {
+    const AVX512: bool = L::AVX512;
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -249,6 +275,8 @@ struct EncodeLoop<'a, S: Float, E> {
 }
 
 impl<S: Float, E: Encode> Fill<u8> for EncodeLoop<'_, S, E> {
+    const AVX512: bool = E::AVX512;
+
     #[inline(always)]
     fn fill(&self, piece: &mut [u8], offset: usize) {
         let x = &self.x[offset..][..piece.len()];
@@ -265,6 +293,9 @@ struct DecodeLoop<'a, T, D> {
 }
 
 impl<T: Float, D: Decode> Fill<T::Bits> for DecodeLoop<'_, T, D> {
+    // Tables serve every format there.
+    const AVX512: bool = false;
+
     #[inline(always)]
     fn fill(&self, piece: &mut [T::Bits], offset: usize) {
         let codes = &self.codes[offset..][..piece.len()];

@@ -142,57 +142,63 @@ fn decode_part<K: Decode<B, E>, const B: usize, const E: usize, S: Float>(
     data: &[u8],
     level: Level,
 ) {
-    struct Loop<'a, K, const B: usize, const E: usize, S: Float> {
-        out: &'a mut [S::Bits],
-        data: &'a [u8],
-        level: Level,
-        kind: std::marker::PhantomData<K>,
-    }
-    impl<K: Decode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
-        type Output = ();
-        #[inline(always)]
-        fn run(self) {
-            let blocks = self.data.as_chunks::<B>().0;
-            let large = size_of_val(self.out) >= simd::STREAM_FROM_BYTES;
-            if let Some(out) = S::floats_mut(self.out) {
-                decode_blocks::<K, B, E>(out.as_chunks_mut::<E>().0, blocks, large, self.level);
-                return simd::fence();
-            }
-            let mut wide = [0.0; PIECE];
-            for (out, blocks) in self.out.chunks_mut(PIECE).zip(blocks.chunks(PIECE / E)) {
-                let wide = &mut wide[..out.len()];
-                decode_blocks::<K, B, E>(wide.as_chunks_mut::<E>().0, blocks, false, self.level);
-                for (out, &wide) in out.iter_mut().zip(&*wide) {
-                    *out = S::from_f32(wide);
-                }
-            }
+    let (blocks, _) = data.as_chunks::<B>();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(proof) = Avx2::at(level) {
+        if let Some(out) = S::floats_mut(out) {
+            let around_cache = size_of_val(out) >= simd::STREAM_FROM_BYTES;
+            decode_by_hand::<K, B, E>(out.as_chunks_mut::<E>().0, blocks, around_cache, proof);
+            return simd::fence();
         }
+        let wide = |wide: &mut [[f32; E]], blocks: &[[u8; B]]| K::decode_avx2::<false>(blocks, wide, proof);
+        return proof.run(Narrow::<'_, B, E, S, _> { out, blocks, wide });
     }
-    simd::dispatch(level, Loop::<'_, K, B, E, S> { out, data, level, kind: std::marker::PhantomData });
+    let _ = level;
+    let wide = |wide: &mut [[f32; E]], blocks: &[[u8; B]]| {
+        for (wide, block) in wide.iter_mut().zip(blocks) {
+            K::decode(block, wide);
+        }
+    };
+    Narrow::<'_, B, E, S, _> { out, blocks, wide }.run();
 }
 
-#[inline(always)]
-fn decode_blocks<K: Decode<B, E>, const B: usize, const E: usize>(
+/// Decode to float32 by hand-written loops.
+#[cfg(target_arch = "x86_64")]
+fn decode_by_hand<K: Decode<B, E>, const B: usize, const E: usize>(
     out: &mut [[f32; E]],
     blocks: &[[u8; B]],
     around_cache: bool,
-    level: Level,
+    proof: Avx2,
 ) {
-    #[cfg(target_arch = "x86_64")]
-    match Avx2::at(level) {
-        Some(proof) if around_cache => {
-            for (index, (out, now)) in out.chunks_mut(RUN).zip(blocks.chunks(RUN)).enumerate() {
-                simd::prefetch_ahead(blocks.as_flattened(), RUN * B * index, RUN * B * (index + 1));
-                K::decode_avx2::<true>(now, out, proof);
-            }
-            return;
-        }
-        Some(proof) => return K::decode_avx2::<false>(blocks, out, proof),
-        None => {}
+    if !around_cache {
+        return K::decode_avx2::<false>(blocks, out, proof);
     }
-    let _ = (around_cache, level);
-    for (out, block) in out.iter_mut().zip(blocks) {
-        K::decode(block, out);
+    for (index, (out, now)) in out.chunks_mut(RUN).zip(blocks.chunks(RUN)).enumerate() {
+        simd::prefetch_ahead(blocks.as_flattened(), RUN * B * index, RUN * B * (index + 1));
+        K::decode_avx2::<true>(now, out, proof);
+    }
+}
+
+/// Decode pieces by `wide`, and round them.
+struct Narrow<'a, const B: usize, const E: usize, S: Float, W> {
+    out: &'a mut [S::Bits],
+    blocks: &'a [[u8; B]],
+    wide: W,
+}
+
+impl<const B: usize, const E: usize, S: Float, W: Fn(&mut [[f32; E]], &[[u8; B]])> Kernel for Narrow<'_, B, E, S, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut wide = [0.0; PIECE];
+        for (out, blocks) in self.out.chunks_mut(PIECE).zip(self.blocks.chunks(PIECE / E)) {
+            let wide = &mut wide[..out.len()];
+            (self.wide)(wide.as_chunks_mut::<E>().0, blocks);
+            for (out, &wide) in out.iter_mut().zip(&*wide) {
+                *out = S::from_f32(wide);
+            }
+        }
     }
 }
 
@@ -254,6 +260,8 @@ fn encode_part<K: Encode<B, E>, const B: usize, const E: usize, S: Float>(
         kind: std::marker::PhantomData<K>,
     }
     impl<K: Encode<B, E>, const B: usize, const E: usize, S: Float> Kernel for Loop<'_, K, B, E, S> {
+        // What takes time is written by hand for AVX2.
+        const AVX512: bool = false;
         type Output = Option<usize>;
         #[inline(always)]
         fn run(self) -> Option<usize> {
