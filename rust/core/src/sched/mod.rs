@@ -26,6 +26,7 @@ mod batch;
 mod blocks;
 mod calls;
 mod check;
+mod forecast;
 mod job;
 pub mod log;
 mod named;
