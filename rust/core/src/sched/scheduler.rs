@@ -1,10 +1,10 @@
 //! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
 
 use super::check::check_sizes;
+use super::forecast::Forecast;
 use super::job::{Job, State};
 use super::log::{self, Row};
 use super::options::{MAX_WEIGHT, MICRO, Options, Preempt, micro};
-use super::forecast::Forecast;
 use super::order::{self, Order};
 use super::policy::{Key, Policy, Srpt, class};
 use super::program::Programs;

@@ -13,11 +13,11 @@ use submission::submission;
 
 pub(super) use samples::samples_rows;
 
-use samples::read_samples;
 use super::options::{MICRO, Options, POLICIES, Preempt, micro};
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
 use super::scheduler::Scheduler;
 use crate::{Error, Result};
+use samples::read_samples;
 
 /// Kind, then five numbers whose meaning depends on it; unused ones are 0 and an absent value is -1.
 pub type Row = [i64; 6];
@@ -103,7 +103,8 @@ pub fn options_rows(options: &Options) -> [Row; 2] {
 
 /// The options that a log starts with.
 pub fn read_options(rows: &[Row]) -> Result<Options> {
-    let [[OPTIONS, policy, share, preempt, gain, longest], [WEIGHTS, most, weight, unknown, eps, fair], ..] = *rows else {
+    let [[OPTIONS, policy, share, preempt, gain, longest], [WEIGHTS, most, weight, unknown, eps, fair], ..] = *rows
+    else {
         return Err(Error::value("log", "rows that start with the options", format!("{} other rows", rows.len())));
     };
     let policy = POLICIES
@@ -175,9 +176,7 @@ fn repeat(
                 (d != 0).then(|| i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))).transpose()?;
             scheduler.update(request()?, optional(at, b)?, optional(at, c)?, priority)
         }
-        TENANT_WEIGHT => {
-            scheduler.set_tenant_weight(whole(at, a)?, u64::try_from(b).unwrap_or(0))
-        }
+        TENANT_WEIGHT => scheduler.set_tenant_weight(whole(at, a)?, u64::try_from(b).unwrap_or(0)),
         ADVANCE => scheduler.advance(request()?, whole(at, b)?, whole(at, c)?),
         FINISH => scheduler.finish(request()?),
         CANCEL => scheduler.cancel(request()?),

@@ -230,6 +230,11 @@ impl Order for Tenants {
 impl std::fmt::Debug for Tenants {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tenants, waiting) = (self.tenants.len(), self.num_waiting);
-        formatter.debug_struct("Tenants").field("inner", &self.sample).field("tenants", &tenants).field("waiting", &waiting).finish()
+        formatter
+            .debug_struct("Tenants")
+            .field("inner", &self.sample)
+            .field("tenants", &tenants)
+            .field("waiting", &waiting)
+            .finish()
     }
 }

@@ -69,7 +69,11 @@ impl Table {
         let mut sorted = lengths.to_vec();
         sorted.sort_unstable();
         if sorted.first().is_none_or(|&least| least == 0) || u32::try_from(sorted.len()).is_err() {
-            return Err(Error::value("samples", "output lengths of at least 1 in every list", format!("{sorted:.40?}")));
+            return Err(Error::value(
+                "samples",
+                "output lengths of at least 1 in every list",
+                format!("{sorted:.40?}"),
+            ));
         }
         let (mut values, mut counts, mut sums) = (Vec::new(), Vec::new(), Vec::new());
         let mut sum = 0;
@@ -166,9 +170,8 @@ mod tests {
     fn obvious(lengths: &[u32], attained: u64, prompt: u64) -> u64 {
         let left: Vec<u64> =
             lengths.iter().map(|&length| u64::from(length)).filter(|&length| length > attained).collect();
-        let work = |budget: u64| -> u64 {
-            left.iter().map(|&length| prompt + (length - attained).min(budget) * MICRO).sum()
-        };
+        let work =
+            |budget: u64| -> u64 { left.iter().map(|&length| prompt + (length - attained).min(budget) * MICRO).sum() };
         let finished = |budget: u64| left.iter().filter(|&&length| length - attained <= budget).count() as u64;
         (1..=40).filter(|&budget| finished(budget) > 0).map(|budget| work(budget) / finished(budget)).min().unwrap()
     }
