@@ -168,13 +168,8 @@ class Scheduler:
             refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens)
             refuse(max_wait_ns=max_wait_ns, block_size=block_size)
             refuse_types(str, "text", policy=policy, preempt=preempt)
-            shares = {
-                "fifo_share": fifo_share,
-                "preempt_gain": preempt_gain,
-                "prefill_weight": prefill_weight,
-                "eps": eps,
-            }
-            refuse_types(Real, "a number", **shares)
+            refuse_types(Real, "a number", fifo_share=fifo_share, preempt_gain=preempt_gain)
+            refuse_types(Real, "a number", prefill_weight=prefill_weight, eps=eps)
             refuse_types(bool, "True or False", tenant_fairness=tenant_fairness, record=record)
             raise
         self._policy = policy

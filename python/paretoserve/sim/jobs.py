@@ -87,9 +87,9 @@ def simulate_jobs(
         2**31 - 1 for a whole job; the machine does one unit of work per unit of time. Continuous sizes are scaled and
         rounded by the caller. Not modified.
     policy : str, default "srpt"
-        One of `sched.Scheduler`'s. ``fcfs`` never interrupts a job. ``srpt`` is told the total of each job, ``slf`` when
-        a share `eps` of it is left, ``gittins`` never; all others the size of an operation when the one before it is
-        complete.
+        One of `sched.Scheduler`'s. ``fcfs`` never interrupts a job. ``srpt`` is told the total of each job, ``slf``
+        when a share `eps` of it is left, ``gittins`` never; all others the size of an operation when the one before it
+        is complete.
     num_operations : array_like of int, shape (n,), optional
         Operations of each job, at least 1; one each if absent.
     estimate : array_like of int, of the shape of `size`, optional
