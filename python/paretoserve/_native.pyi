@@ -97,6 +97,7 @@ __all__ = [
     "quant_unswizzle_scales",
     "sched_replay",
     "sim_jobs",
+    "sim_worst_case",
     "simulate",
 ]
 
@@ -179,9 +180,13 @@ class Scheduler:
         prefill_weight: float,
         unknown_output_tokens: int,
         max_wait_ns: int | None,
+        eps: float,
+        tenant_fairness: bool,
+        samples: Sequence[Sequence[int]],
         block_size: int,
         record: bool,
     ) -> Scheduler: ...
+    def set_tenant_weight(self, tenant: int, weight: int) -> None: ...
     def submit(
         self,
         request_id: int,
@@ -806,10 +811,25 @@ def sim_jobs(
     estimate: NDArray[Any] | None,
     weight: NDArray[Any] | None,
     deadline: NDArray[Any] | None,
+    tenant: NDArray[Any] | None,
+    distribution: NDArray[Any] | None,
     policy: str,
     fifo_share: float,
     preempt: str,
+    eps: float,
+    tenant_fairness: bool,
+    samples: Sequence[Sequence[int]],
 ) -> int: ...
+def sim_worst_case(
+    policy: str,
+    eps: float,
+    num_jobs: int,
+    num_operations: int,
+    first_size: int,
+    max_size: int,
+    iterations: int,
+    seed: int,
+) -> tuple[list[int], list[int], list[int], int, int]: ...
 def simulate(
     arrays: object,
     trace: object,

@@ -8,7 +8,7 @@ import numpy as np
 
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.sched._arguments import RANGES, checked, refuse
-from paretoserve.sched._terms import Terms, native_terms
+from paretoserve.sched._terms import Terms, native_terms, native_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -63,6 +63,8 @@ class Submission:
             The program, any 64-bit integer, whose next call it is. The first call begins it, `end_program` ends it.
         calls_left : int, default 0
             Calls that the program will make after it, for ``srpt``.
+        distribution : int, default 0
+            Which of the scheduler's `samples` its output follows, for ``gittins``.
 
         Raises
         ------
@@ -164,3 +166,31 @@ class Submission:
             cached_tokens=cached_tokens,
             priority=priority,
         )
+
+    def set_tenant_weight(self, tenant: int, weight: float) -> None:
+        """Give a tenant a share: one of weight 2 is served twice as much as one of weight 1. From now on.
+
+        Parameters
+        ----------
+        tenant : int
+            Any 64-bit integer.
+        weight : float
+            0.000001 to 1000.
+
+        Raises
+        ------
+        ValueError
+            If the weight is out of range, or if tenants do not share: see `tenant_fairness`.
+
+        Examples
+        --------
+        >>> from paretoserve.sched import Scheduler
+        >>> scheduler = Scheduler("vtc", tenant_weights={1: 2.0})
+        >>> for request_id in range(6):
+        ...     scheduler.submit(request_id, 0, prompt_tokens=100, tenant=request_id % 2)
+        >>> batch = scheduler.next_batch(0, 3, 1000, None)
+        >>> (batch.request_ids % 2).tolist()
+        [0, 1, 1]
+        """
+        check_integer("tenant", tenant, *RANGES["request_id"])
+        self._native.set_tenant_weight(tenant, native_weight("tenant_weight", weight))

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from paretoserve._integers import BITS_32, BITS_63, check_integer, shown
+import numpy as np
 
-__all__ = ["Terms", "native_terms"]
+from paretoserve._integers import BITS_32, BITS_63, check_integer, integer_array, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+__all__ = ["Terms", "native_samples", "native_terms", "native_weight"]
 
 MICRO = 1_000_000
 
@@ -24,6 +31,7 @@ class Terms(TypedDict, total=False):
     deadline_ns: int
     program: int
     calls_left: int
+    distribution: int
 
 
 def native_terms(terms: Terms, rank: int = 0) -> NativeTerms:
@@ -35,8 +43,8 @@ def native_terms(terms: Terms, rank: int = 0) -> NativeTerms:
     deadline, program = terms.get("deadline_ns"), terms.get("program")
     return (
         _output_range(terms.get("output_range")),
-        0,
-        _weight(terms.get("weight", 1.0)),
+        check_integer("distribution", terms.get("distribution", 0), 0, BITS_32),
+        native_weight("weight", terms.get("weight", 1.0)),
         check_integer("tenant", terms.get("tenant", 0), -(2**63), BITS_63),
         None if deadline is None else check_integer("deadline_ns", deadline, 0, BITS_63),
         None if program is None else check_integer("program", program, -(2**63), BITS_63),
@@ -54,11 +62,21 @@ def _output_range(bounds: object) -> tuple[int, int] | None:
     return least, most
 
 
-def _weight(weight: object) -> int:
+def native_weight(argument: str, weight: object) -> int:
     """Return a weight in millionths."""
     if not isinstance(weight, Real) or isinstance(weight, bool) or not math.isfinite(weight):
-        raise ValueError(f"`weight` must be a number from 0.000001 to 1000, got {shown(weight)}")
+        raise ValueError(f"`{argument}` must be a number from 0.000001 to 1000, got {shown(weight)}")
     micros = round(float(weight) * MICRO)
     if not 1 <= micros <= 1000 * MICRO:
-        raise ValueError(f"`weight` must be a number from 0.000001 to 1000, got {shown(weight)}")
+        raise ValueError(f"`{argument}` must be a number from 0.000001 to 1000, got {shown(weight)}")
     return micros
+
+
+def native_samples(samples: Sequence[ArrayLike] | None) -> list[list[int]]:
+    """Return distributions as lists of output lengths."""
+    if samples is None:
+        return []
+    if isinstance(samples, str | bytes) or not hasattr(samples, "__iter__"):
+        raise TypeError(f"`samples` must be a sequence of lists of output lengths, got {shown(samples)}")
+    lists = [integer_array("samples", lengths, np.uint32, 1, BITS_32) for lengths in samples]
+    return [lengths.tolist() for lengths in lists]

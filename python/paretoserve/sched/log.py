@@ -40,6 +40,9 @@ KINDS = (
     "pause",
     "resume",
     "reveal",
+    "tenant_weight",
+    "samples",
+    "cache_capacity",
 )
 """Meaning of the first column of a decision log, by number.
 
@@ -48,7 +51,8 @@ The other five columns of each kind (a handle is the scheduler's own number of a
 ==================  ======================================================================================
 options             policy (its place in `POLICIES`), FIFO share, preempt (0 none, 1 slots), gain; in millionths;
                     longest wait in ns or -1
-weights             most preemptions, prefill weight in millionths, output tokens of unknown requests
+weights             most preemptions, prefill weight in millionths, output tokens of unknown requests, eps in
+                    millionths, tenant fairness (0 or 1)
 submit              handle, arrival in ns, prompt tokens, expected output tokens or -1, priority
 cached_at_submit    handle, cached tokens
 update              handle, expected output tokens or -1, cached tokens or -1, whether a priority follows, priority
@@ -68,6 +72,9 @@ add_, end_program   program
 pause               program, time in ns, how long to keep its KV in ns
 resume              program, time in ns
 reveal              handle, prompt tokens, expected output tokens
+tenant_weight       tenant, weight in millionths
+samples             number of a distribution, up to four output lengths, else -1
+cache_capacity      KV blocks in all or -1, tokens per block
 ==================  ======================================================================================
 """
 

@@ -17,10 +17,20 @@ def reason(policy: str, entries: dict[str, Any]) -> str:
     """
     rank, order = entries["key"]
     verb = "waits" if entries["state"] == "waiting" else "runs"
-    if policy == "fcfs":
-        return f"{verb} as arrival number {order}; the first enters first"
-    if policy == "priority":
-        where = f"at priority {entries['priority']}"
-    else:
-        where = f"at {rank / 1e6:g} output tokens of expected remaining work"
-    return f"{verb} {where}; the smallest enters first, the oldest on its FIFO turns"
+    work = f"at {rank / 1e6:g} output tokens of"
+    where, first = {
+        "fcfs": (f"as arrival number {order}", "the first"),
+        "vtc": (f"as arrival number {order}", "the first of the tenant that was served least"),
+        "hrrn": (f"as arrival number {order}", "the one with the largest (wait + size) / size"),
+        "priority": (f"at priority {entries['priority']}", "the smallest"),
+        "wsrpt": (
+            f"at {rank % 2**58 / 1e6:g} output tokens of expected remaining work",
+            "the smallest of the weights that weigh most together",
+        ),
+        "slf": (f"{work} work that is certainly left", "the smallest"),
+        "gittins": (f"{work} expected work per completion", "the smallest"),
+        "mc_sf": (f"{work} expected output", "the smallest that is foreseen to fit"),
+        "a_min": (f"{work} least output", "the smallest that is foreseen to fit"),
+    }.get(policy, (f"{work} expected remaining work", "the smallest"))
+    turns = "" if policy == "fcfs" else ", the oldest on its FIFO turns"
+    return f"{verb} {where}; {first} enters first{turns}"

@@ -12,15 +12,34 @@ from paretoserve._integers import integer_array
 from paretoserve.sched._arguments import RANGES, checked, refuse, refuse_types
 from paretoserve.sched._calls import Calls
 from paretoserve.sched._submission import Submission
+from paretoserve.sched._terms import native_samples
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Policy", "Scheduler"]
 
-Policy = Literal["fcfs", "priority", "srpt", "op_srpt", "balance", "chunk_balance", "edf", "plas"]
+Policy = Literal[
+    "fcfs",
+    "priority",
+    "srpt",
+    "op_srpt",
+    "balance",
+    "chunk_balance",
+    "edf",
+    "plas",
+    "slf",
+    "wsrpt",
+    "hrrn",
+    "vtc",
+    "gittins",
+    "mc_sf",
+    "a_min",
+]
 
 
 class Scheduler(Submission, Calls):
@@ -46,6 +65,17 @@ class Scheduler(Submission, Calls):
         ``chunk_balance``: our reconstruction of the same for programs whose calls are revealed one by one.
         ``edf``: earliest deadline first.
         ``plas``: the program that has received the least work first (Autellix, 2025).
+        ``slf``: the least work that is certainly left first, where `update` or `reveal` tell an output that was not
+        given at `submit` once a share `eps` of it is left (Gupta and others 2025).
+        ``wsrpt``: weights as powers of two; the class whose live requests weigh most together, in it as ``srpt``
+        (Bansal and Dhamdhere 2007).
+        ``hrrn``: the largest (wait + size) / size first.
+        ``vtc``: the tenant that was served least, in it as ``fcfs``; the same as ``fcfs`` with `tenant_fairness`.
+        ``gittins``: the best chance of completion per unit of work, knowing `samples` alone (Gittins 1979).
+        ``mc_sf``: the shortest expected output first, while the KV of all that run is foreseen to fit until they
+        complete (Jaillet and others 2025). Needs `kv_free` to look ahead.
+        ``a_min``: the same with the least output of `output_range`, which rises as tokens come; the smallest gives way
+        first (Chen, Ye and Zhou 2025).
     fifo_share : float, default 0.5
         Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request
         that arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the
@@ -65,6 +95,16 @@ class Scheduler(Submission, Calls):
         finished.
     max_wait_ns : int, optional
         A request that has waited so long goes before all that have not, oldest first.
+    eps : float, default 0.5
+        For ``slf``: the share of the output that is left when it becomes known, above 0 to 1.
+    tenant_fairness : bool, default False
+        Whether the tenant that was served least enters first and `policy` decides inside it (VTC: Sheng and others
+        2024). Served is `prefill_weight` per prompt token and 1 per output token, over the weight of the tenant. The
+        FIFO share then is one of every tenant for itself.
+    tenant_weights : dict of int to float, optional
+        Weights of tenants, 0.000001 to 1000, if not 1; more by `set_tenant_weight`.
+    samples : sequence of array_like of int, optional
+        For ``gittins``: distributions as output lengths that were seen, of which `distribution` chooses.
     block_size : int, default 16
         Tokens per KV block.
     record : bool, default False
@@ -102,9 +142,14 @@ class Scheduler(Submission, Calls):
         prefill_weight: float = 0.02,
         unknown_output_tokens: int = 256,
         max_wait_ns: int | None = None,
+        eps: float = 0.5,
+        tenant_fairness: bool = False,
+        tenant_weights: Mapping[int, float] | None = None,
+        samples: Sequence[ArrayLike] | None = None,
         block_size: int = 16,
         record: bool = False,
     ) -> None:
+        distributions = native_samples(samples)
         try:
             self._native = _native.Scheduler(
                 policy,
@@ -115,6 +160,9 @@ class Scheduler(Submission, Calls):
                 prefill_weight,
                 unknown_output_tokens,
                 max_wait_ns,
+                eps,
+                tenant_fairness,
+                distributions,
                 block_size,
                 record,
             )
@@ -122,11 +170,13 @@ class Scheduler(Submission, Calls):
             refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens)
             refuse(max_wait_ns=max_wait_ns, block_size=block_size)
             refuse_types(str, "text", policy=policy, preempt=preempt)
-            shares = {"fifo_share": fifo_share, "preempt_gain": preempt_gain, "prefill_weight": prefill_weight}
-            refuse_types(Real, "a number", **shares)
-            refuse_types(bool, "True or False", record=record)
+            refuse_types(Real, "a number", fifo_share=fifo_share, preempt_gain=preempt_gain)
+            refuse_types(Real, "a number", prefill_weight=prefill_weight, eps=eps)
+            refuse_types(bool, "True or False", tenant_fairness=tenant_fairness, record=record)
             raise
         self._policy = policy
+        for tenant, weight in (tenant_weights or {}).items():
+            self.set_tenant_weight(tenant, weight)
 
     def advance(self, request_id: int, num_computed: int, num_sampled: int) -> None:
         """Tell that a running request made progress, in one step or in a stretch of decode steps.

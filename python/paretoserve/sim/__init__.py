@@ -8,6 +8,7 @@ from paretoserve.sim.readers.parquet import write_trace
 from paretoserve.sim.result import DecisionLog, Simulation
 from paretoserve.sim.simulate import simulate
 from paretoserve.sim.trace import Trace
+from paretoserve.sim.worst_case import WorstCase, optimal_flow, worst_case
 
 __all__ = [
     "PROFILES",
@@ -16,8 +17,11 @@ __all__ = [
     "Jobs",
     "Simulation",
     "Trace",
+    "WorstCase",
     "load_trace",
+    "optimal_flow",
     "simulate",
     "simulate_jobs",
+    "worst_case",
     "write_trace",
 ]

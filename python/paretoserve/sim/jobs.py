@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._integers import BITS_63, integer_array
+from paretoserve._integers import BITS_32, BITS_63, integer_array
 from paretoserve.errors import ShapeError
+from paretoserve.sched._terms import native_samples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.sched.scheduler import Policy
@@ -62,8 +65,13 @@ def simulate_jobs(
     estimate: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     deadline: ArrayLike | None = None,
+    tenant: ArrayLike | None = None,
+    distribution: ArrayLike | None = None,
     fifo_share: float = 0.0,
     preempt: Literal["none", "slots"] = "slots",
+    eps: float = 0.5,
+    tenant_fairness: bool = False,
+    samples: Sequence[ArrayLike] | None = None,
 ) -> Jobs:
     """Run jobs of known size on one machine, one at a time, under a policy of `sched.Scheduler`.
 
@@ -79,8 +87,9 @@ def simulate_jobs(
         2**31 - 1 for a whole job; the machine does one unit of work per unit of time. Continuous sizes are scaled and
         rounded by the caller. Not modified.
     policy : str, default "srpt"
-        One of `sched.Scheduler`'s. ``fcfs`` never interrupts a job. ``srpt`` is told the total of each job, all others
-        the size of an operation when the one before it is complete.
+        One of `sched.Scheduler`'s. ``fcfs`` never interrupts a job. ``srpt`` is told the total of each job, ``slf``
+        when a share `eps` of it is left, ``gittins`` never; all others the size of an operation when the one before it
+        is complete.
     num_operations : array_like of int, shape (n,), optional
         Operations of each job, at least 1; one each if absent.
     estimate : array_like of int, of the shape of `size`, optional
@@ -89,10 +98,20 @@ def simulate_jobs(
         Importance of each job, 0.000001 to 1000.
     deadline : array_like of int, shape (n,), optional
         When each job should be done, for ``edf``.
+    tenant : array_like of int, shape (n,), optional
+        Who pays, 0 to 2**32 - 1, for ``vtc`` and `tenant_fairness`.
+    distribution : array_like of int, shape (n,), optional
+        Which of `samples` each job follows; the first if absent.
     fifo_share : float, default 0.0
         Share of the starts that go to the oldest job, 0 to 1.
     preempt : {"slots", "none"}, default "slots"
         Whether a shorter job interrupts the running one.
+    eps : float, default 0.5
+        For ``slf``.
+    tenant_fairness : bool, default False
+        Whether the tenant that was served least goes first.
+    samples : sequence of array_like of int, optional
+        For ``gittins``: sizes that were seen, for each distribution.
 
     Returns
     -------
@@ -137,9 +156,25 @@ def simulate_jobs(
     estimates = None if estimate is None else integer_array("estimate", estimate, np.int64, 1, _MAX_SIZE, count)
     deadlines = None if deadline is None else integer_array("deadline", deadline, np.int64, 0, BITS_63, n)
     weights = None if weight is None else _weights(weight, n)
+    tenants = None if tenant is None else integer_array("tenant", tenant, np.int64, 0, BITS_32, n)
+    kinds = None if distribution is None else integer_array("distribution", distribution, np.int64, 0, BITS_32, n)
     completion = np.empty(n, dtype=np.int64)
     num_preemptions = _native.sim_jobs(
-        completion, release, size, operations, estimates, weights, deadlines, policy, fifo_share, preempt
+        completion,
+        release,
+        size,
+        operations,
+        estimates,
+        weights,
+        deadlines,
+        tenants,
+        kinds,
+        policy,
+        fifo_share,
+        preempt,
+        eps,
+        tenant_fairness,
+        native_samples(samples),
     )
     return Jobs(completion, completion - release, num_preemptions)
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Blocks, execute};
 use paretoserve_core::sched::log::replay;
 use paretoserve_core::sched::queue::Queue;
-use paretoserve_core::sched::{Batch, KvCache, Limits, Options, PolicyKind, Preempt, Request, Scheduler, Unlimited};
+use paretoserve_core::sched::{
+    Batch, KvCache, Limits, Options, POLICIES, PolicyKind, Preempt, Request, Scheduler, Unlimited,
+};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -27,16 +29,19 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
 }
 
 fn options() -> impl Strategy<Value = Options> {
-    let policy = prop_oneof![Just(PolicyKind::Fcfs), Just(PolicyKind::Priority), Just(PolicyKind::Srpt)];
+    // All but `gittins`, which needs samples.
+    let policy = proptest::sample::select(POLICIES.map(|(_, kind)| kind).to_vec())
+        .prop_filter("no samples", |&kind| kind != PolicyKind::Gittins);
     let preempt = prop_oneof![Just(Preempt::None), Just(Preempt::Slots)];
-    (policy, 0.0..1.0_f64, preempt, 1.0..3.0_f64, 0..3_u32, 0.0..0.1_f64).prop_map(
-        |(policy, fifo_share, preempt, preempt_gain, max_preemptions, prefill_weight)| Options {
+    (policy, 0.0..1.0_f64, preempt, 1.0..3.0_f64, 0..3_u32, 0.0..0.1_f64, any::<bool>()).prop_map(
+        |(policy, fifo_share, preempt, preempt_gain, max_preemptions, prefill_weight, tenant_fairness)| Options {
             policy,
             fifo_share,
             preempt,
             preempt_gain,
             max_preemptions,
             prefill_weight,
+            tenant_fairness,
             ..Options::default()
         },
     )
@@ -64,6 +69,11 @@ fn serve(options: Options, limits: Limits, num_blocks: u32, arrivals: &[Arrival]
                 prompt_tokens: prompt,
                 expected_output_tokens: declared,
                 priority,
+                output_range: declared.map(|most| (most.div_ceil(3), most)),
+                weight: 1 + 300_000 * u64::from(prompt % 7),
+                tenant: prompt % 3,
+                deadline_ns: declared.map(u64::from),
+                rank: u64::from(output),
                 ..Request::default()
             };
             let index = scheduler.submit(request).unwrap();
@@ -140,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn any_rows_replay_or_are_refused(rows in proptest::collection::vec(proptest::array::uniform6(-2..16_i64), 0..40)) {
+    fn any_rows_replay_or_are_refused(rows in proptest::collection::vec(proptest::array::uniform6(-2..28_i64), 0..40)) {
         let mut all = Scheduler::new(Options::default()).map(|mut scheduler| {
             scheduler.record(true);
             scheduler.log().to_vec()

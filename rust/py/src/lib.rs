@@ -103,5 +103,5 @@ mod _native {
     #[pymodule_export]
     use super::sim::simulate;
     #[pymodule_export]
-    use super::sim_jobs::sim_jobs;
+    use super::sim_jobs::{sim_jobs, sim_worst_case};
 }

@@ -52,11 +52,14 @@ impl Scheduler {
         prefill_weight: f64,
         unknown_output_tokens: u32,
         max_wait_ns: Option<u64>,
+        eps: f64,
+        tenant_fairness: bool,
+        samples: Vec<Vec<u32>>,
         block_size: u32,
         record: bool,
     ) -> PyResult<Self> {
         let make = || {
-            let mut scheduler = paretoserve_core::sched::Scheduler::new(Options {
+            let options = Options {
                 policy: PolicyKind::parse(policy)?,
                 fifo_share,
                 preempt: Preempt::parse(preempt)?,
@@ -65,7 +68,10 @@ impl Scheduler {
                 prefill_weight,
                 unknown_output_tokens,
                 max_wait_ns,
-            })?;
+                eps,
+                tenant_fairness,
+            };
+            let mut scheduler = paretoserve_core::sched::Scheduler::with_samples(options, samples)?;
             scheduler.record(record);
             NamedScheduler::new(scheduler, block_size)
         };
@@ -98,6 +104,11 @@ impl Scheduler {
     /// Go on with another operation.
     fn reveal(&self, py: Python<'_>, request_id: i64, prompt_tokens: u32, expected_output_tokens: u32) -> PyResult<()> {
         quick(py, self.lock().reveal(request_id, prompt_tokens, expected_output_tokens))
+    }
+
+    /// Change a tenant's share; `weight` in millionths.
+    fn set_tenant_weight(&self, py: Python<'_>, tenant: i64, weight: u64) -> PyResult<()> {
+        quick(py, self.lock().set_tenant_weight(tenant, weight))
     }
 
     /// Forget a program.

@@ -5,6 +5,7 @@
 //! requests enter until slots or tokens run out or the first one does not fit.
 
 use super::check::check_time;
+use super::forecast::Growth;
 use super::job::State;
 use super::log::{self, Recorder};
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
@@ -18,6 +19,8 @@ enum Stop {
     NoSlot,
     NoTokens,
     NoRoom,
+    /// Its blocks, or somebody's, would run out later.
+    NoRoomLater,
 }
 
 impl Scheduler {
@@ -80,7 +83,7 @@ impl Scheduler {
         let policy = self.waiting.policy();
         let sized = policy.recompute(job).is_some();
         let tired = sized && job.num_preemptions >= self.options.max_preemptions;
-        (!tired, policy.rank(job), job.sequence)
+        (!tired, policy.victim_rank(job), job.sequence)
     }
 
     /// Continue what runs; returns the tokens that are left.
@@ -129,6 +132,7 @@ impl Scheduler {
 
     /// Admit waiting requests until something runs out.
     fn admit(&mut self, mut budget: u32, limits: &Limits, kv: &mut impl KvCache, batch: &mut Batch) -> Stop {
+        let mut foresees = None;
         loop {
             let Some((request, by_age)) = self.head() else { return Stop::NobodyWaits };
             if self.running.len() >= limits.slots as usize {
@@ -144,6 +148,12 @@ impl Scheduler {
             if num_tokens < total - cached && !limits.chunked_prefill {
                 return Stop::NoTokens;
             }
+            if self.waiting.policy().output_left(&self.jobs[request as usize]).is_some()
+                && *foresees.get_or_insert_with(|| self.foresee(kv))
+                && !self.fits_later(request, cached)
+            {
+                return Stop::NoRoomLater;
+            }
             let reserved = if limits.reserve_full_prompt { total } else { cached + num_tokens };
             if !kv.reserve(request, reserved) {
                 return Stop::NoRoom;
@@ -155,17 +165,46 @@ impl Scheduler {
         }
     }
 
+    /// Look at what everybody who runs will hold; false if the cache says nothing of its size. O(running log running).
+    fn foresee(&mut self, kv: &mut impl KvCache) -> bool {
+        let Some((num_blocks, block_size)) = kv.capacity() else { return false };
+        self.forecast.clear(num_blocks, block_size);
+        for &request in &self.running {
+            let growth = self.growth(request, self.jobs[request as usize].num_cached);
+            self.forecast.add(growth);
+        }
+        true
+    }
+
+    /// Whether `request` fits beside what runs until everybody completes; alone it always may try.
+    fn fits_later(&mut self, request: RequestIndex, cached: u32) -> bool {
+        let growth = self.growth(request, cached);
+        self.forecast.add(growth);
+        self.running.is_empty() || self.forecast.fits()
+    }
+
+    fn growth(&self, request: RequestIndex, cached: u32) -> Growth {
+        let job = &self.jobs[request as usize];
+        let num_steps = self.waiting.policy().output_left(job).unwrap_or(1).max(1);
+        let num_tokens = u64::from(job.num_tokens());
+        Growth { num_tokens, num_steps, shared_blocks: u64::from(cached) / self.forecast.block_size() }
+    }
+
     fn start(&mut self, request: RequestIndex, cached: u32, by_age: bool) {
         self.dequeue(request);
         let job = &mut self.jobs[request as usize];
         let again = job.num_preemptions > 0;
         job.state = State::Running;
         job.num_computed = cached;
+        job.num_cached = cached;
+        let num_new = job.request.prompt_tokens.saturating_sub(cached.max(job.num_charged));
+        job.num_charged = job.request.prompt_tokens;
         self.num_starts += 1;
         job.start = self.num_starts;
         self.running.push(request);
         self.share.admit(again);
         self.stats.num_running += 1;
+        let by_age = self.waiting.start(request, &self.jobs[request as usize], num_new) || by_age;
         self.stats.num_fifo_admitted += u64::from(by_age);
         *(if again { &mut self.stats.num_readmitted } else { &mut self.stats.num_admitted }) += 1;
     }
@@ -227,13 +266,16 @@ impl Scheduler {
         let decodes = all && self.running.iter().all(|&request| self.jobs[request as usize].is_decode());
         self.steady_steps = 0;
         self.steady_for_arrivals = false;
-        if !decodes || self.running.is_empty() {
+        // With time, with progress, or with what is left of everybody, somebody else may come to stand first and fit.
+        let drifts = self.waiting.drifts() || self.options.max_wait_ns.is_some() || stop == Stop::NoRoomLater;
+        let slots_are_safe = !takes_slots(&self.options);
+        let settled = stop == Stop::NobodyWaits || (stop == Stop::NoSlot && slots_are_safe);
+        if !decodes || self.running.is_empty() || (drifts && !settled) {
             return;
         }
-        let slots_are_safe = !takes_slots(&self.options);
         // Whoever arrives meets full slots, or stands behind the one that does not fit.
         self.steady_for_arrivals =
-            slots_are_safe && (stop == Stop::NoSlot || (stop != Stop::NobodyWaits && self.waiting.policy().is_fifo()));
+            slots_are_safe && (stop == Stop::NoSlot || (stop != Stop::NobodyWaits && self.waiting.is_fifo()));
         // Evictions for slots become attractive only when the rank of somebody who runs rises.
         let policy = self.waiting.policy();
         let patience = |&request: &RequestIndex| policy.patience(&self.jobs[request as usize]);

@@ -9,6 +9,9 @@ pub(crate) struct CountedBlocks {
     pub block_size: u32,
     /// Blocks that nobody holds.
     pub num_free: u64,
+    /// Whether `num_free` means anything.
+    pub limited: bool,
+    num_held: u64,
     requests: Vec<Held>,
 }
 
@@ -21,7 +24,7 @@ struct Held {
 impl CountedBlocks {
     /// Nobody holds anything.
     pub(crate) fn new(block_size: u32) -> Self {
-        Self { block_size: block_size.max(1), num_free: 0, requests: Vec::new() }
+        Self { block_size: block_size.max(1), num_free: 0, limited: true, num_held: 0, requests: Vec::new() }
     }
 
     /// A new request, or new knowledge of how much of its prompt is cached; whole cached blocks are shared and cost
@@ -37,7 +40,7 @@ impl CountedBlocks {
     /// Forget a request that is gone.
     pub(crate) fn forget(&mut self, request: RequestIndex) {
         if let Some(held) = self.requests.get_mut(request as usize) {
-            *held = Held::default();
+            self.num_held -= std::mem::take(held).num_blocks;
         }
     }
 
@@ -61,13 +64,21 @@ impl KvCache for CountedBlocks {
         }
         self.num_free -= missing;
         held.num_blocks += missing;
+        self.num_held += missing;
         true
     }
 
     fn release(&mut self, request: RequestIndex) {
         if let Some(held) = self.requests.get_mut(request as usize) {
-            self.num_free += std::mem::take(&mut held.num_blocks);
+            let freed = std::mem::take(&mut held.num_blocks);
+            self.num_free += freed;
+            self.num_held -= freed;
         }
+    }
+
+    /// Blocks that cached prompts share are in nobody's count.
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        self.limited.then(|| (self.num_free + self.num_held, self.block_size))
     }
 }
 
@@ -84,6 +95,7 @@ mod tests {
         assert_eq!((blocks.num_free, blocks.num_held(0)), (0, 3));
         assert!(blocks.reserve(0, 33), "holds as many already");
         assert!(!blocks.reserve(0, 81));
+        assert_eq!(blocks.capacity(), Some((3, 16)));
         blocks.release(0);
         assert_eq!((blocks.num_free, blocks.num_held(0)), (3, 0));
     }

@@ -24,6 +24,9 @@ impl Scheduler {
             let expected = "the least and the most output tokens, 1 <= least <= most";
             return Err(Error::value("output_range", expected, format!("({least}, {most})")));
         }
+        if let Some(known) = self.policy().num_distributions().filter(|&known| request.distribution as usize >= known) {
+            return Err(Error::value("distribution", format!("below {known}, the number given"), request.distribution));
+        }
         if let Some(program) = request.program {
             self.programs.get(program)?;
         }

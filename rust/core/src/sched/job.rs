@@ -27,8 +27,10 @@ pub struct Job {
     pub num_computed: u32,
     /// Output tokens so far; kept over a preemption, but computed again.
     pub num_sampled: u32,
-    /// Prompt tokens said to be in the cache while the request waits.
+    /// Prompt tokens said to be in the cache while the request waits, or found there when it was admitted.
     pub num_cached: u32,
+    /// Prompt tokens that its tenant was charged for.
+    pub num_charged: u32,
     /// Output tokens expected when the request was submitted, at least 1.
     pub estimate: u32,
     /// How often it lost its place.

@@ -27,6 +27,7 @@ mod batch;
 mod blocks;
 mod calls;
 mod check;
+mod forecast;
 mod job;
 pub mod log;
 mod named;
@@ -42,6 +43,7 @@ mod stats;
 
 pub use job::{Job, State};
 pub use named::{NamedScheduler, Names};
+pub(crate) use options::{MICRO, micro};
 pub use options::{Options, POLICIES, PolicyKind, Preempt};
 pub use program::Program;
 pub use request::{Batch, KvCache, Limits, ProgramIndex, Request, RequestIndex, Scheduled, Unlimited};

@@ -147,6 +147,12 @@ impl NamedScheduler {
         Ok(())
     }
 
+    /// See [`Scheduler::set_tenant_weight`].
+    pub fn set_tenant_weight(&mut self, tenant: i64, weight: u64) -> Result<()> {
+        let tenant = self.tenant(tenant)?;
+        self.scheduler.set_tenant_weight(tenant, weight)
+    }
+
     /// See [`Scheduler::end_program`].
     pub fn end_program(&mut self, program: i64) -> Result<()> {
         self.scheduler.end_program(self.known_program(program)?)?;
@@ -184,6 +190,7 @@ impl NamedScheduler {
     pub fn next_batch(&mut self, now_ns: u64, limits: &Limits, num_free: Option<u64>) -> Result<&Batch> {
         // Half of the range, so that blocks given back cannot overflow it.
         self.blocks.num_free = num_free.unwrap_or(u64::MAX / 2);
+        self.blocks.limited = num_free.is_some();
         self.scheduler.next_batch(now_ns, limits, &mut self.blocks, &mut self.batch)?;
         Ok(&self.batch)
     }

@@ -30,10 +30,24 @@ pub enum PolicyKind {
     Plas = 7,
     /// By ranks that are submitted.
     External = 8,
+    /// Least work that is certainly left first, for sizes that become known late.
+    Slf = 9,
+    /// Shortest remaining work by powers of two of weights.
+    Wsrpt = 10,
+    /// Largest (wait + size) / size first.
+    Hrrn = 11,
+    /// First come, first served inside the tenant that was served least.
+    Vtc = 12,
+    /// Best chance of completion per unit of work, from samples of outputs.
+    Gittins = 13,
+    /// Shortest expected output first, while the cache is foreseen to hold everybody.
+    McSf = 14,
+    /// The same with lower bounds of outputs.
+    AMin = 15,
 }
 
 /// Every policy with its name.
-pub const POLICIES: [(&str, PolicyKind); 9] = [
+pub const POLICIES: [(&str, PolicyKind); 16] = [
     ("fcfs", PolicyKind::Fcfs),
     ("priority", PolicyKind::Priority),
     ("srpt", PolicyKind::Srpt),
@@ -43,6 +57,13 @@ pub const POLICIES: [(&str, PolicyKind); 9] = [
     ("edf", PolicyKind::Edf),
     ("plas", PolicyKind::Plas),
     ("external", PolicyKind::External),
+    ("slf", PolicyKind::Slf),
+    ("wsrpt", PolicyKind::Wsrpt),
+    ("hrrn", PolicyKind::Hrrn),
+    ("vtc", PolicyKind::Vtc),
+    ("gittins", PolicyKind::Gittins),
+    ("mc_sf", PolicyKind::McSf),
+    ("a_min", PolicyKind::AMin),
 ];
 
 impl PolicyKind {
@@ -98,6 +119,10 @@ pub struct Options {
     pub unknown_output_tokens: u32,
     /// A request that has waited so long, in nanoseconds, goes before all that have not, oldest first.
     pub max_wait_ns: Option<u64>,
+    /// Share of the output that is left when it becomes known, above 0 to 1 in steps of a millionth; only `slf` reads it.
+    pub eps: f64,
+    /// Whether the tenant that was served least goes first, and the policy decides inside it; always under `vtc`.
+    pub tenant_fairness: bool,
 }
 
 impl Default for Options {
@@ -111,6 +136,8 @@ impl Default for Options {
             prefill_weight: 0.02,
             unknown_output_tokens: 256,
             max_wait_ns: None,
+            eps: 0.5,
+            tenant_fairness: false,
         }
     }
 }
@@ -130,10 +157,18 @@ impl Options {
         if self.unknown_output_tokens == 0 {
             return Err(Error::value("unknown_output_tokens", "at least 1", 0));
         }
+        if !(1e-6..=1.0).contains(&self.eps) {
+            return Err(Error::value("eps", "between 0.000001 and 1", self.eps));
+        }
         if self.max_wait_ns.is_some_and(|longest| i64::try_from(longest).is_err()) {
             return Err(Error::value("max_wait_ns", "below 2**63 nanoseconds", "more"));
         }
         Ok(())
+    }
+
+    /// Whether tenants get equal shares.
+    pub(crate) fn shares_tenants(&self) -> bool {
+        self.tenant_fairness || self.policy == PolicyKind::Vtc
     }
 }
 

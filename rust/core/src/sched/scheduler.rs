@@ -1,10 +1,11 @@
 //! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
 
 use super::check::check_sizes;
+use super::forecast::Forecast;
 use super::job::{Job, State};
 use super::log::{self, Row};
-use super::options::{MICRO, Options, Preempt, micro};
-use super::order::{self, Order, Ranked};
+use super::options::{MAX_WEIGHT, MICRO, Options, Preempt, micro};
+use super::order::{self, Order};
 use super::policy::{Key, Policy, Srpt, class};
 use super::program::Programs;
 use super::queue::Queue;
@@ -39,24 +40,36 @@ pub struct Scheduler {
     pub(super) last_arrival_ns: u64,
     next_sequence: u64,
     pub(super) num_starts: u64,
+    pub(super) forecast: Forecast,
+    samples: Vec<Vec<u32>>,
 }
 
 impl Scheduler {
     /// An empty scheduler.
     pub fn new(options: Options) -> Result<Self> {
-        options.check()?;
-        Self::with_order(options, order::make(&options))
+        Self::with_samples(options, Vec::new())
     }
 
-    /// An empty scheduler with a policy of your own; `options.policy` is not looked at.
+    /// An empty scheduler that knows distributions: each list holds output lengths that were seen, and
+    /// [`Request::distribution`] is the number of a list. Only `gittins` reads them, and it needs one at least.
+    pub fn with_samples(options: Options, samples: Vec<Vec<u32>>) -> Result<Self> {
+        options.check()?;
+        let order = order::make(&options, &samples)?;
+        Ok(Self { samples, ..Self::with_order(options, order)? })
+    }
+
+    /// An empty scheduler with a policy of your own; `options.policy` is not looked at, unless it is `vtc`, which shares
+    /// among tenants as `options.tenant_fairness` does.
     pub fn with_policy(options: Options, policy: Box<dyn Policy>) -> Result<Self> {
-        Self::with_order(options, Box::new(Ranked::new(policy)))
+        options.check()?;
+        Self::with_order(options, order::ranked(&options, policy.into()))
     }
 
     /// An empty scheduler with an order of your own, in which nobody waits; `options.policy` is not looked at.
     pub fn with_order(options: Options, waiting: Box<dyn Order>) -> Result<Self> {
         options.check()?;
-        let share = if waiting.policy().is_fifo() { 0 } else { micro(options.fifo_share).min(MICRO) };
+        let idle = waiting.is_fifo() || waiting.gives_turns();
+        let share = if idle { 0 } else { micro(options.fifo_share).min(MICRO) };
         Ok(Self {
             options,
             gain: micro(options.preempt_gain),
@@ -77,6 +90,8 @@ impl Scheduler {
             last_arrival_ns: 0,
             next_sequence: 0,
             num_starts: 0,
+            forecast: Forecast::default(),
+            samples: Vec::new(),
         })
     }
 
@@ -203,7 +218,11 @@ impl Scheduler {
     /// Start or stop writing down every call; starting begins a new log, which only replays if nothing was submitted
     /// before.
     pub fn record(&mut self, on: bool) {
-        self.log = on.then(|| log::options_rows(&self.options).to_vec());
+        self.log = on.then(|| {
+            let mut rows = log::options_rows(&self.options).to_vec();
+            log::samples_rows(&mut rows, &self.samples);
+            rows
+        });
     }
 
     /// What was written down since [`Scheduler::record`]; [`log::replay`] repeats it.
@@ -237,6 +256,20 @@ impl Scheduler {
     /// Whether the next batch repeats the last one, under the conditions of [`Scheduler::steady_steps`].
     pub fn steady(&self) -> bool {
         self.steady_steps > 0
+    }
+
+    /// Give a tenant a weight in millionths: one of weight 2 is served twice as much as one of weight 1, which all have
+    /// at first. Only under `tenant_fairness` or `vtc`.
+    pub fn set_tenant_weight(&mut self, tenant: u32, weight: u64) -> Result<()> {
+        if !(1..=MAX_WEIGHT as u64 * MICRO).contains(&weight) {
+            let got = weight as f64 / MICRO as f64;
+            return Err(Error::value("tenant_weight", "between 0.000001 and 1000", got));
+        }
+        if !self.waiting.set_tenant_weight(tenant, weight) {
+            return Err(Error::value("tenant_weight", "used with `tenant_fairness` or the policy \"vtc\"", "neither"));
+        }
+        self.note([log::TENANT_WEIGHT, i64::from(tenant), weight as i64, 0, 0, 0]);
+        Ok(())
     }
 
     /// Put a waiting request where its key says, or move it there.

@@ -3,10 +3,13 @@
 //! A job is a request of one prompt token whose output is its work; the engine has one slot, a step costs one unit per
 //! unit of work, and progress survives a preemption for free. Time jumps from event to event, so a job costs two steps
 //! whatever its size, unless its rank rises while it runs. Jobs may consist of operations: the size of the next one is
-//! revealed when one ends. Only `srpt` is told the totals.
+//! revealed when one ends. Only `srpt` is told the totals, and `slf` when a share of them is left; `gittins` knows from
+//! which distribution they are.
 
 use crate::sched::order::Order;
-use crate::sched::{Batch, Limits, Options, PolicyKind, Request, Scheduler, State, Stats, Unlimited};
+use crate::sched::{
+    Batch, Limits, MICRO, Options, PolicyKind, Preempt, Request, Scheduler, State, Stats, Unlimited, micro,
+};
 use crate::{Error, Result};
 
 /// Largest size of a job, in units of work.
@@ -27,12 +30,40 @@ pub struct Jobs<'a> {
     pub weight: Option<&'a [i64]>,
     /// Deadlines.
     pub deadline: Option<&'a [i64]>,
+    /// Tenants.
+    pub tenant: Option<&'a [i64]>,
+    /// From which of the distributions the total of each job is.
+    pub distribution: Option<&'a [i64]>,
+}
+
+/// How a single machine runs `policy`: preemption is free, considered at every arrival, and as often as it helps.
+pub fn free_preemption(policy: PolicyKind) -> Options {
+    Options {
+        policy,
+        preempt: Preempt::Slots,
+        fifo_share: 0.0,
+        preempt_gain: 1.0,
+        max_preemptions: u32::MAX,
+        prefill_weight: 0.0,
+        ..Options::default()
+    }
 }
 
 /// Run jobs on one machine and write when each completes, in the unit of `release` and `size`. O(n log n) for n
 /// operations under policies whose ranks do not rise while a job runs, else O(work log n).
 pub fn simulate_jobs(completion: &mut [i64], jobs: &Jobs<'_>, options: Options) -> Result<Stats> {
-    run(completion, jobs, Scheduler::new(options)?, options.policy == PolicyKind::Srpt)
+    simulate_jobs_from(completion, jobs, options, Vec::new())
+}
+
+/// [`simulate_jobs`] with the distributions that `gittins` needs: output lengths that were seen.
+pub fn simulate_jobs_from(
+    completion: &mut [i64],
+    jobs: &Jobs<'_>,
+    options: Options,
+    samples: Vec<Vec<u32>>,
+) -> Result<Stats> {
+    let whole = matches!(options.policy, PolicyKind::Srpt | PolicyKind::Slf | PolicyKind::Gittins);
+    run(completion, jobs, Scheduler::with_samples(options, samples)?, whole)
 }
 
 /// [`simulate_jobs`] in an order of your own. `whole`: whether it is told the totals.
@@ -50,7 +81,10 @@ fn run(completion: &mut [i64], jobs: &Jobs<'_>, scheduler: Scheduler, whole: boo
     jobs.check(completion.len())?;
     let mut order: Vec<u32> = (0..jobs.release.len() as u32).collect();
     order.sort_by_key(|&job| jobs.release[job as usize]);
-    let mut machine = Machine { jobs: *jobs, first: jobs.first_operations(), whole, scheduler, active: Vec::new() };
+    let options = scheduler.options();
+    let eps = if options.policy == PolicyKind::Slf { micro(options.eps) } else { MICRO };
+    let first = jobs.first_operations();
+    let mut machine = Machine { jobs: *jobs, first, whole, eps, scheduler, active: Vec::new() };
     let (mut batch, limits) = (Batch::default(), Limits::new(1, u32::MAX));
     let (mut now, mut next) = (0, 0);
     loop {
@@ -84,6 +118,8 @@ struct Active {
     operation: usize,
     end: usize,
     left: i64,
+    /// How much of the current one will be left when its size becomes known; all of it if it is.
+    hidden_above: i64,
 }
 
 struct Machine<'a> {
@@ -91,6 +127,8 @@ struct Machine<'a> {
     /// Where the operations of each job start.
     first: Vec<usize>,
     whole: bool,
+    /// Share of a size that is left when it becomes known, in millionths.
+    eps: u64,
     scheduler: Scheduler,
     /// By handle.
     active: Vec<Active>,
@@ -106,15 +144,19 @@ impl Machine<'_> {
         let expected = if self.whole { total(estimates) } else { estimates[operation] };
         let (left, operation) =
             if self.whole { (total(self.jobs.size), end - 1) } else { (self.jobs.size[operation], operation) };
+        let hidden_above = (i128::from(left) * i128::from(self.eps) / i128::from(MICRO)) as i64;
+        let tenant = self.jobs.tenant.map_or(0, |tenant| tenant[row] as u32);
         let handle = self.scheduler.submit(Request {
             arrival_ns: self.jobs.release[row] as u64,
             prompt_tokens: 1,
-            expected_output_tokens: Some(expected as u32),
+            expected_output_tokens: (left <= hidden_above).then_some(expected as u32),
+            tenant,
+            distribution: self.jobs.distribution.map_or(0, |distribution| distribution[row] as u32),
             weight: self.jobs.weight.map_or(Request::default().weight, |weight| weight[row] as u64),
             deadline_ns: self.jobs.deadline.map(|deadline| deadline[row] as u64),
             ..Request::default()
         })? as usize;
-        let active = Active { job, operation, end, left };
+        let active = Active { job, operation, end, left, hidden_above };
         match self.active.get_mut(handle) {
             Some(place) => *place = active,
             None => self.active.push(active),
@@ -124,7 +166,10 @@ impl Machine<'_> {
 
     /// How much of a running job to do before the scheduler is asked again.
     fn work(&self, handle: u32, until_arrival: i64) -> Result<i64> {
-        let most = self.active[handle as usize].left.min(until_arrival);
+        let active = &self.active[handle as usize];
+        let until_known =
+            if active.left > active.hidden_above { active.left - active.hidden_above } else { active.left };
+        let most = until_known.min(until_arrival);
         if self.scheduler.stats().num_waiting == 0 {
             return Ok(most);
         }
@@ -138,6 +183,11 @@ impl Machine<'_> {
         let active = &mut self.active[handle as usize];
         active.left -= work;
         if active.left > 0 {
+            if active.left == active.hidden_above {
+                let (job, estimates) = (active.job as usize, self.jobs.estimate.unwrap_or(self.jobs.size));
+                let total: i64 = estimates[self.first[job]..self.first[job + 1]].iter().sum();
+                self.scheduler.update(handle, Some(total as u32), None, None)?;
+            }
             return Ok(None);
         }
         active.operation += 1;
@@ -146,6 +196,7 @@ impl Machine<'_> {
             return Ok(Some(active.job));
         }
         active.left = self.jobs.size[active.operation];
+        active.hidden_above = active.left;
         let expected = self.jobs.estimate.unwrap_or(self.jobs.size)[active.operation];
         self.scheduler.reveal(handle, 0, expected as u32)?;
         Ok(None)
@@ -167,7 +218,13 @@ impl Jobs<'_> {
         if u32::try_from(n).is_err() {
             return Err(Error::shape("release", "(n,) with n below 2**32", format!("({n},)")));
         }
-        let rows = [("num_operations", self.num_operations), ("weight", self.weight), ("deadline", self.deadline)];
+        let rows = [
+            ("num_operations", self.num_operations),
+            ("weight", self.weight),
+            ("deadline", self.deadline),
+            ("tenant", self.tenant),
+            ("distribution", self.distribution),
+        ];
         for (argument, column) in rows.into_iter().chain([("completion", None)]) {
             let len = if argument == "completion" { completions } else { column.map_or(n, <[i64]>::len) };
             if len != n {
@@ -177,6 +234,8 @@ impl Jobs<'_> {
         within("release", self.release, 0, i64::MAX)?;
         within("num_operations", self.num_operations.unwrap_or(&[]), 1, MAX_SIZE)?;
         within("deadline", self.deadline.unwrap_or(&[]), 0, i64::MAX)?;
+        within("tenant", self.tenant.unwrap_or(&[]), 0, i64::from(u32::MAX))?;
+        within("distribution", self.distribution.unwrap_or(&[]), 0, i64::from(u32::MAX))?;
         let counts =
             self.num_operations.map_or(n as i128, |counts| counts.iter().map(|&count| i128::from(count)).sum());
         for (argument, column) in [("size", Some(self.size)), ("estimate", self.estimate)] {
@@ -219,18 +278,9 @@ fn within(argument: &'static str, column: &[i64], least: i64, most: i64) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sched::Preempt;
 
     fn completions(release: &[i64], size: &[i64], policy: PolicyKind, preempt: Preempt) -> Vec<i64> {
-        let options = Options {
-            policy,
-            preempt,
-            fifo_share: 0.0,
-            preempt_gain: 1.0,
-            max_preemptions: u32::MAX,
-            prefill_weight: 0.0,
-            ..Options::default()
-        };
+        let options = Options { preempt, ..free_preemption(policy) };
         let mut completion = vec![0; release.len()];
         simulate_jobs(&mut completion, &Jobs { release, size, ..Jobs::default() }, options).unwrap();
         completion
@@ -259,20 +309,24 @@ mod tests {
         let (release, size, num_operations) = ([0, 0, 1], [2, 9, 3, 1], [2, 1, 1]);
         let jobs = Jobs { release: &release, size: &size, num_operations: Some(&num_operations), ..Jobs::default() };
         let run = |policy| {
-            let options = Options {
-                policy,
-                preempt: Preempt::Slots,
-                fifo_share: 0.0,
-                preempt_gain: 1.0,
-                prefill_weight: 0.0,
-                ..Options::default()
-            };
             let mut completion = [0; 3];
-            simulate_jobs(&mut completion, &jobs, options).unwrap();
+            simulate_jobs(&mut completion, &jobs, free_preemption(policy)).unwrap();
             completion
         };
         assert_eq!(run(PolicyKind::OpSrpt), [15, 6, 3], "the first job starts, as 2 is less than 3");
         assert_eq!(run(PolicyKind::Srpt), [15, 4, 2], "the total of the first is 11");
         assert_eq!(run(PolicyKind::ChunkBalance), [15, 6, 2], "9 begins a chunk");
+    }
+    #[test]
+    fn sizes_become_known_when_a_share_is_left() {
+        let run = |eps| {
+            let mut completion = [0; 2];
+            let jobs = Jobs { release: &[0, 0], size: &[4, 8], ..Jobs::default() };
+            simulate_jobs(&mut completion, &jobs, Options { eps, ..free_preemption(PolicyKind::Slf) }).unwrap();
+            completion
+        };
+        assert_eq!(run(1.0), [4, 12], "known from the start");
+        assert_eq!(run(0.5), [6, 12], "they take turns until 2 of 4 are known to be left");
+        assert_eq!(run(1e-6), [8, 12], "they take turns until the end");
     }
 }

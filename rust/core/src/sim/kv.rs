@@ -309,6 +309,10 @@ impl<'a> KvBlocks<'a> {
 }
 
 impl KvCache for KvBlocks<'_> {
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        Some((u64::from(self.num_blocks), self.block_size))
+    }
+
     fn cached_tokens(&mut self, request: RequestIndex) -> u32 {
         let held = &self.held[request as usize];
         self.resident_tokens(held.prompt_tokens, held.hashes)

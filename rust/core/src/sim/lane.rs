@@ -84,6 +84,11 @@ impl KvCache for PoolView<'_, '_> {
     fn release(&mut self, request: RequestIndex) {
         self.pool.release(self.key(request));
     }
+
+    /// An equal part for every lane, as none knows what the others will hold.
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        self.pool.capacity().map(|(num_blocks, block_size)| (num_blocks / u64::from(self.num_lanes), block_size))
+    }
 }
 
 impl Lane {

@@ -16,6 +16,7 @@ mod replica;
 mod result;
 mod router;
 mod trace;
+mod worst_case;
 
 pub use engine::simulate;
 pub use kv::KvBlocks;
@@ -23,3 +24,4 @@ pub use options::{Options, Refusal};
 pub use result::{DecisionLog, Rows, Run, Totals};
 pub use router::Router;
 pub use trace::{PrefixHashes, Trace};
+pub use worst_case::{Climb, WorstCase, worst_case};

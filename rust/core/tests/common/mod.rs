@@ -6,12 +6,13 @@ use paretoserve_core::sched::{Batch, KvCache, RequestIndex, Scheduler};
 pub(crate) struct Blocks {
     pub(crate) free: u32,
     pub(crate) cached: u32,
+    all: u32,
     held: Vec<u32>,
 }
 
 impl Blocks {
     pub(crate) fn new(free: u32, cached: u32) -> Self {
-        Self { free, cached, held: vec![0; 512] }
+        Self { free, cached, all: free, held: vec![0; 512] }
     }
 }
 
@@ -33,6 +34,10 @@ impl KvCache for Blocks {
 
     fn release(&mut self, request: RequestIndex) {
         self.free += std::mem::take(&mut self.held[request as usize]);
+    }
+
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        Some((u64::from(self.all), 16))
     }
 }
 

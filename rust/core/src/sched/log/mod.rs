@@ -4,23 +4,28 @@
 //! holds all that a decision depended on: [`replay`] makes a fresh scheduler, repeats the calls and compares every
 //! answer.
 
+mod samples;
 mod submission;
 
 pub(super) use submission::submit_rows;
 
 use submission::submission;
 
+pub(super) use samples::samples_rows;
+
 use super::options::{MICRO, Options, POLICIES, Preempt, micro};
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
 use super::scheduler::Scheduler;
 use crate::{Error, Result};
+use samples::read_samples;
 
 /// Kind, then five numbers whose meaning depends on it; unused ones are 0 and an absent value is -1.
 pub type Row = [i64; 6];
 
 /// Options in millionths: policy, FIFO share, preempt, gain; then the longest wait in nanoseconds.
 pub const OPTIONS: i64 = 0;
-/// The other options: most preemptions, prefill weight in millionths, output tokens of unknown requests.
+/// The other options: most preemptions, prefill weight in millionths, output tokens of unknown requests, eps in
+/// millionths, tenant fairness as 0 or 1.
 pub const WEIGHTS: i64 = 1;
 /// A submission: handle given, arrival in nanoseconds, prompt tokens, expected output tokens, priority.
 pub const SUBMIT: i64 = 2;
@@ -67,6 +72,13 @@ pub const RESUME: i64 = 22;
 /// The next operation of a request: handle, prompt tokens, expected output tokens.
 pub const REVEAL: i64 = 23;
 
+/// A tenant's weight: tenant, weight in millionths.
+pub const TENANT_WEIGHT: i64 = 24;
+/// Follows the options, for each distribution as often as it takes: its number, then up to four output lengths, else -1.
+pub const SAMPLES: i64 = 25;
+/// The cache said how large it is: blocks in all or -1, tokens per block.
+pub const CAPACITY: i64 = 26;
+
 /// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
 pub fn options_rows(options: &Options) -> [Row; 2] {
     [
@@ -83,15 +95,16 @@ pub fn options_rows(options: &Options) -> [Row; 2] {
             i64::from(options.max_preemptions),
             micro(options.prefill_weight) as i64,
             i64::from(options.unknown_output_tokens),
-            0,
-            0,
+            micro(options.eps) as i64,
+            i64::from(options.tenant_fairness),
         ],
     ]
 }
 
 /// The options that a log starts with.
 pub fn read_options(rows: &[Row]) -> Result<Options> {
-    let [[OPTIONS, policy, share, preempt, gain, longest], [WEIGHTS, most, weight, unknown, ..], ..] = *rows else {
+    let [[OPTIONS, policy, share, preempt, gain, longest], [WEIGHTS, most, weight, unknown, eps, fair], ..] = *rows
+    else {
         return Err(Error::value("log", "rows that start with the options", format!("{} other rows", rows.len())));
     };
     let policy = POLICIES
@@ -113,15 +126,18 @@ pub fn read_options(rows: &[Row]) -> Result<Options> {
         prefill_weight: value(weight),
         unknown_output_tokens: whole(1, unknown)?,
         max_wait_ns: if longest == -1 { None } else { Some(time(0, longest)?) },
+        eps: value(eps),
+        tenant_fairness: fair != 0,
     })
 }
 
 /// Repeat every call of a log on a fresh scheduler. An error names the first row that differs or makes no sense.
 pub fn replay(rows: &[Row]) -> Result<Scheduler> {
-    let mut scheduler = Scheduler::new(read_options(rows)?)?;
+    let (samples, first) = read_samples(rows)?;
+    let mut scheduler = Scheduler::with_samples(read_options(rows)?, samples)?;
     scheduler.record(true);
     let mut batch = Batch::default();
-    let mut at = 2;
+    let mut at = first;
     while at < rows.len() {
         let before = scheduler.log().len();
         let mut answers = Answers { rows, at: at + 1 };
@@ -160,6 +176,7 @@ fn repeat(
                 (d != 0).then(|| i32::try_from(e).map_err(|_| broken(at, "a 32-bit priority", e))).transpose()?;
             scheduler.update(request()?, optional(at, b)?, optional(at, c)?, priority)
         }
+        TENANT_WEIGHT => scheduler.set_tenant_weight(whole(at, a)?, u64::try_from(b).unwrap_or(0)),
         ADVANCE => scheduler.advance(request()?, whole(at, b)?, whole(at, c)?),
         FINISH => scheduler.finish(request()?),
         CANCEL => scheduler.cancel(request()?),
@@ -209,6 +226,12 @@ impl KvCache for Answers<'_> {
     fn release(&mut self, request: RequestIndex) {
         self.next(RELEASE, request);
     }
+
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        let row = self.rows.get(self.at).filter(|row| row[0] == CAPACITY).copied();
+        self.at += 1;
+        row.and_then(|row| Some((u64::try_from(row[1]).ok()?, u32::try_from(row[2]).ok()?)))
+    }
 }
 
 /// Writes down what a cache answers.
@@ -233,6 +256,13 @@ impl<K: KvCache> KvCache for Recorder<'_, K> {
     fn release(&mut self, request: RequestIndex) {
         self.kv.release(request);
         self.rows.push([RELEASE, i64::from(request), 0, 0, 0, 0]);
+    }
+
+    fn capacity(&mut self) -> Option<(u64, u32)> {
+        let capacity = self.kv.capacity();
+        let (num_blocks, block_size) = capacity.map_or((-1, 0), |(blocks, size)| (blocks as i64, i64::from(size)));
+        self.rows.push([CAPACITY, num_blocks, block_size, 0, 0, 0]);
+        capacity
     }
 }
 

@@ -1,5 +1,7 @@
 //! By the ranks of a policy, then by submission.
 
+use std::sync::Arc;
+
 use super::{Job, Order, Policy, RequestIndex};
 use crate::sched::policy::Key;
 use crate::sched::queue::Queue;
@@ -7,13 +9,13 @@ use crate::sched::queue::Queue;
 /// A heap over ranks.
 #[derive(Debug)]
 pub struct Ranked {
-    policy: Box<dyn Policy>,
+    policy: Arc<dyn Policy>,
     queue: Queue<Key>,
 }
 
 impl Ranked {
     /// Nobody waits.
-    pub fn new(policy: Box<dyn Policy>) -> Self {
+    pub fn new(policy: Arc<dyn Policy>) -> Self {
         Self { policy, queue: Queue::new() }
     }
 }

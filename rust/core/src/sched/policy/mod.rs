@@ -8,18 +8,28 @@ mod balance;
 mod edf;
 mod external;
 mod fcfs;
+mod gittins;
+mod hrrn;
+mod memory;
 mod plas;
 mod priority;
+mod slf;
 mod srpt;
+mod wsrpt;
 
 pub use balance::Balance;
 pub(crate) use balance::class;
 pub use edf::Edf;
 pub use external::External;
 pub use fcfs::Fcfs;
+pub use gittins::Gittins;
+pub use hrrn::Hrrn;
+pub use memory::{AMin, McSf};
 pub use plas::Plas;
 pub use priority::Priority;
+pub use slf::Slf;
 pub use srpt::Srpt;
+pub use wsrpt::Wsrpt;
 
 use super::job::Job;
 use super::options::MICRO;
@@ -75,6 +85,22 @@ pub trait Policy: Send + Sync + std::fmt::Debug {
     /// For how many output tokens more the rank of a running job certainly does not rise.
     fn patience(&self, _job: &Job) -> u32 {
         u32::MAX
+    }
+
+    /// Who gives way first when blocks run out: the largest.
+    fn victim_rank(&self, job: &Job) -> u64 {
+        self.rank(job)
+    }
+
+    /// Output tokens that `job` is taken to have left, at least 1, if it may enter only while everybody's blocks are
+    /// foreseen to fit until they complete; `None` if it enters whenever it fits now.
+    fn output_left(&self, _job: &Job) -> Option<u64> {
+        None
+    }
+
+    /// How many distributions requests may choose from; `None` if nobody asks.
+    fn num_distributions(&self) -> Option<usize> {
+        None
     }
 
     /// Whether requests run in order of submission; the FIFO share is then idle.
