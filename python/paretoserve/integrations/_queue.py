@@ -39,6 +39,13 @@ class EngineQueue:
     scheduler : Scheduler
         An empty one. It is told everything; its decision log replays.
 
+    Attributes
+    ----------
+    ready : deque of str
+        Requests that were admitted and that the engine has not taken, in order.
+    num_taken : int
+        How many requests the engine runs.
+
     Notes
     -----
     `take` and `give_back` are O(log n) and O(running) for the admission behind them. Not safe for several threads.
@@ -62,11 +69,11 @@ class EngineQueue:
         self._entries: dict[str, _Entry] = {}
         self._names: dict[int, str] = {}
         self._numbers = count()
-        self._num_taken = 0
+        self.num_taken = 0
 
     def __len__(self) -> int:
         """Return how many requests the engine has not taken."""
-        return len(self._entries) - self._num_taken
+        return len(self._entries) - self.num_taken
 
     def __contains__(self, name: object) -> bool:
         """Return whether a request waits or runs."""
@@ -110,14 +117,14 @@ class EngineQueue:
     def first(self, now_ns: int) -> str | None:
         """Return who is next, always the same until it is taken or removed; None if nobody waits."""
         if not self.ready and len(self):
-            self.admit(now_ns, self._num_taken + 1)
+            self.admit(now_ns, self.num_taken + 1)
         return self.ready[0] if self.ready else None
 
     def take(self, name: str) -> None:
         """Note that the engine runs a request that was ready."""
         self.ready.remove(name)
         self._entries[name].taken = True
-        self._num_taken += 1
+        self.num_taken += 1
 
     def hold(self, name: str) -> None:
         """Note that the engine took a request and could not run it: it is ready again, before all others."""
@@ -141,7 +148,7 @@ class EngineQueue:
         if entry is None:
             return
         del self._names[entry.number]
-        self._num_taken -= entry.taken
+        self.num_taken -= entry.taken
         if name in self.ready:
             self.ready.remove(name)
         (self.scheduler.finish if finished else self.scheduler.cancel)(entry.number)
@@ -179,5 +186,5 @@ class EngineQueue:
         self._untake(entry)
 
     def _untake(self, entry: _Entry) -> None:
-        self._num_taken -= entry.taken
+        self.num_taken -= entry.taken
         entry.taken = False
