@@ -5,7 +5,7 @@ DATA ?= ../shared/data
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-kernels gpu test-python test-rust exhaustive lint bench fits picture docs wheel check-wheel clean
+.PHONY: help setup build test test-kernels gpu test-python test-rust exhaustive integration lint bench fits picture docs wheel check-wheel clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ gpu:  ## on a machine with a GPU (PYTHON=..., WHEEL=... if not installed): resul
 exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patterns per format; takes minutes
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast
 	PARETOSERVE_EXHAUSTIVE=24 $(BIN)/python -m pytest tests/exhaustive
+
+integration:  ## run the adapters inside the engines themselves, in a virtual environment of their own
+	test -x target/integration/bin/python || $(PYTHON) -m venv target/integration
+	target/integration/bin/pip install --quiet --editable '.[vllm-test,ray]'
+	target/integration/bin/pip install --quiet --no-deps 'vllm==0.33.0' 'sglang==0.5.23'
+	target/integration/bin/python -m pytest tests/integrations
 
 lint: setup  ## formatting, clippy, ruff, types, stubs
 	cargo fmt --all --check
