@@ -147,5 +147,5 @@ def worst_case(
         check_integer("iterations", iterations, 1, BITS_32),
         check_integer("seed", seed, 0, BITS_64),
     )
-    columns = (np.array(column, dtype=np.int64) for column in (release, size, num_operations))
-    return WorstCase(*columns, flow, optimal)
+    releases, sizes, counts = (np.array(column, dtype=np.int64) for column in (release, size, num_operations))
+    return WorstCase(releases, sizes, counts, flow, optimal)
