@@ -1,6 +1,7 @@
 //! Threads for one call: started for it, gone after it. There is no global pool, because serving stacks fork.
 
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Fewer bytes than this per thread are not worth starting one.
@@ -21,20 +22,34 @@ pub fn num_threads(requested: Option<NonZeroUsize>, bytes: usize) -> usize {
 ///
 /// Returns what the parts returned, in their order, so that no result depends on the number of threads.
 pub fn each<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let mut parts = parts.into_iter();
-    let Some(first) = parts.next() else { return Vec::new() };
+    if parts.len() < 2 {
+        return parts.into_iter().map(work).collect();
+    }
+    let places: Vec<Mutex<(Option<T>, Option<R>)>> =
+        parts.into_iter().map(|part| Mutex::new((Some(part), None))).collect();
+    // Each place is locked by one thread only.
+    let lock = |index: usize| places[index].lock().unwrap_or_else(PoisonError::into_inner);
+    on_threads(places.len(), &|index| {
+        let part = lock(index).0.take();
+        let result = part.map(&work);
+        lock(index).1 = result;
+    });
+    places.into_iter().filter_map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner).1).collect()
+}
+
+/// Call `work` with every number below `count`, each on its own thread; the first on the caller's.
+///
+/// Not generic: threads and their panics take much code, which is here once for all callers.
+fn on_threads(count: usize, work: &(dyn Fn(usize) + Sync)) {
     thread::scope(|scope| {
-        let work = &work;
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
-        let mut results = vec![work(first)];
+        let others: Vec<_> = (1..count).map(|index| scope.spawn(move || work(index))).collect();
+        work(0);
         for other in others {
-            match other.join() {
-                Ok(result) => results.push(result),
-                Err(panic) => std::panic::resume_unwind(panic),
+            if let Err(panic) = other.join() {
+                std::panic::resume_unwind(panic);
             }
         }
-        results
-    })
+    });
 }
 
 #[cfg(test)]
@@ -45,6 +60,14 @@ mod tests {
     fn results_come_in_the_order_of_the_parts() {
         assert_eq!(each((0..5).collect(), |part| part * part), [0, 1, 4, 9, 16]);
         assert!(each(Vec::<i32>::new(), |part| part).is_empty());
+    }
+
+    #[test]
+    fn a_panic_comes_back_as_it_was() {
+        let caught = std::panic::catch_unwind(|| {
+            each(vec![0, 1, 2], |part| if part == 1 { std::panic::panic_any(part) } else { part })
+        });
+        assert_eq!(caught.expect_err("a part panicked").downcast_ref(), Some(&1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! float64 merges neighbors above 2^53), a direction is a bit flip (negation overflows for the smallest integer and for
 //! unsigned ones), and -0.0 equals 0.0. The key of NaN is the largest there is, worse than both infinities.
 
-use std::ops::{BitAnd, BitOr};
+use std::ops::{Add, BitAnd, BitOr, Neg};
 
 use crate::simd::Plain;
 
@@ -12,6 +12,8 @@ use crate::simd::Plain;
 pub(super) trait Key:
     Plain + Ord + Send + Sync + std::fmt::Debug + BitAnd<Output = Self> + BitOr<Output = Self> + 'static
 {
+    /// The float with as many bits.
+    type Float: Plain + Value<Self> + Neg<Output = Self::Float> + Add<Output = Self::Float> + PartialOrd;
     /// The key of NaN, in either direction; no float has it. The largest or smallest integer may.
     const NAN: Self;
     /// The key as seen in the other direction.
@@ -22,9 +24,23 @@ pub(super) trait Key:
     /// The sum, wrapped around.
     #[must_use]
     fn plus(self, other: Self) -> Self;
+    /// The float that has this key, if any has.
+    fn float(self) -> Self::Float;
+    /// Whether this thread compares the smallest floats as they are; a process may ask its CPU to take them for 0.
+    fn floats_are_exact() -> bool;
+    /// How far the key is above `least`, which is not larger.
+    fn above(self, least: Self) -> u64;
 }
 
 impl Key for i32 {
+    type Float = f32;
+    fn floats_are_exact() -> bool {
+        std::hint::black_box(f32::from_bits(1)) > 0.0
+    }
+    #[inline(always)]
+    fn float(self) -> f32 {
+        f32::from_bits((self ^ ((self >> 31).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
+    }
     const NAN: Self = Self::MAX;
     #[inline(always)]
     fn flipped(self) -> Self {
@@ -37,10 +53,22 @@ impl Key for i32 {
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
         self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn above(self, least: Self) -> u64 {
+        self.wrapping_sub(least).cast_unsigned().into()
     }
 }
 
 impl Key for i64 {
+    type Float = f64;
+    fn floats_are_exact() -> bool {
+        std::hint::black_box(f64::from_bits(1)) > 0.0
+    }
+    #[inline(always)]
+    fn float(self) -> f64 {
+        f64::from_bits((self ^ ((self >> 63).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
+    }
     const NAN: Self = Self::MAX;
     #[inline(always)]
     fn flipped(self) -> Self {
@@ -53,6 +81,10 @@ impl Key for i64 {
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
         self.wrapping_add(other)
+    }
+    #[inline(always)]
+    fn above(self, least: Self) -> u64 {
+        self.wrapping_sub(least).cast_unsigned().into()
     }
 }
 
@@ -155,6 +187,17 @@ mod tests {
         rises(&[0, 1, 1_u64 << 63, u64::MAX]);
         rises(&[0, 1, 1_u32 << 31, u32::MAX]);
         rises(&[i8::MIN, -1, 0, i8::MAX]);
+    }
+
+    #[test]
+    fn floats_come_back_from_their_keys() {
+        for value in [f64::NEG_INFINITY, -1e300, -5e-324, 0.0, 5e-324, 0.3, f64::INFINITY] {
+            assert_eq!(key::<i64, f64>(value, false).float().to_bits(), value.to_bits());
+            let narrow = value as f32 + 0.0;
+            assert_eq!(key::<i32, f32>(narrow, true).flipped().float().to_bits(), narrow.to_bits());
+        }
+        assert!(i64::NAN.float().is_nan() && i64::NAN.flipped().float().is_nan());
+        assert!(i32::NAN.float().is_nan() && i32::NAN.flipped().float().is_nan());
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! Where the filter reads keys from: a table as it lies in memory, or columns of keys that an algorithm has made.
 
 use super::keys::Key;
-use super::table::{ReadKeys, Table};
+use super::table::{Floats, ReadKeys, Table};
 use crate::simd::{self, Kernel, dispatch};
 
 /// Rows of keys that are read column by column.
-pub(super) trait Source<K>: Sync {
+pub(super) trait Source<K: Key>: Sync {
     /// Number of keys of a row.
     fn num_objectives(&self) -> usize;
     /// The keys of consecutive rows of objective `k`, from row `first` on.
     fn read(&self, k: usize, first: usize, out: &mut [K]);
     /// The keys of `rows` of objective `k`.
     fn gather(&self, k: usize, rows: &[u32], out: &mut [K]);
+    /// The columns, if all are floats with as many bits as a key: a loop that knows this needs no copy of the keys.
+    fn floats(&self) -> Option<Vec<Floats<'_, K::Float>>> {
+        None
+    }
 }
 
 /// A loop of the table, compiled for each level of the CPU.
@@ -42,6 +46,10 @@ impl<K: ReadKeys> Source<K> for Table<'_> {
     fn gather(&self, k: usize, rows: &[u32], out: &mut [K]) {
         Table::gather(self, k, rows, out);
     }
+
+    fn floats(&self) -> Option<Vec<Floats<'_, K::Float>>> {
+        Table::floats::<K>(self)
+    }
 }
 
 /// Columns of keys, equally long.
@@ -64,6 +72,30 @@ impl<K: Key> Source<K> for Columns<'_, K> {
     }
 }
 
+/// Rows of `d` keys, one after the other.
+pub(super) struct Interleaved<'a, K> {
+    pub(super) keys: &'a [K],
+    pub(super) d: usize,
+}
+
+impl<K: Key> Source<K> for Interleaved<'_, K> {
+    fn num_objectives(&self) -> usize {
+        self.d
+    }
+
+    fn read(&self, k: usize, first: usize, out: &mut [K]) {
+        for (out, row) in out.iter_mut().zip(self.keys.chunks_exact(self.d).skip(first)) {
+            *out = row[k];
+        }
+    }
+
+    fn gather(&self, k: usize, rows: &[u32], out: &mut [K]) {
+        for (out, &row) in out.iter_mut().zip(rows) {
+            *out = self.keys[row as usize * self.d + k];
+        }
+    }
+}
+
 /// Some rows of a source: consecutive ones, or a rising list.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rows<'a> {
@@ -73,7 +105,17 @@ pub(super) enum Rows<'a> {
     List(&'a [u32]),
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// Of a rising list, by its ends if none is missing between them.
+    pub(super) fn of_rising(rows: &'a [u32]) -> Self {
+        match rows {
+            [first, .., last] if (last - first) as usize + 1 == rows.len() => {
+                Self::Span { first: *first, count: rows.len() as u32 }
+            }
+            _ => Self::List(rows),
+        }
+    }
+
     pub(super) fn len(self) -> usize {
         match self {
             Self::Span { count, .. } => count as usize,
@@ -106,7 +148,7 @@ impl Rows<'_> {
     }
 
     /// The keys of objective `k` of these rows.
-    pub(super) fn read<K>(self, source: &dyn Source<K>, k: usize, out: &mut [K]) {
+    pub(super) fn read<K: Key>(self, source: &dyn Source<K>, k: usize, out: &mut [K]) {
         match self {
             Self::Span { first, .. } => source.read(k, first as usize, out),
             Self::List(rows) => source.gather(k, rows, out),
@@ -118,6 +160,14 @@ impl Rows<'_> {
         match self {
             Self::Span { first, count } => (first..first + count).collect(),
             Self::List(rows) => rows.to_vec(),
+        }
+    }
+
+    /// All of them, for keeps.
+    pub(super) fn to_kept(self) -> Kept {
+        match self {
+            Self::Span { first, count } => Kept::Span { first, count },
+            Self::List(rows) => Kept::List(rows.to_vec()),
         }
     }
 

@@ -3,6 +3,8 @@
 //! A C-order matrix, a Fortran-order one and separate arrays are the same to the algorithms, and nothing is copied but
 //! the keys of the rows that an algorithm asks for.
 
+use std::ops::Neg;
+
 use super::keys::{Half, Key, Value, key};
 use crate::error::{Error, Result};
 
@@ -59,10 +61,41 @@ pub(super) trait ReadKeys: Key {
     fn read(column: &Column<'_>, first: usize, out: &mut [Self]);
     /// The keys of `rows`.
     fn gather(column: &Column<'_>, rows: &[u32], out: &mut [Self]);
+    /// The values of a column of floats with as many bits.
+    fn floats<'a>(column: &Column<'a>) -> Option<&'a [Self::Float]>;
+}
+
+/// A column of floats whose type is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Floats<'a, T> {
+    values: &'a [T],
+    stride: usize,
+    maximize: bool,
+}
+
+impl<T: Copy + Neg<Output = T>> Floats<'_, T> {
+    /// Whether larger is better.
+    pub(super) fn maximize(&self) -> bool {
+        self.maximize
+    }
+
+    /// The values of consecutive rows from `first` on, their signs changed if larger is better.
+    #[inline(always)]
+    pub(super) fn read(&self, first: usize, out: &mut [T]) {
+        if out.is_empty() {
+            return;
+        }
+        gather_every(out, &self.values[first * self.stride..], self.stride);
+        if self.maximize {
+            for value in out {
+                *value = -*value;
+            }
+        }
+    }
 }
 
 macro_rules! read_keys {
-    ($key:ty; $($wide:ident => $other:expr),*) => {
+    ($key:ty, $float:ident; $($wide:ident => $other:expr),*) => {
         impl ReadKeys for $key {
             #[inline(always)]
             fn read(column: &Column<'_>, first: usize, out: &mut [Self]) {
@@ -78,6 +111,9 @@ macro_rules! read_keys {
                     }
                 }; $($wide => $other),*);
             }
+            fn floats<'a>(column: &Column<'a>) -> Option<&'a [Self::Float]> {
+                if let Values::$float(values) = column.values { Some(values) } else { None }
+            }
         }
     };
 }
@@ -87,8 +123,8 @@ fn too_wide<T>(_: T) -> u8 {
     unreachable!("a 64-bit column is read as 64-bit keys")
 }
 
-read_keys!(i32; F64 => too_wide, I64 => too_wide, U64 => too_wide);
-read_keys!(i64; F64 => std::convert::identity::<f64>, I64 => std::convert::identity::<i64>, U64 => std::convert::identity::<u64>);
+read_keys!(i32, F32; F64 => too_wide, I64 => too_wide, U64 => too_wide);
+read_keys!(i64, F64; F64 => std::convert::identity::<f64>, I64 => std::convert::identity::<i64>, U64 => std::convert::identity::<u64>);
 
 /// Values that are moved together before they become keys.
 const PIECE: usize = 64;
@@ -117,16 +153,7 @@ fn fill<K: Key, T: Copy, V: Value<K>>(
         let mut piece = [values[0]; PIECE];
         for (index, out) in out.chunks_mut(PIECE).enumerate() {
             let values = &values[index * PIECE * stride..];
-            match stride {
-                2 => every::<2, _>(&mut piece[..out.len()], values),
-                3 => every::<3, _>(&mut piece[..out.len()], values),
-                4 => every::<4, _>(&mut piece[..out.len()], values),
-                _ => {
-                    for (row, to) in piece[..out.len()].iter_mut().enumerate() {
-                        *to = values[row * stride];
-                    }
-                }
-            }
+            gather_every(&mut piece[..out.len()], values, stride);
             for (out, &value) in out.iter_mut().zip(&piece) {
                 *out = key(wrap(value), maximize);
             }
@@ -134,10 +161,34 @@ fn fill<K: Key, T: Copy, V: Value<K>>(
     }
 }
 
-/// The first of each `STRIDE` values: vectors are shuffled where the distance is known.
+/// Every `stride`-th value.
+#[inline(always)]
+fn gather_every<T: Copy>(out: &mut [T], values: &[T], stride: usize) {
+    match stride {
+        1 => out.copy_from_slice(&values[..out.len()]),
+        2 => every::<2, _>(out, values),
+        3 => every::<3, _>(out, values),
+        4 => every::<4, _>(out, values),
+        _ => {
+            for (row, to) in out.iter_mut().enumerate() {
+                *to = values[row * stride];
+            }
+        }
+    }
+}
+
+/// The first of each `STRIDE` values: vectors are shuffled where the distance and the number of rows are known.
 #[inline(always)]
 fn every<const STRIDE: usize, T: Copy>(out: &mut [T], values: &[T]) {
     let (rows, rest) = values.as_chunks::<STRIDE>();
+    if let ([out], []) = out.as_chunks_mut::<PIECE>()
+        && let Some(rows) = rows.first_chunk::<PIECE>()
+    {
+        for (to, row) in out.iter_mut().zip(rows) {
+            *to = row[0];
+        }
+        return;
+    }
     let whole = rows.len().min(out.len());
     for (to, row) in out.iter_mut().zip(rows) {
         *to = row[0];
@@ -250,6 +301,15 @@ impl<'a> Table<'a> {
     #[inline(always)]
     pub(super) fn gather<K: ReadKeys>(&self, k: usize, rows: &[u32], out: &mut [K]) {
         K::gather(&self.columns[k], rows, out);
+    }
+
+    /// The columns, if all are floats with as many bits as a key.
+    pub(super) fn floats<K: ReadKeys>(&self) -> Option<Vec<Floats<'a, K::Float>>> {
+        let floats = |column: &Column<'a>| {
+            let (stride, maximize) = (column.stride, column.maximize);
+            K::floats(column).map(|values| Floats { values, stride, maximize })
+        };
+        self.columns.iter().map(floats).collect()
     }
 
     /// The keys of `rows`, one vector per objective.

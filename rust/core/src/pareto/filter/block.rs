@@ -3,7 +3,7 @@
 use super::super::keys::Key;
 
 /// Rows that are tested at once; a few vectors of every CPU.
-pub(super) const LANES: usize = 16;
+const LANES: usize = 16;
 
 /// Keys of up to `capacity` rows, one column per objective and one with the sum of each row.
 pub(super) struct Block<K> {
@@ -35,6 +35,10 @@ impl<K: Key> Block<K> {
 
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Where the rows that are left were at first.
@@ -99,17 +103,10 @@ impl<K: Key> Block<K> {
                 *dead = u8::from(flag != K::default());
             }
         }
-        // Most words of eight rows are all dead, so that looking at words is the cheapest way to list the others.
         self.dead[before..].iter_mut().take(LANES).for_each(|dead| *dead = 1);
         self.kept.clear();
-        let (words, _) = self.dead[..before.next_multiple_of(LANES)].as_chunks::<8>();
-        for (start, &word) in (0..).step_by(8).zip(words) {
-            let mut left = u64::from_le_bytes(word) ^ 0x0101_0101_0101_0101;
-            while left != 0 {
-                self.kept.push(start + left.trailing_zeros() / 8);
-                left &= left - 1;
-            }
-        }
+        let kept = &mut self.kept;
+        for_each_zero(&self.dead[..before.next_multiple_of(LANES)], |row| kept.push(row));
         self.compress();
         before - self.len
     }
@@ -118,23 +115,21 @@ impl<K: Key> Block<K> {
     fn struck(&self, strong: &[K], start: usize) -> [K; LANES] {
         const NONE: &str = "columns hold whole vectors";
         let lanes = |k: usize| self.keys[k * self.capacity + start..].first_chunk::<LANES>().expect(NONE);
-        let sums = lanes(self.d);
+        let d = self.d;
+        let sums = lanes(d);
         let mut struck = [K::default(); LANES];
-        for row in strong.chunks_exact(self.d + 1) {
+        for row in strong.chunks_exact(d + 1) {
             let mut worse = [K::flag(true); LANES];
-            for (k, &key) in row[..self.d].iter().enumerate() {
+            for (k, &key) in row[..d].iter().enumerate() {
                 for (flag, &own) in worse.iter_mut().zip(lanes(k)) {
                     *flag = *flag & K::flag(key <= own);
                 }
-                if k % 4 == 3
-                    && k + 1 < self.d
-                    && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default()
-                {
+                if k % 4 == 3 && k + 1 < d && worse.iter().fold(K::default(), |any, &flag| any | flag) == K::default() {
                     break;
                 }
             }
             for ((struck, &flag), &own) in struck.iter_mut().zip(&worse).zip(sums) {
-                *struck = *struck | (flag & K::flag(own != row[self.d]));
+                *struck = *struck | (flag & K::flag(own != row[d]));
             }
         }
         struck
@@ -153,6 +148,21 @@ impl<K: Key> Block<K> {
             for (to, &from) in self.kept.iter().enumerate() {
                 self.places[to] = self.places[from as usize];
             }
+        }
+    }
+}
+
+/// Call `visit` with the number of each byte that is 0, in rising order.
+///
+/// Most words of eight bytes have none, so that looking at words is the cheapest way to find them.
+#[inline(always)]
+pub(super) fn for_each_zero(flags: &[u8], mut visit: impl FnMut(u32)) {
+    let (words, _) = flags.as_chunks::<8>();
+    for (start, &word) in (0..).step_by(8).zip(words) {
+        let mut left = u64::from_le_bytes(word) ^ 0x0101_0101_0101_0101;
+        while left != 0 {
+            visit(start + left.trailing_zeros() / 8);
+            left &= left - 1;
         }
     }
 }

@@ -1,70 +1,175 @@
-//! A few rows of four and more objectives: each against all of them, 64 at once.
+//! Some hundreds of rows of any number of objectives: each against all of them, 64 at once.
+//!
+//! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
+//! whose cells do not rule it out are compared by their keys. O(n^2 d / 64): for so few rows faster than what grows less.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
-use crate::simd::{self, Kernel, dispatch};
+use super::lanes::{self, Compare, Comparing, FineCells, LANES};
 
-/// More rows are better kept in a tree.
-pub(super) const MOST_ROWS: usize = 64;
+/// More rows are better swept or kept in a tree.
+pub(super) const MOST_ROWS: usize = 2048;
 
-/// The front of at most [`MOST_ROWS`] rows, rising.
-pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Vec<u32> {
-    dispatch(simd::level(), Few { source, rows, keep })
+/// Bits of a cell.
+const CELL_BITS: u32 = 15;
+/// So few rows are compared whatever their cells are.
+const ALWAYS: usize = 256;
+/// Slices of the range of cells, by which rows are sorted.
+const SLICES: usize = 64;
+/// Narrower slices; if one of them holds an eighth of a sample of the rows, cells tell too little.
+const NARROW: usize = 1024;
+const SAMPLE_STEP: usize = 8;
+
+/// The front of `rows`, in no particular order; none if the cells of an objective tell too little.
+pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Option<Vec<u32>> {
+    lanes::run(Few { source, rows: &rows.to_vec(), keep })
 }
 
 struct Few<'a, K> {
     source: &'a dyn Source<K>,
-    rows: Rows<'a>,
+    rows: &'a [u32],
     keep: Keep,
 }
 
-impl<K: Key> Kernel for Few<'_, K> {
-    type Output = Vec<u32>;
+impl<K: Key> Comparing for Few<'_, K> {
+    type Output = Option<Vec<u32>>;
 
     #[inline(always)]
-    fn run(self) -> Vec<u32> {
-        let mut columns = vec![[K::default(); MOST_ROWS]; self.source.num_objectives()];
-        for (k, column) in columns.iter_mut().enumerate() {
-            self.rows.read(self.source, k, &mut column[..self.rows.len()]);
+    fn run<C: Compare>(self, compare: C) -> Option<Vec<u32>> {
+        let (d, n) = (self.source.num_objectives(), self.rows.len());
+        let mut keys = vec![K::default(); d * n];
+        // An empty lane is above any cell. Chunk after chunk, of each objective after objective.
+        let mut cells: Vec<FineCells> = vec![[i16::MAX; LANES]; d * n.div_ceil(LANES)];
+        self.source.gather(0, self.rows, &mut keys[..n]);
+        let tells = into_cells(&keys[..n], cells.iter_mut().step_by(d));
+        if d == 2 {
+            return Some(self.swept(&mut keys, &cells));
         }
-        let mut front = Vec::with_capacity(self.rows.len());
-        for lane in 0..self.rows.len() {
-            let not_above = not_above(&columns, lane, self.rows.len());
-            let equal = |other: &usize| columns.iter().all(|column| column[*other] == column[lane]);
-            let others = (0..self.rows.len()).filter(|other| not_above >> other & 1 != 0);
-            // Who is nowhere worse is equal, or better somewhere. Each run of equal rows is pushed by its first.
-            if not_above.is_power_of_two() {
-                front.push(self.rows.at(lane));
-            } else if others.clone().all(|other| equal(&other)) && not_above.trailing_zeros() as usize == lane {
-                let run: Vec<u32> = others.map(|other| self.rows.at(other)).collect();
-                push_kept(&mut front, run.into_iter(), self.keep);
+        if !tells && n > ALWAYS {
+            return None;
+        }
+        // Only rows of the same slice of the first objective and of those before it can dominate a row.
+        let (ends, order) = by_slice::<SLICES>(cells.iter().step_by(d), n);
+        let rows: Vec<u32> = order.iter().map(|&place| self.rows[place as usize]).collect();
+        for (k, keys) in keys.chunks_exact_mut(n.max(1)).enumerate() {
+            self.source.gather(k, &rows, keys);
+            if !into_cells(keys, cells[k..].iter_mut().step_by(d)) && n > ALWAYS {
+                return None;
             }
+        }
+        let key = |row: usize, k: usize| keys[k * n + row];
+        let mut front = Vec::with_capacity(n);
+        let (mut own, mut equals) = (vec![0; d], Vec::new());
+        for row in 0..n {
+            for (k, own) in own.iter_mut().enumerate() {
+                *own = cells[row / LANES * d + k][row % LANES];
+            }
+            let near = usize::from(ends[slice::<SLICES>(own[0])]).div_ceil(LANES) * d;
+            // The row itself is no answer.
+            cells[row / LANES * d][row % LANES] = i16::MAX;
+            let near = &cells[..near];
+            let (mut from, mut dominated) = (0, false);
+            while !dominated && let Some((chunk, mut mask)) = compare.find_not_above(near, &own, from) {
+                while mask != 0 && !dominated {
+                    let other = chunk * LANES + mask.trailing_zeros() as usize;
+                    mask &= mask - 1;
+                    if (0..d).all(|k| key(other, k) <= key(row, k)) {
+                        // Who is nowhere worse is better somewhere, or equal.
+                        dominated = (0..d).any(|k| key(other, k) < key(row, k));
+                        equals.push(other);
+                    }
+                }
+                from = chunk + 1;
+            }
+            cells[row / LANES * d][row % LANES] = own[0];
+            if !dominated && equals.is_empty() {
+                front.push(rows[row]);
+            } else if !dominated && equals[0] > row {
+                // Each run of equal rows is pushed by its first.
+                let run = std::iter::once(row).chain(equals.iter().copied());
+                push_kept(&mut front, run.map(|row| rows[row]), self.keep);
+            }
+            equals.clear();
+        }
+        Some(front)
+    }
+}
+
+impl<K: Key> Few<'_, K> {
+    /// Two objectives: narrow slices of the first are sorted and swept, which leaves little to compare.
+    #[inline(always)]
+    fn swept(&self, keys: &mut [K], cells: &[FineCells]) -> Vec<u32> {
+        let n = self.rows.len();
+        let (ends, order) = by_slice::<NARROW>(cells.iter().step_by(2), n);
+        let (firsts, seconds) = keys.split_at_mut(n);
+        self.source.gather(1, self.rows, seconds);
+        let (mut front, mut best, mut slice) = (Vec::with_capacity(n), None, Vec::new());
+        for (start, end) in std::iter::once(0).chain(ends).zip(ends) {
+            let places = order[usize::from(start)..usize::from(end)].iter().map(|&place| usize::from(place));
+            // Rows of earlier slices are better in the first objective.
+            let open = places.filter(|&place| best.is_none_or(|best| seconds[place] < best));
+            slice.extend(open.map(|place| (firsts[place], seconds[place], place)));
+            if slice.len() > 1 {
+                slice.sort_unstable();
+            }
+            for equal in slice.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+                if best.is_none_or(|best| equal[0].1 < best) {
+                    best = Some(equal[0].1);
+                    push_kept(&mut front, equal.iter().map(|&(_, _, place)| self.rows[place]), self.keep);
+                }
+            }
+            slice.clear();
         }
         front
     }
 }
 
-/// A bit for each row that is nowhere above the row in `lane`.
+/// The slice of a cell, of `N`.
 #[inline(always)]
-fn not_above<K: Key>(columns: &[[K; MOST_ROWS]], lane: usize, count: usize) -> u64 {
-    let mut flags = [K::flag(true); MOST_ROWS];
-    for column in columns {
-        let own = column[lane];
-        for (flag, &key) in flags.iter_mut().zip(column) {
-            *flag = *flag & K::flag(key <= own);
+fn slice<const N: usize>(cell: i16) -> usize {
+    cell as usize >> (CELL_BITS - N.ilog2())
+}
+
+/// Where each slice ends when `n` rows are sorted by the slices of their cells, and the rows in that order; those of a
+/// slice rise.
+#[inline(always)]
+fn by_slice<'a, const N: usize>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; N], Vec<u16>) {
+    let slices: Vec<u16> = cells.flatten().take(n).map(|&cell| slice::<N>(cell) as u16).collect();
+    let mut ends = [0_u16; N];
+    for &slice in &slices {
+        ends[usize::from(slice)] += 1;
+    }
+    let mut start = 0;
+    for end in &mut ends {
+        (start, *end) = (start + *end, start);
+    }
+    let mut order = vec![0; n];
+    for (row, &slice) in slices.iter().enumerate() {
+        let next = &mut ends[usize::from(slice)];
+        order[usize::from(*next)] = row as u16;
+        *next += 1;
+    }
+    (ends, order)
+}
+
+/// Fill `cells` with those of `keys`; whether they tell most keys apart.
+#[inline(always)]
+fn into_cells<'a, K: Key>(keys: &[K], cells: impl Iterator<Item = &'a mut FineCells>) -> bool {
+    let (least, most) = keys.iter().fold((K::NAN, K::NAN.flipped()), |(a, b), &key| (a.min(key), b.max(key)));
+    let range = if keys.is_empty() { 0 } else { most.above(least) };
+    let shift = (u64::BITS - range.leading_zeros()).saturating_sub(CELL_BITS);
+    let mut counts = [0_u16; NARROW];
+    for (cells, keys) in cells.zip(keys.chunks(LANES)) {
+        for (cell, &key) in cells.iter_mut().zip(keys) {
+            // The largest cell marks an empty lane.
+            *cell = ((key.above(least) >> shift) as i16).min(i16::MAX - 1);
+        }
+        for &cell in cells[..keys.len()].iter().step_by(SAMPLE_STEP) {
+            counts[slice::<NARROW>(cell)] += 1;
         }
     }
-    let mut bytes = [0_u8; MOST_ROWS];
-    for (byte, &flag) in bytes.iter_mut().zip(&flags) {
-        *byte = u8::from(flag != K::default());
-    }
-    let (words, _) = bytes.as_chunks::<8>();
-    // The product gathers the lowest bits of eight bytes in the topmost one.
-    let mask = words
-        .iter()
-        .rev()
-        .fold(0, |mask, &word| mask << 8 | u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
-    mask & (u64::MAX >> (MOST_ROWS - count))
+    let most = keys.len().div_ceil(SAMPLE_STEP) / 8;
+    shift == 0 || counts.iter().all(|&count| usize::from(count) <= most)
 }

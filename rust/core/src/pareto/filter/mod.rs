@@ -10,6 +10,7 @@ mod grid;
 mod lanes;
 mod plane;
 pub(super) mod prefilter;
+mod sieve;
 mod sorted;
 mod space;
 mod stairs;
@@ -35,11 +36,17 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
 
 /// As [`front`], without a prefilter; `rows` rise.
 pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
-    match source.num_objectives() {
+    let d = source.num_objectives();
+    if d > 1
+        && rows.len() <= few::MOST_ROWS
+        && let Some(front) = few::front(source, rows, keep)
+    {
+        return front;
+    }
+    match d {
         1 => plane::line(source, rows, keep),
         2 => plane::plane(source, rows, keep, threads),
         3 => space::front(source, rows, keep, threads),
-        _ if rows.len() <= few::MOST_ROWS => few::front(source, rows, keep),
         _ => tree::front(source, rows, keep, threads),
     }
 }

@@ -6,22 +6,26 @@
 use super::super::keys::Key;
 use super::super::source::{Kept, Rows, Source};
 use super::block::Block;
+use super::few::MOST_ROWS;
+use super::sieve::{STRONGEST, Sieve};
 use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
 /// Fewer rows are sorted faster than they are sampled.
 const FEWEST_ROWS: usize = 192;
 const FEWEST_SAMPLES: usize = 64;
-const MOST_SAMPLES: usize = 1024;
+const MOST_SAMPLES: usize = 512;
 const MOST_STRONG: usize = 128;
 /// From this many rows on, one of `PART` is filtered to find strong rows.
-const FEWEST_FOR_PART: usize = 1 << 17;
-const PART: usize = 24;
+const FEWEST_FOR_PART: usize = 1 << 13;
+const PART: usize = 32;
 const MOST_BEST: usize = 4096;
 /// Strong rows that all rows meet.
 const MOST_FIRST: usize = 4;
 /// A thread takes this many rows at least; it costs as much as a prefilter of most of them.
 const ROWS_PER_THREAD: usize = 32768;
+/// Rows that pass the sieve together: they are in the second-level cache when the others are met.
+const SIFTED: usize = 8192;
 /// Keys of a block: half of a first-level cache.
 const BLOCK_BYTES: usize = 16 << 10;
 
@@ -59,6 +63,10 @@ pub(in super::super) fn survivors<K: Key>(
     nan: &[usize],
     threads: usize,
 ) -> Left {
+    if nan.is_empty() && rows.len() <= MOST_ROWS {
+        // They meet each other sooner than a choice of strong ones is made.
+        return Left { rows: rows.to_kept(), missing: 0 };
+    }
     let mut left = round(source, rows, nan, threads);
     let mut before = rows.len();
     // Rounds go on while they pay.
@@ -72,11 +80,7 @@ pub(in super::super) fn survivors<K: Key>(
 fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads: usize) -> Left {
     let strong = if rows.len() < FEWEST_ROWS { Strong::default() } else { strong_rows(source, rows, nan) };
     if strong.rows.is_empty() && nan.is_empty() {
-        let rows = match rows {
-            Rows::Span { first, count } => Kept::Span { first, count },
-            Rows::List(rows) => Kept::List(rows.to_vec()),
-        };
-        return Left { rows, missing: 0 };
+        return Left { rows: rows.to_kept(), missing: 0 };
     }
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
     let scan = |rows| dispatch(simd::level(), Scan { source, rows, nan, strong: &strong });
@@ -109,14 +113,45 @@ impl<K: Key> Kernel for Scan<'_, K> {
         let capacity = (BLOCK_BYTES / size_of::<K>() / d).clamp(64, 1024);
         let mut block = Block::new(capacity, d);
         let mut left = Listed::default();
-        for start in (0..self.rows.len()).step_by(capacity) {
-            let part = self.rows.part(start, capacity);
+        let (strongest, others) = self.strong.rows.split_at((STRONGEST * (d + 1)).min(self.strong.rows.len()));
+        if let Rows::Span { first, count } = self.rows
+            && let Some(mut sieve) = self.source.floats().and_then(|columns| Sieve::new(columns, strongest))
+        {
+            let mut sifted = Listed::default();
+            for start in (first..first + count).step_by(SIFTED) {
+                sifted.rows.clear();
+                let end = (first + count).min(start + SIFTED as u32);
+                sieve.strike(start..end, !self.nan.is_empty(), &mut sifted);
+                self.meet(Rows::List(&sifted.rows), others, STRONGEST, &[], &mut block, &mut left);
+            }
+            left.missing = sifted.missing;
+        } else {
+            self.meet(self.rows, &self.strong.rows, self.strong.first, self.nan, &mut block, &mut left);
+        }
+        left
+    }
+}
+
+impl<K: Key> Scan<'_, K> {
+    /// Let `rows` meet strong rows, the first `count` of them first.
+    #[inline(always)]
+    fn meet(&self, rows: Rows<'_>, strong: &[K], count: usize, nan: &[usize], block: &mut Block<K>, left: &mut Listed) {
+        let d = self.source.num_objectives();
+        if let Rows::List(rows) = rows
+            && strong.is_empty()
+            && nan.is_empty()
+        {
+            left.rows.extend(rows);
+            return;
+        }
+        for start in (0..rows.len()).step_by(block.capacity()) {
+            let part = rows.part(start, block.capacity());
             block.fill(part.len(), |k, out| part.read(self.source, k, out));
-            for &k in self.nan {
+            for &k in nan {
                 left.missing += block.remove_equal(k, K::NAN);
             }
             // Rows that the first few dominate need not meet the others.
-            let (mut strong, mut count) = (self.strong.rows.as_slice(), self.strong.first);
+            let (mut strong, mut count) = (strong, count);
             while !strong.is_empty() && block.len() > 0 {
                 let (first, rest) = strong.split_at((count * (d + 1)).min(strong.len()));
                 block.strike(first);
@@ -124,7 +159,6 @@ impl<K: Key> Kernel for Scan<'_, K> {
             }
             left.rows.extend(block.places().iter().map(|&place| part.at(place as usize)));
         }
-        left
     }
 }
 
@@ -196,22 +230,30 @@ impl<K: Key> Kernel for Choose<'_, K> {
 #[inline(always)]
 fn by_volume<K: Key>(block: &Block<K>, d: usize) -> Vec<u32> {
     let count = block.len();
+    let index_bits = usize::BITS - count.leading_zeros();
+    let index = |word: u64| (word & ((1 << index_bits) - 1)) as usize;
     let mut volumes = vec![1.0_f64; count];
-    let mut sorted: Vec<(K, u32)> = Vec::with_capacity(count);
+    let mut words: Vec<u64> = Vec::with_capacity(count);
     for k in 0..d {
-        sorted.clear();
-        sorted.extend(block.column(k).iter().copied().zip(0..));
-        sorted.sort_unstable();
+        let column = block.column(k);
+        let least = column.iter().copied().min().unwrap_or_default();
+        let range = column.iter().map(|key| key.above(least)).max().unwrap_or(0);
+        // Keys that differ in what does not fit beside the index count as equal.
+        let shift = index_bits.saturating_sub(range.leading_zeros());
+        words.clear();
+        words.extend(column.iter().zip(0..).map(|(key, index)| key.above(least) >> shift << index_bits | index));
+        words.sort_unstable();
         let mut share = 1.0;
-        for (place, &(key, index)) in sorted.iter().enumerate() {
+        for (place, &word) in words.iter().enumerate() {
             // Equal keys have equal ranks.
-            if place > 0 && sorted[place - 1].0 != key {
+            if place > 0 && words[place - 1] >> index_bits != word >> index_bits {
                 share = 1.0 - place as f64 / count as f64;
             }
-            volumes[index as usize] *= share;
+            volumes[index(word)] *= share;
         }
     }
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    order.sort_unstable_by(|&a, &b| volumes[b as usize].total_cmp(&volumes[a as usize]).then(a.cmp(&b)));
-    order
+    words.clear();
+    words.extend(volumes.iter().zip(0..).map(|(volume, index)| !volume.to_bits() >> index_bits << index_bits | index));
+    words.sort_unstable();
+    words.iter().map(|&word| index(word) as u32).collect()
 }

@@ -59,6 +59,7 @@ impl<K: Key> Kernel for Thin<'_, K> {
     fn run(self) -> Listed {
         let d = self.source.num_objectives();
         let mut left = Listed::default();
+        let mut tested = 0;
         // No row at all dominates nothing: its keys are the worst there are.
         let (mut best, mut sums) = (vec![K::NAN; self.num_groups * d], vec![u32::MAX; self.num_groups]);
         let mut keys = vec![[K::default(); BLOCK]; d];
@@ -72,6 +73,13 @@ impl<K: Key> Kernel for Thin<'_, K> {
                 let keys = keys[k][..part.len()].iter();
                 keys.fold(K::default(), |any, &key| any | K::flag(key == K::NAN)) != K::default()
             });
+            // Where it drops too few it is not worth its time.
+            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.rows.len() * 4 <= tested * 3;
+            if !pays && !holes {
+                left.rows.extend((0..part.len()).map(|lane| part.at(lane)));
+                continue;
+            }
+            tested += part.len();
             for lane in 0..part.len() {
                 if holes && self.nan.iter().any(|&k| keys[k][lane] == K::NAN) {
                     left.missing += 1;

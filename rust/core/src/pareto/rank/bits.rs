@@ -44,10 +44,11 @@ pub(super) fn layers(columns: &[Vec<i32>], limit: usize, threads: usize) -> Vec<
 
 /// The rows of a block on layers below `limit`, the highest layer first.
 fn numbered(layers: &[i32], limit: i32) -> Vec<(i32, u16)> {
-    let rows = layers.iter().copied().zip(0..);
-    let mut falling: Vec<(i32, u16)> = rows.filter(|(layer, _)| *layer < limit).collect();
-    falling.sort_unstable_by_key(|&(layer, row)| (-layer, row));
-    falling
+    let rows = layers.iter().copied().zip(0..).filter(|(layer, _)| *layer < limit);
+    // Words sort faster than pairs.
+    let mut falling: Vec<u64> = rows.map(|(layer, row): (i32, u64)| ((limit - layer) as u64) << 16 | row).collect();
+    falling.sort_unstable();
+    falling.iter().map(|word| (limit - (word >> 16) as i32, *word as u16)).collect()
 }
 
 /// The layers inside a ranked block, given what earlier blocks demand.

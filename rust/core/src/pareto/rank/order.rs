@@ -70,6 +70,16 @@ fn ranked_columns<K: ReadKeys + Into<i64>>(table: &Table<'_>, rows: &[u32], thre
 
 /// The positions of the rows in lexicographic order of their ranks, equal rows by position.
 fn lexicographic(columns: &[(usize, Vec<i32>)], n: usize) -> Vec<u32> {
+    if let Some((count, ranks)) = columns.first()
+        && *count == n
+    {
+        // Nothing is equal in the objective that leads.
+        let mut order = vec![0; n];
+        for (position, &rank) in ranks.iter().enumerate() {
+            order[rank as usize] = position as u32;
+        }
+        return order;
+    }
     let position_bits = bits_for(n);
     let mut left = 64 - position_bits;
     let mut packed = 0;

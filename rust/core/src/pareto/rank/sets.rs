@@ -3,6 +3,8 @@
 //! Which rows of a block dominate a later row is then the intersection of one set per objective (bit sets as in Moreno
 //! et al. 2018, tabulated for one block at a time so that they stay in the cache). 4 bytes per value.
 
+use crate::simd::{Kernel, dispatch, level};
+
 /// Rows of a block: as many as a cache line has bits.
 pub(in crate::pareto) const BLOCK: usize = 512;
 /// Rows of a block, one bit each.
@@ -10,6 +12,8 @@ pub(in crate::pareto) type Set = [u64; BLOCK / 64];
 
 /// Rows compared at once inside a block.
 const LANES: usize = 32;
+/// Values that are filled at once.
+const RUN: usize = 32;
 
 /// Distinct rows in lexicographic order, block by block, with the sets of the block last tabulated.
 pub(in crate::pareto) struct Blocks<'a> {
@@ -18,7 +22,7 @@ pub(in crate::pareto) struct Blocks<'a> {
     sorted: Vec<Vec<u16>>,
     /// Per objective and number c: the set of the c best rows.
     best: Vec<Vec<Set>>,
-    /// Per objective and value: how many rows of the block are not worse.
+    /// Per objective and value, and some beyond the last: how many rows of the block are not worse.
     not_worse: Vec<Vec<u16>>,
     /// Per objective the rows' ranks within the block.
     ranks: Vec<[u16; BLOCK]>,
@@ -32,7 +36,7 @@ impl<'a> Blocks<'a> {
             columns,
             sorted: columns.iter().map(|column| sorted_in_blocks(column, num_values(column))).collect(),
             best: columns.iter().map(|_| vec![[0; BLOCK / 64]; BLOCK + 1]).collect(),
-            not_worse: columns.iter().map(|column| vec![0; num_values(column)]).collect(),
+            not_worse: columns.iter().map(|column| vec![0; num_values(column) + RUN]).collect(),
             ranks: vec![[0; BLOCK]; columns.len()],
         }
     }
@@ -70,23 +74,7 @@ impl<'a> Blocks<'a> {
 
     /// Tabulate the sets of the block from `start` to `end`; `bit_of` gives each row's bit, or none to leave it out.
     pub(in crate::pareto) fn tabulate(&mut self, start: usize, end: usize, bit_of: &[Option<u16>; BLOCK]) {
-        for (k, column) in self.columns.iter().enumerate() {
-            let (best, not_worse) = (&mut self.best[k], &mut self.not_worse[k]);
-            let mut set = [0; BLOCK / 64];
-            let mut filled = 0;
-            for (count, &row) in self.sorted[k][start..end].iter().enumerate() {
-                let value = column[start + usize::from(row)] as usize;
-                if value > filled {
-                    not_worse[filled..value].fill(count as u16);
-                    filled = value;
-                }
-                if let Some(bit) = bit_of[usize::from(row)] {
-                    set[usize::from(bit / 64)] |= 1_u64 << (bit % 64);
-                }
-                best[count + 1] = set;
-            }
-            not_worse[filled..].fill((end - start) as u16);
-        }
+        dispatch(level(), Tabulate { blocks: self, start, end, bit_of });
     }
 
     /// The rows of the tabulated block that dominate `row`, a later one.
@@ -98,6 +86,42 @@ impl<'a> Blocks<'a> {
             for (word, other) in set.iter_mut().zip(other) {
                 *word &= other;
             }
+        }
+    }
+}
+
+struct Tabulate<'a, 'b> {
+    blocks: &'a mut Blocks<'b>,
+    start: usize,
+    end: usize,
+    bit_of: &'a [Option<u16>; BLOCK],
+}
+
+impl Kernel for Tabulate<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { blocks, start, end, bit_of } = self;
+        for (k, column) in blocks.columns.iter().enumerate() {
+            let (best, not_worse) = (&mut blocks.best[k], &mut blocks.not_worse[k]);
+            let mut set: Set = [0; BLOCK / 64];
+            let mut filled = 0;
+            for (count, &row) in blocks.sorted[k][start..end].iter().enumerate() {
+                let value = column[start + usize::from(row)] as usize;
+                // Whole vectors: what is filled too much is filled again, by this loop or after it.
+                for run in not_worse[filled..value + RUN].chunks_exact_mut(RUN).take((value - filled).div_ceil(RUN)) {
+                    run.fill(count as u16);
+                }
+                filled = value;
+                if let Some(bit) = bit_of[usize::from(row)] {
+                    for (index, word) in (0..).zip(&mut set) {
+                        *word |= if index == bit / 64 { 1_u64 << (bit % 64) } else { 0 };
+                    }
+                }
+                best[count + 1] = set;
+            }
+            not_worse[filled..].fill((end - start) as u16);
         }
     }
 }

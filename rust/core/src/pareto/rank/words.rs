@@ -10,6 +10,8 @@ use crate::pareto::table::{ReadKeys, Table};
 const FEWEST_WORDS: usize = 1024;
 /// Bits of a pass while its counters and write streams fit the first-level cache, and above.
 const FEW: usize = 1 << 18;
+/// So few words seldom agree in the leading bits of two passes.
+const VERY_FEW: usize = 1 << 14;
 /// Leading bits that are sorted by radix: enough for nearly all of a column of random floats.
 const PASSES: u32 = 3;
 /// Rows gathered at once.
@@ -27,7 +29,11 @@ pub(super) fn sort(words: &mut Vec<u64>, scratch: &mut Vec<u64>, low: u32, high:
         words.sort_unstable();
         return;
     }
-    let (width, passes) = if words.len() < FEW { (11, PASSES) } else { (8, PASSES + 2) };
+    let (width, passes) = match words.len() {
+        ..VERY_FEW => (12, PASSES - 1),
+        ..FEW => (11, PASSES),
+        _ => (8, PASSES + 2),
+    };
     let start = low.max(high.saturating_sub(width * passes));
     let passes = (high - start).div_ceil(width);
     let width = (high - start).div_ceil(passes);
