@@ -34,6 +34,7 @@ pub(super) trait Key:
 
 impl Key for i32 {
     type Float = f32;
+    const NAN: Self = Self::MAX;
     fn floats_are_exact() -> bool {
         std::hint::black_box(f32::from_bits(1)) > 0.0
     }
@@ -41,7 +42,6 @@ impl Key for i32 {
     fn float(self) -> f32 {
         f32::from_bits((self ^ ((self >> 31).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
     }
-    const NAN: Self = Self::MAX;
     #[inline(always)]
     fn flipped(self) -> Self {
         !self
@@ -56,12 +56,13 @@ impl Key for i32 {
     }
     #[inline(always)]
     fn above(self, least: Self) -> u64 {
-        self.wrapping_sub(least).cast_unsigned().into()
+        u64::from(self.wrapping_sub(least).cast_unsigned())
     }
 }
 
 impl Key for i64 {
     type Float = f64;
+    const NAN: Self = Self::MAX;
     fn floats_are_exact() -> bool {
         std::hint::black_box(f64::from_bits(1)) > 0.0
     }
@@ -69,7 +70,6 @@ impl Key for i64 {
     fn float(self) -> f64 {
         f64::from_bits((self ^ ((self >> 63).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
     }
-    const NAN: Self = Self::MAX;
     #[inline(always)]
     fn flipped(self) -> Self {
         !self
@@ -84,7 +84,7 @@ impl Key for i64 {
     }
     #[inline(always)]
     fn above(self, least: Self) -> u64 {
-        self.wrapping_sub(least).cast_unsigned().into()
+        self.wrapping_sub(least).cast_unsigned()
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) fn sort(words: &mut Vec<u64>, scratch: &mut Vec<u64>, low: u32, high:
         return;
     }
     let (width, passes) = match words.len() {
-        ..VERY_FEW => (12, PASSES - 1),
-        ..FEW => (11, PASSES),
+        n if n < VERY_FEW => (12, PASSES - 1),
+        n if n < FEW => (11, PASSES),
         _ => (8, PASSES + 2),
     };
     let start = low.max(high.saturating_sub(width * passes));
