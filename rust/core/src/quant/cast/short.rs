@@ -108,37 +108,44 @@ fn in_order(packed: __m256i) -> __m256i {
 fn codes<const KIND: u8>(upper: __m256i) -> __m256i {
     match KIND {
         POWER => powers(upper),
-        E4M3FN => floats::<3, 0x7E>(upper),
-        E5M2 => floats::<2, 0x7B>(upper),
-        _ => floats::<2, 0x7C>(upper),
+        E4M3FN => floats::<3, 8, 0x7E>(upper),
+        E5M2 => floats::<2, 4, 0x7B>(upper),
+        _ => floats::<2, 4, 0x7C>(upper),
     }
 }
 
-/// The upper half of the `code`th threshold: above it a magnitude is nearer to `code` than to the code below, or as
-/// near where `code` is even.
-const fn threshold(code: u32, step: f32) -> i16 {
-    let middle = ((code as f32 - 0.5) * step).to_bits() >> 16;
-    middle as i16 - code.is_multiple_of(2) as i16
+/// The upper halves of the thresholds of codes from 1 on: above one a magnitude is nearer to its code than to the code
+/// below, or as near where the code is even.
+const fn thresholds<const COUNT: usize>(step: f32) -> [i16; COUNT] {
+    let mut found = [0; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        let code = index + 1;
+        let middle = ((code as f32 - 0.5) * step).to_bits() >> 16;
+        found[index] = middle as i16 - code.is_multiple_of(2) as i16;
+        index += 1;
+    }
+    found
 }
 
-/// Codes of E4M3FN or E5M2, by the bits of the mantissa.
+/// Codes of E4M3FN or E5M2, by the bits of the mantissa and the number of codes up to the least normal one.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn floats<const MANTISSA: u32, const LARGEST: i16>(upper: __m256i) -> __m256i {
+fn floats<const MANTISSA: u32, const COUNT: usize, const LARGEST: i16>(upper: __m256i) -> __m256i {
     let all = |value: i16| _mm256_set1_epi16(value);
     let shift = |value| {
         if MANTISSA == 3 { _mm256_srai_epi16::<4>(value) } else { _mm256_srai_epi16::<5>(value) }
     };
     // One exponent below the least normal one, where codes of normal numbers would go on with 0.
     let base = const { (if MANTISSA == 3 { 120 } else { 112 }) << 7 };
-    let step = const { if MANTISSA == 3 { 1.0 / 512.0 } else { 1.0 / 65536.0 } };
+    let thresholds = const { thresholds::<COUNT>(if MANTISSA == 3 { 1.0 / 512.0 } else { 1.0 / 65536.0 }) };
     let magnitude = _mm256_and_si256(upper, all(0x7FFF));
     let odd = _mm256_and_si256(shift(magnitude), all(1));
     let half = const { (1 << (6 - MANTISSA)) - 1 };
     let normal = shift(_mm256_add_epi16(_mm256_add_epi16(magnitude, all(half - base)), odd));
     let mut subnormal = _mm256_setzero_si256();
-    for code in 1..=const { 1 << MANTISSA } {
-        subnormal = _mm256_sub_epi16(subnormal, _mm256_cmpgt_epi16(magnitude, all(threshold(code, step))));
+    for threshold in thresholds {
+        subnormal = _mm256_sub_epi16(subnormal, _mm256_cmpgt_epi16(magnitude, all(threshold)));
     }
     let finite = _mm256_min_epi16(_mm256_max_epi16(normal, subnormal), all(LARGEST));
     let nan = _mm256_and_si256(_mm256_cmpgt_epi16(magnitude, all(0x7F80)), all(0x7F));
