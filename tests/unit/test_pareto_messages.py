@@ -70,6 +70,7 @@ def test_noise_names_the_place(call, message):
         (lambda: pareto.area(WHOLE, "1", 2), TypeError, "`lo` must be a number, got '1'"),
         (lambda: pareto.area(WHOLE, 1, [2]), TypeError, "`hi` must be a number, got"),
         (lambda: pareto.asf(WHOLE, rho="x"), TypeError, "`rho` must be a number, got 'x'"),
+        (lambda: pareto.from_frame({"a": [1]}, {"a": "min"}, by=3), DtypeError, "`by` must be the name of a column or"),
         (lambda: pareto.compose(3), DtypeError, "`stages` must be a sequence of tables, got int"),
         (lambda: pareto.compose([WHOLE], None), DtypeError, "`ops` must be one operator or 2 of them, got None"),
         (lambda: pareto.Archive(10**9), ValueError, "`num_objectives` must be from 1 to 4096, got 1000000000"),
