@@ -244,12 +244,12 @@ def test_extremes_are_values_like_any_other():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: Archive(0), ValueError, "`num_objectives` must be 1 or more, got 0"),
+        (lambda: Archive(0), ValueError, "`num_objectives` must be from 1 to 4096, got 0"),
         (lambda: Archive(2.0), TypeError, "`num_objectives`"),
         (lambda: Archive(2, "up"), ValueError, "`sense`"),
         (lambda: Archive(2, keep="last"), ValueError, '`keep` must be one of "all", "first"'),
         (lambda: Archive(2, eps=-1), ValueError, "`eps`"),
-        (lambda: Archive(2, capacity=0), ValueError, "`capacity` must be 1 or more"),
+        (lambda: Archive(2, capacity=0), ValueError, "`capacity` must be from 1 to 2147483647, got 0"),
         (lambda: Archive(2, ref=[1]), ShapeError, "`ref` must have shape"),
         (lambda: Archive(2, ref=[1, np.nan]), ValueError, "`ref` must be free of NaN"),
         (lambda: Archive(2).add([1.0, float("nan")]), ValueError, "`point` must be free of NaN"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from paretoserve import pareto
+from paretoserve.errors import DtypeError
 
 HOLE = np.array([[1.0, 5.0], [2.0, np.nan], [4.0, 1.0]])
 WHOLE = np.array([[1.0, 5.0], [2.0, 3.0], [4.0, 1.0]])
@@ -60,6 +61,24 @@ def test_curves_name_the_front(call, argument):
 )
 def test_noise_names_the_place(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: pareto.area(WHOLE, "1", 2), TypeError, "`lo` must be a number, got '1'"),
+        (lambda: pareto.area(WHOLE, 1, [2]), TypeError, "`hi` must be a number, got"),
+        (lambda: pareto.asf(WHOLE, rho="x"), TypeError, "`rho` must be a number, got 'x'"),
+        (lambda: pareto.from_frame({"a": [1]}, {"a": "min"}, by=3), DtypeError, "`by` must be the name of a column or"),
+        (lambda: pareto.compose(3), DtypeError, "`stages` must be a sequence of tables, got int"),
+        (lambda: pareto.compose([WHOLE], None), DtypeError, "`ops` must be one operator or 2 of them, got None"),
+        (lambda: pareto.Archive(10**9), ValueError, "`num_objectives` must be from 1 to 4096, got 1000000000"),
+        (lambda: pareto.staircase(WHOLE, limits=["a", "b"]), DtypeError, "`limits` must be the worst x and y"),
+    ],
+)
+def test_options_of_another_kind(call, error, message):
+    with pytest.raises(error, match=message):
         call()
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "group_codes",
     "is_missing",
     "one_of",
+    "real_number",
     "real_numbers",
     "refuse_nan",
     "seed_number",
@@ -80,6 +81,13 @@ def real_numbers(argument: str, values: ArrayLike, expected: str) -> NDArray[np.
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"`{argument}` must be {expected}, got {values!r:.60}")
     return array.astype(np.float64)
+
+
+def real_number(argument: str, value: float) -> float:
+    """Return `value` if it is a number, else raise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{argument}` must be a number, got {value!r:.60}")
+    return float(value)
 
 
 def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:

@@ -101,7 +101,10 @@ def column_list(argument: str, names: str | Sequence[str] | None) -> tuple[str, 
     """Return the columns that an argument names; one may stand alone."""
     if names is None:
         return ()
-    found = (names,) if isinstance(names, str) else tuple(names)
+    try:
+        found = (names,) if isinstance(names, str) else tuple(names)
+    except TypeError:
+        raise DtypeError(f"`{argument}` must be the name of a column or a list of them, got {names!r:.40}") from None
     if len(set(found)) < len(found):
         raise ValueError(f"`{argument}` must name a column once, got {list(found)}")
     return found

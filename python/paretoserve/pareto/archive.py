@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "Counters"]
 
+# An index is laid out for them at once.
+_MOST_OBJECTIVES = 4096
+
 
 class Counters(NamedTuple):
     """What happened to an archive so far.
@@ -49,7 +52,7 @@ class Archive(_native.ParetoArchive):
     Parameters
     ----------
     num_objectives : int
-        Number of objectives, 1 or more.
+        Number of objectives, from 1 to 4,096.
     sense : {"min", "max"} or sequence of d of them, default "min"
         Direction per objective.
     keep : {"all", "first"}, default "all"
@@ -59,7 +62,8 @@ class Archive(_native.ParetoArchive):
         point stays, so every point ever offered is at most `eps` better than some member in any objective.
     capacity : int, optional
         Most members. When there is one more, the one with the least crowding distance goes (equal points first, of
-        equally crowded ones the latest). The archive is then no longer exact and depends on the order of the points.
+        equally crowded ones the latest). The archive is then no longer exact and depends on the order of the points, and
+        on which come together: of a batch only its own front is offered.
     ref : sequence of d floats, optional
         Reference point of `hypervolume`.
 
@@ -126,11 +130,11 @@ class Archive(_native.ParetoArchive):
         ref: Sequence[float] | None = None,
     ) -> Self:
         """Return an empty archive."""
-        d = _count("num_objectives", num_objectives)
+        d = _count("num_objectives", num_objectives, _MOST_OBJECTIVES)
         maximize = directions(sense, d)
         sizes = None if eps is None else box_sizes(eps, d)
         reference = None if ref is None else as_point(ref, d, "ref").tolist()
-        most = None if capacity is None else _count("capacity", capacity)
+        most = None if capacity is None else _count("capacity", capacity, 2**31 - 1)
         keep_all = one_of("keep", keep, ("all", "first")) == "all"
         self = super().__new__(cls, maximize, keep_all, sizes, most, reference)
         self._settings = {
@@ -335,11 +339,11 @@ def as_point(point: ArrayLike, d: int, argument: str = "point") -> NDArray[np.fl
     return array
 
 
-def _count(argument: str, value: int) -> int:
+def _count(argument: str, value: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"`{argument}` must be a whole number, got {value!r:.40}")
-    if not 1 <= value < 2**31:
-        raise ValueError(f"`{argument}` must be 1 or more, got {value}")
+    if not 1 <= value <= most:
+        raise ValueError(f"`{argument}` must be from 1 to {most}, got {value}")
     return int(value)
 
 

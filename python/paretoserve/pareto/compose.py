@@ -6,6 +6,7 @@ work is done by `paretoserve_core::pareto::compose`; here the arguments get thei
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -17,8 +18,6 @@ from paretoserve.pareto._arguments import box_sizes, directions, one_of, thread_
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from paretoserve.pareto._arguments import Sense
@@ -157,6 +156,8 @@ def compose(
     >>> len(compose([prefill, decode], max_rows=1))
     1
     """
+    if not isinstance(stages, Sequence | np.ndarray):
+        raise DtypeError(f"`stages` must be a sequence of tables, got {type(stages).__name__}")
     tables = [as_points(f"stages[{stage}]", table) for stage, table in enumerate(stages)]
     if not tables:
         raise ShapeError("`stages` must have 1 stage or more, got none")
@@ -221,6 +222,8 @@ def minkowski(
 
 
 def _operators(ops: Operator | Sequence[Operator], d: int) -> list[str]:
+    if not isinstance(ops, str | Sequence):
+        raise DtypeError(f"`ops` must be one operator or {d} of them, got {ops!r:.40}")
     names: list[str] = [ops] * d if isinstance(ops, str) else list(ops)
     if len(names) != d:
         raise ShapeError(f"`ops` must have {d} entries, one per objective, got {len(names)}")

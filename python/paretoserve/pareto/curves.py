@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paretoserve.pareto._arguments import directions, real_numbers
+from paretoserve.pareto._arguments import directions, real_number, real_numbers
 from paretoserve.pareto._curve import curve_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def area(
     """
     curve = curve_of("front", front, kind, sense, inverse=False)
     for name, bound in (("lo", lo), ("hi", hi)):
-        if bound is not None and not np.isfinite(bound):
+        if bound is not None and not np.isfinite(real_number(name, bound)):
             raise ValueError(f"`{name}` must be finite, got {bound}")
     if len(curve.at) == 0:
         return float("nan")

@@ -6,11 +6,9 @@ import importlib
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from paretoserve import _native
 from paretoserve.errors import DeviceError
-from paretoserve.pareto._arguments import one_of, seed_number
+from paretoserve.pareto._arguments import one_of, real_number, seed_number
 from paretoserve.pareto._points import on_cuda
 from paretoserve.pareto._volumes import matrix, settings
 
@@ -173,7 +171,7 @@ def hypervolume(
     one_of("method", method, ("auto", "exact", "approx"))
     if rel_err is not None and method == "exact":
         raise ValueError(f'`rel_err` must be left out with method="exact", got {rel_err!r}')
-    error = 1e-3 if rel_err is None else _number("rel_err", rel_err)
+    error = 1e-3 if rel_err is None else real_number("rel_err", rel_err)
     if on_cuda(points):
         if method != "approx":
             hint = "hint: for the exact volume pass points.cpu()"
@@ -188,10 +186,3 @@ def hypervolume(
     if reached > error:
         warnings.warn(f"`rel_err` of {error:g} was not reached, only {reached:.2g}", RuntimeWarning, stacklevel=2)
     return Hypervolume(value, num_outside, "exact" if is_exact else "approx", reached)
-
-
-def _number(argument: str, value: float) -> float:
-    """Return `value` if it is a number, else raise."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"`{argument}` must be a number, got {value!r:.60}")
-    return float(value)

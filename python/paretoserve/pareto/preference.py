@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of, real_numbers, thread_count
+from paretoserve.pareto._arguments import directions, one_of, real_number, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import float_rows, front_rows, like_rows
 from paretoserve.pareto.mask import mask
@@ -163,6 +163,7 @@ def asf(
     >>> asf([[0, 10], [5, 4], [10, 0]], reference=[10, 0])
     array([0.5     , 0.199995, 0.      ])
     """
+    rho = real_number("rho", rho)
     if not (np.isfinite(rho) and rho >= 0):
         raise ValueError(f"`rho` must be finite and not negative, got {rho}")
     rows, indices, n = float_rows("points", points, nan=nan)
