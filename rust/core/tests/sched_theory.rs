@@ -1,12 +1,9 @@
-//! What theory says about policies on one machine, on thousands of random instances; and bounds that hold on several.
+//! What theory says about policies on one machine, on thousands of random instances.
 
-mod common;
-
-use common::{Blocks, execute};
 use paretoserve_core::sched::order::Ranked;
 use paretoserve_core::sched::policy::Policy;
 use paretoserve_core::sched::{
-    Batch, Job, KvCache, Limits, Options, PolicyKind, Request, RequestIndex, Scheduler, State, Unlimited,
+    Batch, Job, Limits, Options, PolicyKind, Request, RequestIndex, Scheduler, State, Unlimited,
 };
 use paretoserve_core::sim::jobs::{Jobs, free_preemption, simulate_jobs, simulate_jobs_in};
 use paretoserve_core::sim::{Climb, worst_case};
@@ -18,6 +15,12 @@ impl Random {
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
+    }
+
+    /// Below a power of two, which itself is any up to this one.
+    fn spread(&mut self, bits: u64) -> u64 {
+        let limit = 1 << self.below(bits);
+        self.below(limit)
     }
 
     fn column(&mut self, n: usize, least: i64, limit: u64) -> Vec<i64> {
@@ -163,12 +166,12 @@ fn arrivals(random: &mut Random, n: usize, gap: u64) -> Vec<i64> {
 #[test]
 fn balance_keeps_its_invariants_whatever_the_estimates() {
     let (mut random, mut critical) = (Random(2), 0);
-    for round in 0..3_000 {
+    for round in 0..10_000 {
         let n = 2 + random.below(40) as usize;
         let release = arrivals(&mut random, n, 6 + round % 20);
         let job = |random: &mut Random| {
             let size = 1 << random.below(6);
-            vec![(size + random.below(u64::from(size)) as u32, 1 + random.below(1 << random.below(8)) as u32)]
+            vec![(size + random.below(u64::from(size)) as u32, 1 + random.spread(8) as u32)]
         };
         let operations: Vec<_> = (0..n).map(|_| job(&mut random)).collect();
         critical += check_balance(PolicyKind::Balance, &release, &operations);
@@ -179,13 +182,13 @@ fn balance_keeps_its_invariants_whatever_the_estimates() {
 #[test]
 fn chunk_balance_keeps_them_when_operations_are_revealed() {
     let (mut random, mut critical) = (Random(3), 0);
-    for round in 0..3_000 {
+    for round in 0..10_000 {
         let n = 2 + random.below(30) as usize;
         let most = 1 + round % 16;
         let release = arrivals(&mut random, n, 8 * (1 + most));
         let job = |random: &mut Random| {
             let operation = |random: &mut Random| {
-                let size = 1 + random.below(1 << random.below(7)) as u32;
+                let size = 1 + random.spread(7) as u32;
                 (size, size)
             };
             (0..=random.below(most)).map(|_| operation(random)).collect()
@@ -259,7 +262,6 @@ fn the_adversary_of_revealed_jobs_gets_at_most_the_number_of_operations() {
             let ratio = adversary(policy, 6 * (m + 1), m);
             assert!((ratio - m as f64).abs() < 1e-9, "{policy:?} with {m}: {ratio}");
         }
-        assert!(adversary(PolicyKind::Plas, 6 * (m + 1), m) > m as f64, "least attained service has no such bound");
     }
 }
 
@@ -332,16 +334,17 @@ fn least_estimated_remaining_fails_on_estimates_within_a_factor_two() {
         let jobs = Jobs { release: &release, size: &size, estimate: Some(&estimate), ..Jobs::default() };
         ratios(&jobs, 0)
     };
-    // Never chosen, every job is left with one unit.
+    // Never chosen, every long job is left with one unit until a stream of short ones ends.
     let starving = |n: i64| {
-        let release: Vec<i64> = (0..n).map(|job| 10 * job).collect();
-        let (size, estimate) = (vec![10; release.len()], vec![9; release.len()]);
+        let release: Vec<i64> = (0..n).map(|_| 0).chain((0..n * n * n).map(|job| (n - 1) * n + job)).collect();
+        let column =
+            |long: i64| -> Vec<i64> { (0..release.len() as i64).map(|job| if job < n { long } else { 1 }).collect() };
+        let (size, estimate) = (column(n), column(n - 1));
         let jobs = Jobs { release: &release, size: &size, estimate: Some(&estimate), ..Jobs::default() };
         ratios(&jobs, u64::MAX)
     };
-    for family in [&blocking as &dyn Fn(i64) -> [f64; 2], &starving] {
-        let [[small, _], [large, balance]] = [family(50), family(400)];
-        assert!(large > 5.0 * small && large > 50.0, "{small} grows to {large}");
+    for ([small, _], [large, balance]) in [(blocking(50), blocking(400)), (starving(5), starving(20))] {
+        assert!(large > 3.0 * small, "{small} grows to {large}");
         assert!(balance < 4.0, "Balance: {balance}");
     }
 }
@@ -352,7 +355,7 @@ fn balance_grows_at_most_linearly_with_the_error_of_sizes() {
     for mu in [1_u64, 2, 4, 8, 16] {
         let (mut flow, mut optimum) = (0, 0);
         for _ in 0..20 {
-            let size: Vec<i64> = (0..300).map(|_| 16 * (1 + random.below(1 << random.below(8)) as i64)).collect();
+            let size: Vec<i64> = (0..300).map(|_| 16 * (1 + random.spread(8) as i64)).collect();
             let release = arrivals(&mut random, 300, size.iter().sum::<i64>() as u64 / 270);
             // Too large or too small by up to mu.
             let wrong = |size: &i64| {
@@ -368,113 +371,4 @@ fn balance_grows_at_most_linearly_with_the_error_of_sizes() {
         println!("sizes wrong by up to {mu}: {ratio:.3} times the optimum");
         assert!(ratio < 1.3 + 0.3 * mu as f64, "{mu}: {ratio}");
     }
-}
-
-/// Serve two tenants that always wait; returns the largest difference of what they were served over their weights.
-fn largest_difference(options: Options, weights: [u64; 2], slots: u32, random: &mut Random) -> f64 {
-    let mut scheduler = Scheduler::new(options).unwrap();
-    let (mut batch, limits, mut kv) = (Batch::default(), Limits::new(slots, 256), Blocks::new(4000, 0));
-    let (mut served, mut prompts, mut worst) = ([0.0; 2], std::collections::BTreeMap::new(), 0.0_f64);
-    for (tenant, weight) in (0..).zip(weights) {
-        scheduler.set_tenant_weight(tenant, weight * 1_000_000).unwrap();
-    }
-    for now in 0..600 {
-        for tenant in 0..2 {
-            // Tenant 1 asks for more and larger things.
-            for _ in 0..6 * (1 + tenant) {
-                let prompt_tokens = 1 + random.below(40 * (1 + u64::from(tenant))) as u32;
-                let request = Request { arrival_ns: now, prompt_tokens, tenant, ..Request::default() };
-                prompts.insert(scheduler.submit(request).unwrap(), (tenant as usize, 1 + random.below(30) as u32));
-            }
-        }
-        scheduler.next_batch(now, &limits, &mut kv, &mut batch).unwrap();
-        assert!(batch.preempted.is_empty());
-        for &request in &batch.admitted {
-            let prompt = f64::from(scheduler.job(request).unwrap().request.prompt_tokens);
-            let tenant = prompts[&request].0;
-            served[tenant] += prompt * options.prefill_weight / weights[tenant] as f64;
-        }
-        let before: Vec<u32> =
-            batch.scheduled.iter().map(|step| scheduler.job(step.request).unwrap().num_sampled).collect();
-        execute(&mut scheduler, &batch);
-        for (step, before) in batch.scheduled.iter().zip(before) {
-            let (tenant, output) = prompts[&step.request];
-            let sampled = scheduler.job(step.request).unwrap().num_sampled;
-            served[tenant] += f64::from(sampled - before) / weights[tenant] as f64;
-            if sampled == output {
-                scheduler.finish(step.request).unwrap();
-                kv.release(step.request);
-            }
-        }
-        worst = worst.max((served[0] - served[1]).abs());
-    }
-    assert!(served[0] > 300.0, "{served:?}");
-    worst
-}
-
-#[test]
-fn tenants_that_always_wait_are_served_alike() {
-    let mut random = Random(7);
-    let inner = [PolicyKind::Vtc, PolicyKind::Srpt, PolicyKind::Hrrn, PolicyKind::Wsrpt, PolicyKind::Balance];
-    for policy in inner {
-        for weights in [[1, 1], [1, 3]] {
-            let options = Options { policy, tenant_fairness: true, prefill_weight: 0.5, ..Options::default() };
-            let slots = 4;
-            let difference = largest_difference(options, weights, slots, &mut random);
-            // Twice the larger of a prompt and of what a batch can still put out (VTC, theorem 4.4).
-            let bound = 2.0 * f64::max(0.5 * 80.0, f64::from(slots) * 30.0);
-            assert!(difference <= bound, "{policy:?} {weights:?}: {difference} of {bound}");
-        }
-    }
-    let unfair = Options { policy: PolicyKind::Fcfs, prefill_weight: 0.5, ..Options::default() };
-    let shared = Options { tenant_fairness: true, ..unfair };
-    assert!(Scheduler::new(unfair).unwrap().set_tenant_weight(0, 1).is_err());
-    assert!(Scheduler::new(shared).unwrap().set_tenant_weight(0, 0).is_err());
-}
-
-/// Serve requests of true length; returns preemptions and the steps until all are done.
-fn serve_memory(policy: PolicyKind, requests: &[(u32, u32)], range: u32, num_blocks: u32) -> (u64, u64) {
-    let options = Options { policy, fifo_share: 0.0, ..Options::default() };
-    let mut scheduler = Scheduler::new(options).unwrap();
-    let (mut batch, limits, mut kv) = (Batch::default(), Limits::new(64, 100_000), Blocks::new(num_blocks, 0));
-    let mut outputs = std::collections::BTreeMap::new();
-    for &(prompt_tokens, output) in requests {
-        let request = Request {
-            prompt_tokens,
-            expected_output_tokens: Some(output),
-            output_range: Some((output.div_ceil(range), output)),
-            ..Request::default()
-        };
-        outputs.insert(scheduler.submit(request).unwrap(), output);
-    }
-    let mut now = 0;
-    while scheduler.stats().num_finished < requests.len() as u64 {
-        scheduler.next_batch(now, &limits, &mut kv, &mut batch).unwrap();
-        execute(&mut scheduler, &batch);
-        for step in &batch.scheduled {
-            if scheduler.job(step.request).unwrap().num_sampled == outputs[&step.request] {
-                scheduler.finish(step.request).unwrap();
-                kv.release(step.request);
-            }
-        }
-        now += 1;
-        assert!(now < 100_000, "no progress");
-    }
-    (scheduler.stats().num_preempted, now)
-}
-
-#[test]
-fn looking_ahead_never_runs_out_of_blocks_when_lengths_are_true() {
-    let mut random = Random(8);
-    let (mut evicted, mut bounded) = (0, 0);
-    for _ in 0..150 {
-        let requests: Vec<(u32, u32)> =
-            (0..40).map(|_| (1 + random.below(60) as u32, 1 + random.below(120) as u32)).collect();
-        let (preempted, _) = serve_memory(PolicyKind::McSf, &requests, 1, 40);
-        assert_eq!(preempted, 0);
-        evicted += serve_memory(PolicyKind::Srpt, &requests, 1, 40).0;
-        assert_eq!(serve_memory(PolicyKind::AMin, &requests, 1, 40).0, 0, "exact bounds are true lengths");
-        bounded += serve_memory(PolicyKind::AMin, &requests, 6, 40).0;
-    }
-    assert!(evicted > 0 && bounded > 0, "blocks were never short");
 }

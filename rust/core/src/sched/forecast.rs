@@ -95,7 +95,9 @@ mod tests {
             let growths: Vec<Growth> = growths.iter().map(growth).collect();
             let mut forecast = Forecast::default();
             forecast.clear(num_blocks, block_size);
-            growths.iter().for_each(|&growth| forecast.add(growth));
+            for &growth in &growths {
+                forecast.add(growth);
+            }
             prop_assert_eq!(forecast.fits(), obvious(&growths, num_blocks, u64::from(block_size)));
         }
     }

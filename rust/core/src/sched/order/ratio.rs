@@ -177,7 +177,7 @@ mod tests {
 
     fn job(arrival_ns: u64, estimate: u32, sequence: u64) -> Job {
         let request = Request { arrival_ns, prompt_tokens: 1, ..Request::default() };
-        Job { request, estimate, sequence, ..Job::default() }
+        Job { request, sequence, estimate, ..Job::default() }
     }
 
     #[test]

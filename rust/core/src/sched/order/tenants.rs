@@ -23,7 +23,7 @@ pub struct Tenants {
     prefill_weight: u64,
     share: FifoShare,
     /// In the order in which they first came, which breaks ties.
-    tenants: Vec<Tenant>,
+    known: Vec<Tenant>,
     indices: HashMap<u32, u32>,
     /// Tenants of which somebody waits, by what they were served.
     active: Queue<(u128, u32)>,
@@ -59,16 +59,16 @@ impl Tenants {
     pub fn new(make: Box<dyn Fn() -> Box<dyn Order> + Send + Sync>, prefill_weight: u64, share: u64) -> Self {
         let sample = make();
         let share = FifoShare::new(if sample.is_fifo() { 0 } else { share });
-        let (tenants, indices, active) = (Vec::new(), HashMap::new(), Queue::new());
+        let (known, indices, active) = (Vec::new(), HashMap::new(), Queue::new());
         let (last_served, places, num_waiting, turn) = (0, Vec::new(), 0, None);
-        Self { make, sample, prefill_weight, share, tenants, indices, active, last_served, places, num_waiting, turn }
+        Self { make, sample, prefill_weight, share, known, indices, active, last_served, places, num_waiting, turn }
     }
 
     fn index(&mut self, tenant: u32) -> u32 {
-        let (tenants, share) = (&mut self.tenants, self.share);
+        let (known, share) = (&mut self.known, self.share);
         *self.indices.entry(tenant).or_insert_with(|| {
-            tenants.push(Tenant { served: 0, weight: MICRO, share, num_live: 0, line: None });
-            tenants.len() as u32 - 1
+            known.push(Tenant { served: 0, weight: MICRO, share, num_live: 0, line: None });
+            known.len() as u32 - 1
         })
     }
 
@@ -76,7 +76,7 @@ impl Tenants {
     fn line(&mut self, job: &Job) -> (u32, &mut Line) {
         let index = self.index(job.request.tenant);
         let make = &self.make;
-        let line = self.tenants[index as usize].line.get_or_insert_with(|| Line {
+        let line = self.known[index as usize].line.get_or_insert_with(|| Line {
             order: make(),
             by_age: Queue::new(),
             requests: Vec::new(),
@@ -86,13 +86,13 @@ impl Tenants {
     }
 
     fn tenant(&self, job: &Job) -> Option<&Tenant> {
-        self.indices.get(&job.request.tenant).map(|&index| &self.tenants[index as usize])
+        self.indices.get(&job.request.tenant).map(|&index| &self.known[index as usize])
     }
 
     /// A tenant was given so much work, in millionths of an output token.
     fn charge(&mut self, tenant: u32, work: u64) {
         let index = self.index(tenant);
-        let tenant = &mut self.tenants[index as usize];
+        let tenant = &mut self.known[index as usize];
         tenant.served += u128::from(work) * u128::from(MICRO) * u128::from(MICRO) / u128::from(tenant.weight);
         if self.active.key(index).is_some() {
             self.active.set(index, (tenant.served, index));
@@ -101,7 +101,7 @@ impl Tenants {
 
     /// What a tenant was served, in millionths of an output token over its weight.
     pub fn served(&self, tenant: u32) -> u128 {
-        self.indices.get(&tenant).map_or(0, |&index| self.tenants[index as usize].served / u128::from(MICRO))
+        self.indices.get(&tenant).map_or(0, |&index| self.known[index as usize].served / u128::from(MICRO))
     }
 }
 
@@ -132,7 +132,7 @@ impl Order for Tenants {
         }
         self.places[request as usize] = place;
         self.num_waiting += usize::from(is_new);
-        self.active.set(index, (self.tenants[index as usize].served, index));
+        self.active.set(index, (self.known[index as usize].served, index));
     }
 
     fn leave(&mut self, request: RequestIndex, job: &Job) {
@@ -145,13 +145,13 @@ impl Order for Tenants {
         line.free.push(place);
         if line.order.is_empty() {
             self.active.remove(index);
-            self.last_served = self.tenants[index as usize].served;
+            self.last_served = self.known[index as usize].served;
         }
     }
 
     fn first(&mut self, now_ns: u64) -> Option<RequestIndex> {
         let index = self.active.peek()? as usize;
-        let tenant = &mut self.tenants[index];
+        let tenant = &mut self.known[index];
         let line = tenant.line.as_mut()?;
         let best = line.order.first(now_ns)?;
         let again = line.requests[best as usize].1;
@@ -166,11 +166,11 @@ impl Order for Tenants {
     }
 
     fn arrive(&mut self, job: &Job) {
-        let least = self.active.peek().map_or(self.last_served, |index| self.tenants[index as usize].served);
+        let least = self.active.peek().map_or(self.last_served, |index| self.known[index as usize].served);
         let (index, line) = self.line(job);
         line.order.arrive(job);
         let returns = line.order.is_empty();
-        let tenant = &mut self.tenants[index as usize];
+        let tenant = &mut self.known[index as usize];
         tenant.num_live += 1;
         if returns {
             tenant.served = tenant.served.max(least);
@@ -181,7 +181,7 @@ impl Order for Tenants {
     fn depart(&mut self, job: &Job) {
         let (index, line) = self.line(job);
         line.order.depart(job);
-        let tenant = &mut self.tenants[index as usize];
+        let tenant = &mut self.known[index as usize];
         tenant.num_live -= 1;
         if tenant.num_live == 0 {
             tenant.line = None;
@@ -191,7 +191,7 @@ impl Order for Tenants {
     fn start(&mut self, request: RequestIndex, job: &Job, num_new: u32) -> bool {
         let (index, line) = self.line(job);
         line.order.start(request, job, num_new);
-        self.tenants[index as usize].share.admit(job.num_preemptions > 0);
+        self.known[index as usize].share.admit(job.num_preemptions > 0);
         self.charge(job.request.tenant, self.prefill_weight * u64::from(num_new));
         self.turn.take() == Some(request)
     }
@@ -222,19 +222,19 @@ impl Order for Tenants {
 
     fn set_tenant_weight(&mut self, tenant: u32, weight: u64) -> bool {
         let index = self.index(tenant);
-        self.tenants[index as usize].weight = weight;
+        self.known[index as usize].weight = weight;
         true
     }
 }
 
 impl std::fmt::Debug for Tenants {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (tenants, waiting) = (self.tenants.len(), self.num_waiting);
+        let (tenants, waiting) = (self.known.len(), self.num_waiting);
         formatter
             .debug_struct("Tenants")
             .field("inner", &self.sample)
             .field("tenants", &tenants)
             .field("waiting", &waiting)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

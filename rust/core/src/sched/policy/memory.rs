@@ -2,7 +2,7 @@
 //!
 //! Both admit by rising output while the blocks that everybody will hold at every later completion fit the cache; see
 //! `forecast.rs`. MC-SF (Jaillet and others 2025) takes the expected output for true and never runs out of blocks if it
-//! is. A_min (Chen, Ye and Zhou 2025) takes the least output of an interval, raises it as tokens come, and evicts the
+//! is. `A_min` (Chen, Ye and Zhou 2025) takes the least output of an interval, raises it as tokens come, and evicts the
 //! smallest bound first, which loses least: O(log(most / least))-competitive for requests that arrive together.
 
 use super::{Job, Policy};
