@@ -62,8 +62,8 @@ class Archive(_native.ParetoArchive):
         point stays, so every point ever offered is at most `eps` better than some member in any objective.
     capacity : int, optional
         Most members. When there is one more, the one with the least crowding distance goes (equal points first, of
-        equally crowded ones the latest). The archive is then no longer exact and depends on the order of the points, and
-        on which come together: of a batch only its own front is offered.
+        equally crowded ones the latest). The archive is then no longer exact and depends on the order of the points,
+        and on which come together: of a batch only its own front is offered.
     ref : sequence of d floats, optional
         Reference point of `hypervolume`.
 

@@ -1,8 +1,9 @@
 //! Whether a request may enter without anybody running out of KV blocks later (MC-SF: Jaillet and others 2025).
 //!
-//! Everybody who runs computes one token per step until its assumed output is complete, then gives back its blocks. What
-//! they hold together only falls when somebody completes, so it is compared with the cache at the last step of each.
-//! Prompts are taken to be read in one step, so one that is cut into many may still be in the way later than foreseen.
+//! Everybody who runs computes one token per step until its assumed output is complete, then gives back its blocks.
+//! What they hold together only falls when somebody completes, so it is compared with the cache at the last step of
+//! each. Prompts are taken to be read in one step, so one that is cut into many may still be in the way later than
+//! foreseen.
 
 /// What one request will hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

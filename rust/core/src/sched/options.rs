@@ -119,7 +119,8 @@ pub struct Options {
     pub unknown_output_tokens: u32,
     /// A request that has waited so long, in nanoseconds, goes before all that have not, oldest first.
     pub max_wait_ns: Option<u64>,
-    /// Share of the output that is left when it becomes known, above 0 to 1 in steps of a millionth; only `slf` reads it.
+    /// Share of the output that is left when it becomes known, above 0 to 1 in steps of a millionth; only `slf` reads
+    /// it.
     pub eps: f64,
     /// Whether the tenant that was served least goes first, and the policy decides inside it; always under `vtc`.
     pub tenant_fairness: bool,

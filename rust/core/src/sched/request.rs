@@ -91,8 +91,8 @@ pub trait KvCache {
     fn reserve(&mut self, request: RequestIndex, num_tokens: u32) -> bool;
     /// Take back everything `request` holds: it was preempted and will be computed again.
     fn release(&mut self, request: RequestIndex);
-    /// Blocks in all, held or free, and tokens per block; `None` if there is no limit or nobody knows. Only policies that
-    /// look ahead ask.
+    /// Blocks in all, held or free, and tokens per block; `None` if there is no limit or nobody knows. Only policies
+    /// that look ahead ask.
     fn capacity(&mut self) -> Option<(u64, u32)> {
         None
     }

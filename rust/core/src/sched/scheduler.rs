@@ -58,8 +58,8 @@ impl Scheduler {
         Ok(Self { samples, ..Self::with_order(options, order)? })
     }
 
-    /// An empty scheduler with a policy of your own; `options.policy` is not looked at, unless it is `vtc`, which shares
-    /// among tenants as `options.tenant_fairness` does.
+    /// An empty scheduler with a policy of your own; `options.policy` is not looked at, unless it is `vtc`, which
+    /// shares among tenants as `options.tenant_fairness` does.
     pub fn with_policy(options: Options, policy: Box<dyn Policy>) -> Result<Self> {
         options.check()?;
         Self::with_order(options, order::ranked(&options, policy.into()))

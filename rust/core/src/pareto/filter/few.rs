@@ -1,7 +1,8 @@
 //! Some hundreds of rows of any number of objectives: each against all of them, 64 at once.
 //!
 //! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
-//! whose cells do not rule it out are compared by their keys. O(n^2 d / 64): for so few rows faster than what grows less.
+//! whose cells do not rule it out are compared by their keys. O(n^2 d / 64): for so few rows faster than what grows
+//! less.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;

@@ -74,7 +74,8 @@ pub const REVEAL: i64 = 23;
 
 /// A tenant's weight: tenant, weight in millionths.
 pub const TENANT_WEIGHT: i64 = 24;
-/// Follows the options, for each distribution as often as it takes: its number, then up to four output lengths, else -1.
+/// Follows the options, for each distribution as often as it takes: its number, then up to four output lengths, else
+/// -1.
 pub const SAMPLES: i64 = 25;
 /// The cache said how large it is: blocks in all or -1, tokens per block.
 pub const CAPACITY: i64 = 26;

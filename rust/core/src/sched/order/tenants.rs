@@ -3,8 +3,8 @@
 //!
 //! Served is `prefill_weight` per prompt token when a request first enters and 1 per output token when it comes, over
 //! the weight of the tenant. A tenant that comes back after nobody of it waited starts at the least of those that
-//! wait: nobody saves up. Two tenants that always wait thus differ by at most twice what one batch can serve unseen. The
-//! FIFO share is kept inside every tenant, as between tenants it would serve whoever submits most.
+//! wait: nobody saves up. Two tenants that always wait thus differ by at most twice what one batch can serve unseen.
+//! The FIFO share is kept inside every tenant, as between tenants it would serve whoever submits most.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
-//! Weighted flow time (Bansal and Dhamdhere 2007, as Gupta and others 2026 state it): weights are rounded down to powers
-//! of two, the class whose live requests weigh most together goes first, the heavier one of equals, and inside it the
-//! shortest remaining work. O(log W)-competitive on one machine for weights up to W times each other.
+//! Weighted flow time (Bansal and Dhamdhere 2007, as Gupta and others 2026 state it): weights are rounded down to
+//! powers of two, the class whose live requests weigh most together goes first, the heavier one of equals, and inside
+//! it the shortest remaining work. O(log W)-competitive on one machine for weights up to W times each other.
 
 use super::{Job, Order, Policy, RequestIndex};
 use crate::sched::options::MICRO;

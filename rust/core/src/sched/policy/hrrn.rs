@@ -1,4 +1,5 @@
-//! Highest response ratio next (Brinch Hansen 1971): who waited longest for its size enters first; see `order/ratio.rs`.
+//! Highest response ratio next (Brinch Hansen 1971): who waited longest for its size enters first; see
+//! `order/ratio.rs`.
 
 use super::{Job, Policy, Srpt};
 
