@@ -1,7 +1,7 @@
 //! Groups of rows: one counting sort puts each group's rows together, then threads take groups in turn.
 //!
-//! For fronts the keys are put together too: the table is read in its own order, and what a group needs then lies in
-//! the cache.
+//! For fronts the keys are put together too, if they are not too many: the table is read in its own order, and what a
+//! group needs then lies in the cache.
 
 use super::source::{Interleaved, Rows, Source};
 use super::{Options, filter};
@@ -10,6 +10,8 @@ use crate::pareto::keys::Key;
 
 /// Below this many rows a thread costs more than it saves.
 const ROWS_PER_THREAD: usize = 8192;
+/// Keys of all groups may take so much; of larger tables each group reads its own.
+pub(super) const MOST_KEY_BYTES: usize = 32 << 20;
 /// Rows whose keys are read at once.
 const BLOCK: usize = 256;
 

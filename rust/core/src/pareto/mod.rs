@@ -39,7 +39,7 @@ pub use table::{Column, Table, Values};
 use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
 use filter::prefilter::Listed;
-use front::{for_each_group, group_fronts};
+use front::{MOST_KEY_BYTES, for_each_group, group_fronts};
 use source::Rows;
 use table::ReadKeys;
 
@@ -136,7 +136,8 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
             let nan = if thinned.is_some() { &[] } else { nan.as_slice() };
             let left = thinned.unwrap_or_else(|| Listed { rows: rows.to_vec(), missing: 0 });
             missing.fetch_add(left.missing, Ordering::Relaxed);
-            if nan.is_empty() && options.eps.is_none() {
+            let key_bytes = left.rows.len() * points.num_objectives() * size_of::<K>();
+            if nan.is_empty() && options.eps.is_none() && key_bytes <= MOST_KEY_BYTES {
                 group_fronts::<K>(points, &left.rows, groups, options, threads)
             } else {
                 for_each_group(&left.rows, options, threads, &|group, threads| {

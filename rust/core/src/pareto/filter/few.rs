@@ -1,8 +1,8 @@
 //! Some hundreds of rows of any number of objectives: each against all of them, 64 at once.
 //!
 //! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
-//! whose cells do not rule it out are compared by their keys. O(n^2 d / 64): for so few rows faster than what grows
-//! less.
+//! whose cells do not rule it out are compared by their keys. Rows come in slices of the first objective, so that those
+//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are swept.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
@@ -173,4 +173,47 @@ fn into_cells<'a, K: Key>(keys: &[K], cells: impl Iterator<Item = &'a mut FineCe
     }
     let most = keys.len().div_ceil(SAMPLE_STEP) / 8;
     shift == 0 || counts.iter().all(|&count| usize::from(count) <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::source::Columns;
+    use super::*;
+
+    /// Every row against every other, as the definition says.
+    fn expected(columns: &[Vec<i64>], keep: Keep) -> Vec<u32> {
+        let row = |i: usize| columns.iter().map(move |column| column[i]);
+        let n = columns[0].len();
+        let beats = |a: usize, b: usize| row(a).zip(row(b)).all(|(a, b)| a <= b) && !row(a).eq(row(b));
+        let kept = |i: usize| match keep {
+            Keep::All => true,
+            Keep::First => !(0..i).any(|other| row(other).eq(row(i))),
+            Keep::Last => !(i + 1..n).any(|other| row(other).eq(row(i))),
+        };
+        (0..n).filter(|&i| kept(i) && !(0..n).any(|other| beats(other, i))).map(|i| i as u32).collect()
+    }
+
+    #[test]
+    fn cells_never_decide_alone() {
+        for d in 2..7_u64 {
+            // Ties everywhere, the whole range of keys, and near ones that share a cell with an outlier far away.
+            for (shift, outlier) in [(60, 0), (0, 0), (50, i64::MAX)] {
+                let value = |i: u64, k: u64| {
+                    let mixed = (i * d + k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+                    (mixed.wrapping_mul(0xD1B5_4A32_D192_ED03) as i64) >> shift
+                };
+                let column =
+                    |k: u64| (0..300).map(|i| if i == 7 { outlier } else { value(i, k) }).collect::<Vec<i64>>();
+                let columns: Vec<Vec<i64>> = (0..d).map(column).collect();
+                let slices: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+                for keep in [Keep::All, Keep::First, Keep::Last] {
+                    let rows = Rows::Span { first: 0, count: 300 };
+                    // None where cells tell too little.
+                    let Some(mut found) = front(&Columns(&slices), rows, keep) else { continue };
+                    found.sort_unstable();
+                    assert_eq!(found, expected(&columns, keep), "{d} objectives, shift {shift}");
+                }
+            }
+        }
+    }
 }

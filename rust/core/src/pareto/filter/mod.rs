@@ -1,8 +1,8 @@
 //! The exact front of rows of keys, by the algorithm for that many objectives and rows.
 //!
-//! Rows that a few strong rows dominate are dropped first (`prefilter`). The rest is swept for up to three objectives
-//! (`plane`, `space`), and tested against a tree of the front so far above (`tree`). The front of a union is the front
-//! of the parts' fronts, so threads never change the answer.
+//! Rows that a few strong rows dominate are dropped first (`prefilter`). If few are left they are compared with each
+//! other (`few`); more are swept for up to three objectives (`plane`, `space`), and tested against a tree of the front
+//! so far above (`tree`). The front of a union is the front of the parts' fronts, so threads never change the answer.
 
 mod block;
 mod few;

@@ -24,7 +24,7 @@ pub(super) struct Sieve<'a, K: Key> {
 }
 
 impl<'a, K: Key> Sieve<'a, K> {
-    /// For strong rows of keys and a sum each; none if there is none, if this thread takes the smallest floats for 0,
+    /// For strong rows of keys and a sum each. None if there is none, if this thread takes the smallest floats for 0,
     /// or for more than four objectives: then there is more to do for every row than to make its keys.
     pub(super) fn new(columns: Vec<Floats<'a, K::Float>>, rows: &[K]) -> Option<Self> {
         let d = columns.len();
