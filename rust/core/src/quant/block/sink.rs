@@ -5,7 +5,7 @@
 
 use super::scaled::row_bytes;
 use crate::quant::pack::{pack_codes, unpack_codes};
-use crate::simd::{Level, Plain, STREAM_FROM_BYTES, fence, store_around};
+use crate::simd::{Level, Plain, STREAM_FROM_BYTES, bytes_mut, fence, store_around};
 
 /// Elements that are asked for at once.
 pub(crate) const PIECE: usize = 512;
@@ -68,9 +68,11 @@ impl<'a, T: Plain> Sink<'a, T> {
             body.copy_from_slice(&self.buffer[head..count]);
         }
         self.out = later;
-        // Of known size, which takes a few instructions in place of a call.
-        if let Some(&rest) = self.buffer[count..].first_chunk::<LINE>() {
-            self.buffer[..LINE].copy_from_slice(&rest);
+        if count < self.filled {
+            // Of known size, which takes a few instructions in place of a call.
+            let buffer = bytes_mut(&mut self.buffer);
+            let from = count * size_of::<T>();
+            buffer.copy_within(from..from + LINE, 0);
         }
         self.filled -= count;
     }

@@ -7,11 +7,12 @@ use std::arch::x86_64::{
     _mm512_min_epi16, _mm512_min_epu16, _mm512_permutex2var_epi16, _mm512_set1_epi16, _mm512_set1_epi32,
     _mm512_set1_ps, _mm512_setzero_si512,
 };
+use std::slice::{from_mut, from_ref};
 
 use super::group::Codes;
 use super::vectors::{LANES, NEAR, UNITS, all_ordinary, divide_run, largest_of_four};
 use crate::simd::vector::{load64, store32};
-use crate::simd::{bytes, prefetch_line};
+use crate::simd::{bytes, prefetch};
 
 /// Sixteen numbers, `half` of the 32.
 #[inline]
@@ -20,16 +21,19 @@ fn load(x: &[f32; LANES], half: usize) -> __m512 {
     _mm512_castsi512_ps(load64(&bytes(x).as_chunks().0[half]))
 }
 
+/// The larger magnitudes of two halves of 32.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn magnitudes(x: &[f32; LANES]) -> __m512i {
+    let of = |half| _mm512_and_si512(_mm512_set1_epi32(0x7FFF_FFFF), _mm512_castps_si512(load(x, half)));
+    _mm512_max_epu32(of(0), of(1))
+}
+
 /// The largest magnitudes in each of 8 lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn largest_lanes(x: &[[f32; LANES]]) -> __m256i {
-    let magnitudes = |x| _mm512_and_si512(_mm512_set1_epi32(0x7FFF_FFFF), _mm512_castps_si512(x));
-    let mut largest = _mm512_setzero_si512();
-    for x in x {
-        let both = _mm512_max_epu32(magnitudes(load(x, 0)), magnitudes(load(x, 1)));
-        largest = _mm512_max_epu32(largest, both);
-    }
+    let largest = x.iter().fold(_mm512_setzero_si512(), |most, x| _mm512_max_epu32(most, magnitudes(x)));
     _mm256_max_epu32(_mm512_castsi512_si256(largest), _mm512_extracti64x4_epi64::<1>(largest))
 }
 
@@ -37,10 +41,20 @@ fn largest_lanes(x: &[[f32; LANES]]) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2,avx512f")]
 pub(super) fn largest_of_each(largest: &mut [f32], x: &[[f32; LANES]], run: usize) {
-    for (largest, x) in largest.chunks_mut(4).zip(x.chunks(4 * run)) {
-        let of = |index: usize| largest_lanes(x.chunks_exact(run).nth(index).unwrap_or(&[]));
-        let four = largest_of_four([of(0), of(1), of(2), of(3)]);
-        largest.copy_from_slice(&four[..largest.len()]);
+    let (fours, rest) = largest.as_chunks_mut::<4>();
+    let (together, alone) = x.split_at(4 * run * fours.len());
+    if run == 1 {
+        for (largest, [a, b, c, d]) in fours.iter_mut().zip(together.as_chunks().0) {
+            *largest = largest_of_four([a, b, c, d].map(|x| largest_lanes(from_ref(x))));
+        }
+    } else {
+        for (largest, x) in fours.iter_mut().zip(together.chunks_exact(4 * run)) {
+            let of = |index: usize| largest_lanes(&x[index * run..][..run]);
+            *largest = largest_of_four([of(0), of(1), of(2), of(3)]);
+        }
+    }
+    for (largest, x) in rest.iter_mut().zip(alone.chunks_exact(run)) {
+        [*largest, ..] = largest_of_four([largest_lanes(x); 4]);
     }
 }
 
@@ -53,6 +67,15 @@ const fn words(first: u16) -> [u16; 32] {
         index += 1;
     }
     words
+}
+
+/// What the codes of all runs are computed with, in vectors: see [`super::vectors`].
+struct Group {
+    whole: __m512i,
+    fraction: __m512i,
+    start: __m512,
+    top: __m512i,
+    down: __m256i,
 }
 
 /// The codes of runs of `run` times [`LANES`] under scales, one each; false if those are not ordinary.
@@ -69,54 +92,59 @@ pub(super) fn encode_each(
     if !all_ordinary(scales) {
         return false;
     }
-    // In runs of 32 a loop inside the loop would cost as much as what it repeats.
+    let vector = |words: &[u16; 32]| -> __m512i { load64(&bytes(words).as_chunks().0[0]) };
+    let (top, down) = by.ends();
+    let group = Group {
+        whole: vector(const { &words(1) }),
+        fraction: vector(const { &words(0) }),
+        start: _mm512_set1_ps(by.start()),
+        top: _mm512_set1_epi16(i16::from(top)),
+        down: _mm256_set1_epi8(down as i8),
+    };
     if run == 1 {
-        encode_runs::<1>(codes, x, scales, 1, by, ahead);
-    } else {
-        encode_runs::<0>(codes, x, scales, run, by, ahead);
+        // A loop inside the loop would cost as much as what it repeats.
+        let mut ahead = ahead.as_chunks::<{ 4 * LANES }>().0.iter();
+        for ((codes, x), &scale) in codes.iter_mut().zip(x).zip(scales) {
+            prefetch(ahead.next().map_or(&[], |line| &line[..]));
+            if is_unsure(encode(codes, x, _mm512_set1_ps(UNITS / scale), &group)) {
+                divide_run(from_mut(codes), from_ref(x), Codes { scale, ..by });
+            }
+        }
+        return true;
+    }
+    let mut ahead = ahead.chunks_exact(4 * LANES * run);
+    for ((codes, x), &scale) in codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales) {
+        prefetch(ahead.next().unwrap_or(&[]));
+        let inverse = _mm512_set1_ps(UNITS / scale);
+        let mut distance = _mm512_set1_epi16(-1);
+        for (codes, x) in codes.iter_mut().zip(x) {
+            distance = _mm512_min_epu16(distance, encode(codes, x, inverse, &group));
+        }
+        if is_unsure(distance) {
+            divide_run(codes, x, Codes { scale, ..by });
+        }
     }
     true
 }
 
-/// As [`encode_each`], of runs of `RUN`, or `run` if that is 0.
+/// Whether a product may lie beyond a tie that its quotient does not reach, or the other way around.
+#[inline]
+#[target_feature(enable = "avx512bw")]
+fn is_unsure(distance: __m512i) -> bool {
+    _mm512_cmplt_epu16_mask(distance, _mm512_set1_epi16(2 * NEAR)) != 0
+}
+
+/// The codes of `x`, unless what is returned, distances to ties plus [`NEAR`], says that they are not sure.
 #[inline]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl")]
-fn encode_runs<const RUN: usize>(
-    codes: &mut [[u8; LANES]],
-    x: &[[f32; LANES]],
-    scales: &[f32],
-    run: usize,
-    by: Codes,
-    ahead: &[u8],
-) {
-    let run = if RUN == 0 { run } else { RUN };
-    let vector = |words: [u16; 32]| -> __m512i { load64(&bytes(&words).as_chunks().0[0]) };
-    let (whole, fraction) = (vector(const { words(1) }), vector(const { words(0) }));
-    let (top, down) = by.ends();
-    let (top, down) = (_mm512_set1_epi16(i16::from(top)), _mm256_set1_epi8(down as i8));
-    let start = _mm512_set1_ps(by.start());
-    let unsure = _mm512_set1_epi16(2 * NEAR);
-    let runs = codes.chunks_exact_mut(run).zip(x.chunks_exact(run)).zip(scales);
-    for (index, ((codes, x), &scale)) in runs.enumerate() {
-        let from = index * run * size_of_val(&x[0]);
-        for line in 0..2 * run {
-            prefetch_line(ahead, from + 64 * line);
-        }
-        let inverse = _mm512_set1_ps(UNITS / scale);
-        let mut distance = _mm512_set1_epi16(-1);
-        for (codes, x) in codes.iter_mut().zip(x) {
-            let product = |half| _mm512_cvtps_epi32(_mm512_fmadd_ps(load(x, half), inverse, start));
-            let (low, high) = (product(0), product(1));
-            distance = _mm512_min_epu16(distance, _mm512_permutex2var_epi16(low, fraction, high));
-            // Signed: under a scale that lost its precision quotients may lie beyond both ends.
-            let whole = _mm512_max_epi16(_mm512_permutex2var_epi16(low, whole, high), _mm512_setzero_si512());
-            let clipped = _mm512_min_epi16(whole, top);
-            store32(codes, _mm256_add_epi8(_mm512_cvtepi16_epi8(clipped), down));
-        }
-        if _mm512_cmplt_epu16_mask(distance, unsure) != 0 {
-            divide_run(codes, x, Codes { scale, ..by });
-        }
-    }
+fn encode(codes: &mut [u8; LANES], x: &[f32; LANES], inverse: __m512, group: &Group) -> __m512i {
+    let product = |half| _mm512_cvtps_epi32(_mm512_fmadd_ps(load(x, half), inverse, group.start));
+    let (low, high) = (product(0), product(1));
+    // Signed: under a scale that lost its precision quotients may lie beyond both ends.
+    let whole = _mm512_max_epi16(_mm512_permutex2var_epi16(low, group.whole, high), _mm512_setzero_si512());
+    let clipped = _mm512_min_epi16(whole, group.top);
+    store32(codes, _mm256_add_epi8(_mm512_cvtepi16_epi8(clipped), group.down));
+    _mm512_permutex2var_epi16(low, group.fraction, high)
 }
 
 #[cfg(test)]
