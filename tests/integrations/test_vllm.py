@@ -48,16 +48,21 @@ def burst(count, prompt=64):
 
 def test_shortest_first_on_real_chat_loses_no_request_and_no_block(make_engine):
     requests = chat(NUM_REQUESTS)
-    theirs, ours = make_engine(ours=False), make_engine(ours=True, options={"policy": "srpt", "fifo_share": 0.0})
+    options = {"policy": "srpt", "fifo_share": 0.0}
+    theirs, ours = make_engine(ours=False), make_engine(ours=True, options=options)
     free = ours.num_free_blocks
     fcfs, srpt = theirs.serve(requests), ours.serve(requests)
+    slots = make_engine(ours=True, options=options | {"preempt": "slots"}).serve(requests)
     for quantile in (0.5, 0.99):
         print(f"p{quantile * 100:g}: {srpt.quantile(quantile):.2f} s against {fcfs.quantile(quantile):.2f} s")
     print(f"mean: {srpt.mean:.2f} s against {fcfs.mean:.2f} s")
+    print(f"mean with {slots.num_preempted} slots taken: {slots.mean:.2f} s")
     assert srpt.num_tokens == fcfs.num_tokens == {name: output for name, (_, _, output) in requests.items()}
     assert ours.num_free_blocks == free
     assert srpt.quantile(0.5) <= 0.65 * fcfs.quantile(0.5)
     assert srpt.mean < fcfs.mean
+    assert slots.num_tokens == srpt.num_tokens
+    assert slots.mean <= 1.02 * srpt.mean
 
 
 @pytest.mark.parametrize("preempt", ["none", "slots"])
