@@ -6,6 +6,7 @@ import inspect
 import pytest
 
 PARTS = ["cost", "cuda", "errors", "pareto", "plan", "quant", "sched", "sim"]
+PARTS += [f"integrations.{engine}" for engine in ("ray", "sglang", "transformers", "vllm")]
 
 
 def public(part: str) -> list[tuple[str, object]]:

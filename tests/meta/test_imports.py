@@ -21,7 +21,10 @@ def imported(part: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".pareto", ".quant", ".sched", ".sim"])
+ADAPTERS = [f".integrations.{engine}" for engine in ("ray", "sglang", "transformers", "vllm")]
+
+
+@pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".pareto", ".quant", ".sched", ".sim", *ADAPTERS])
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
 

@@ -35,6 +35,11 @@ LARGEST_PERIOD = 64
 def plugin() -> None:
     """Register the hook, if ``PARETOSERVE_SGLANG`` is set.
 
+    Returns
+    -------
+    None
+        The hook acts from SGLang's next ``apply_hooks`` on, which follows by itself.
+
     Raises
     ------
     ImportError
