@@ -211,12 +211,12 @@ impl Order for Tenants {
     /// What was served last, then for every tenant its number, what it was served, its weight and its credits.
     fn state(&self) -> Vec<u64> {
         let halves = |served: u128| [served as u64, (served >> 64) as u64];
-        let mut numbers = vec![0; self.tenants.len()];
+        let mut numbers = vec![0; self.known.len()];
         for (&tenant, &index) in &self.indices {
             numbers[index as usize] = tenant;
         }
         let mut state = halves(self.last_served).to_vec();
-        for (&number, tenant) in numbers.iter().zip(&self.tenants) {
+        for (&number, tenant) in numbers.iter().zip(&self.known) {
             state.push(u64::from(number));
             state.extend(halves(tenant.served));
             state.push(tenant.weight);
@@ -232,7 +232,7 @@ impl Order for Tenants {
         for &[number, low, high, weight, first, again] in tenants {
             let Ok(number) = u32::try_from(number) else { return false };
             let index = self.index(number);
-            let tenant = &mut self.tenants[index as usize];
+            let tenant = &mut self.known[index as usize];
             (tenant.served, tenant.weight, tenant.share.credit) = (whole(low, high), weight.max(1), [first, again]);
             if first.max(again) >= MICRO {
                 return false;
