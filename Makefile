@@ -79,6 +79,8 @@ bench: setup  ## run the benchmarks on a release build, against peers; prints th
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(MAKE) build PROFILE=release
 	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
+	$(BIN)/python -m pytest bench/bench_sched_peers.py --benchmark-enable
+	cargo bench --package paretoserve-core --bench sched_queue
 
 fits: setup  ## derive what the package ships (operator times, power, profile) from public tables in DATA
 	$(BIN)/pip install --quiet --editable '.[tools]'

@@ -1,10 +1,10 @@
 """The scheduler through Python with a long queue: what a serving engine would pay per call.
 
 Run with ``make bench`` or ``pytest bench/bench_sched.py --benchmark-enable``. Times are CPU time of the process, so
-that a busy machine does not count. `extra_info` holds the target of each figure in microseconds.
+that a busy machine does not count. `extra_info` holds the target of each figure in microseconds. `bench_sched_peers.py`
+puts calls beside Python's containers; `cargo bench -p paretoserve-core --bench sched_queue` measures the queue alone.
 """
 
-import heapq
 import time
 
 import numpy as np
@@ -85,18 +85,6 @@ def test_submit_many(benchmark, policy):
         sched.Scheduler(policy).submit_many(ids, 0, prompt_tokens=tokens, expected_output_tokens=tokens)
 
     benchmark(submit)
-
-
-def test_control_heapq_cancel(benchmark):
-    """What cancel costs with Python's heap of 100,000: filter the list, make it a heap again."""
-    heap = [(int(key), request_id) for request_id, key in enumerate(np.random.default_rng(0).permutation(WAITING))]
-    heapq.heapify(heap)
-
-    def cancel():
-        left = [entry for entry in heap if entry[1] != WAITING // 2]
-        heapq.heapify(left)
-
-    benchmark(cancel)
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "srpt"])

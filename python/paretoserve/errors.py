@@ -11,6 +11,7 @@ __all__ = [
     "DeviceError",
     "DtypeError",
     "ParetoserveError",
+    "PolicyError",
     "ShapeError",
     "UnknownNameError",
     "UnmetSloError",
@@ -43,6 +44,10 @@ class CapacityError(ParetoserveError, ValueError):
 
 class DataError(ParetoserveError, ValueError):
     """Input data is missing or broken; the message names file, row and column."""
+
+
+class PolicyError(ParetoserveError, RuntimeError):
+    """A policy or predictor given as a function raised or returned nonsense; nothing has changed."""
 
 
 class UnknownNameError(ParetoserveError, KeyError):

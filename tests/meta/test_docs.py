@@ -72,8 +72,11 @@ def test_options_of_commands_exist():
     lines = [line for line in lines if "paretoserve " in line and "import" not in line]
     assert len(lines) >= 3
     for line in lines:
-        command, *words = shlex.split(line.split("paretoserve ")[-1])
-        assert {word for word in words if word.startswith("--")} <= options(commands[command]), line
+        name, *words = shlex.split(line.split("paretoserve ")[-1])
+        command = commands[name]
+        if hasattr(command, "commands"):
+            command = command.commands[words[0]]
+        assert {word for word in words if word.startswith("--")} <= options(command), line
 
 
 def test_options_of_plan_are_described():

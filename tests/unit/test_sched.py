@@ -290,7 +290,7 @@ def test_threads_take_turns():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"policy": None}, "`policy` must be text, got None"),
+        ({"policy": None}, "`policy` must be a name or a function, got None"),
         ({"fifo_share": "half"}, "`fifo_share` must be a number, got 'half'"),
         ({"prefill_weight": None}, "`prefill_weight` must be a number, got None"),
         ({"record": "yes"}, "`record` must be True or False, got 'yes'"),

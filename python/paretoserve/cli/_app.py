@@ -1,6 +1,7 @@
 """The typer application: every module of this folder without an underscore is a command of that name.
 
-Such a module defines one function `command`, whose docstring is its help. It imports what it needs inside that
+Such a module defines one function `command`, whose docstring is its help, or a typer application `group` with commands
+of its own. It imports what it needs inside that
 function, because all modules are imported to print the help.
 """
 
@@ -46,5 +47,8 @@ def _options(
 
 for module in pkgutil.iter_modules(cli.__path__):
     if not module.name.startswith("_"):
-        command = import_module(f"paretoserve.cli.{module.name}").command
-        app.command(module.name)(with_exit_codes(command))
+        loaded = import_module(f"paretoserve.cli.{module.name}")
+        if hasattr(loaded, "group"):
+            app.add_typer(loaded.group, name=module.name)
+        else:
+            app.command(module.name)(with_exit_codes(loaded.command))

@@ -49,9 +49,12 @@ def command(
     chunked_prefill: Annotated[bool | None, typer.Option(help="Cut prompts to fill a step.")] = None,
     prefix_caching: Annotated[bool | None, typer.Option(help="Share the cache of equal prefixes.")] = None,
     block_size: Annotated[int | None, typer.Option(metavar="N", help="Tokens in a cache block.")] = None,
-    policy: Annotated[str | None, typer.Option(metavar="NAME", help="fcfs or srpt.")] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="fcfs, srpt, op_srpt, balance, chunk_balance, plas, hrrn or mc_sf."),
+    ] = None,
     fifo_share: Annotated[
-        float | None, typer.Option(metavar="X", help="With srpt: share that goes to the oldest request.")
+        float | None, typer.Option(metavar="X", help="With all but fcfs: share that goes to the oldest request.")
     ] = None,
     router: Annotated[
         str | None, typer.Option(metavar="NAME", help="least_loaded, round_robin or prefix_affinity.")

@@ -8,6 +8,8 @@ import numpy as np
 
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.sched._arguments import RANGES, checked, refuse
+from paretoserve.sched._columns import Columns
+from paretoserve.sched._rank import RankFunction, rank_of
 from paretoserve.sched._terms import Terms, native_terms, native_weight
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class Submission:
     """Methods of `Scheduler` for requests that arrive and for what is learned about them."""
 
     _native: _native.Scheduler
+    _function: RankFunction | None
 
     def submit(
         self,
@@ -71,6 +74,20 @@ class Submission:
         ValueError
             If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
         """
+        rank = 0
+        if self._function is not None:
+            refuse(
+                request_id=request_id,
+                now_ns=now_ns,
+                prompt_tokens=prompt_tokens,
+                expected_output_tokens=expected_output_tokens,
+                cached_tokens=cached_tokens,
+                priority=priority,
+            )
+            native_terms(terms)
+            known: dict[str, Any] = {"request_id": request_id, "arrival_ns": now_ns, "prompt_tokens": prompt_tokens}
+            known |= {"expected_output_tokens": expected_output_tokens, "cached_tokens": cached_tokens}
+            rank = rank_of(self._function, {**known, "priority": priority, **terms})
         try:
             self._native.submit(
                 request_id,
@@ -79,7 +96,7 @@ class Submission:
                 expected_output_tokens,
                 cached_tokens,
                 priority,
-                native_terms(terms) if terms else None,
+                native_terms(terms, rank) if terms or rank else None,
             )
         except (OverflowError, TypeError):
             refuse(
@@ -101,6 +118,13 @@ class Submission:
         expected_output_tokens: ArrayLike | None = None,
         cached_tokens: ArrayLike | None = None,
         priority: ArrayLike | None = None,
+        output_range: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+        tenant: ArrayLike | None = None,
+        deadline_ns: ArrayLike | None = None,
+        program: ArrayLike | None = None,
+        calls_left: ArrayLike | None = None,
+        distribution: ArrayLike | None = None,
     ) -> None:
         """Put many requests into the queue that arrive at once, in the order of the arrays.
 
@@ -112,6 +136,10 @@ class Submission:
             Time of arrival of all, in nanoseconds.
         prompt_tokens, expected_output_tokens, cached_tokens, priority : array_like of int, shape (n,)
             As in `submit`. Not modified.
+        output_range : array_like of int, shape (n, 2), optional
+            As in `submit`, of all requests, as everything below.
+        weight : array_like of float, shape (n,), optional
+        tenant, deadline_ns, program, calls_left, distribution : array_like of int, shape (n,), optional
 
         Raises
         ------
@@ -128,17 +156,25 @@ class Submission:
         """
         check_integer("now_ns", now_ns, *RANGES["now_ns"])
         ids = integer_array("request_ids", request_ids, np.int64, *RANGES["request_id"])
-        columns: dict[str, tuple[ArrayLike | None, type[np.integer[Any]]]] = {
-            "expected_output_tokens": (expected_output_tokens, np.uint32),
-            "cached_tokens": (cached_tokens, np.uint32),
-            "priority": (priority, np.int32),
-        }
-        arrays = [
-            None if values is None else integer_array(name, values, dtype, *RANGES[name], len(ids))
-            for name, (values, dtype) in columns.items()
-        ]
-        prompts = integer_array("prompt_tokens", prompt_tokens, np.uint32, *RANGES["prompt_tokens"], len(ids))
-        self._native.submit_many(ids, now_ns, prompts, *arrays)
+        columns = Columns.checked(
+            len(ids),
+            prompt_tokens=prompt_tokens,
+            expected_output_tokens=expected_output_tokens,
+            cached_tokens=cached_tokens,
+            priority=priority,
+            output_range=output_range,
+            weight=weight,
+            tenant=tenant,
+            deadline_ns=deadline_ns,
+            program=program,
+            calls_left=calls_left,
+            distribution=distribution,
+        )
+        if self._function is not None:
+            known = zip(ids.tolist(), columns.rows(), strict=True)
+            ranks = [rank_of(self._function, {"request_id": i, "arrival_ns": now_ns, **row}) for i, row in known]
+            columns.rank = np.array(ranks, dtype=np.uint64)
+        self._native.submit_many(ids, now_ns, columns)
 
     def update(
         self,
@@ -159,13 +195,30 @@ class Submission:
         >>> scheduler.next_batch(0, 1, 100, None).request_ids
         array([2])
         """
-        checked(
-            self._native.update,
-            request_id=request_id,
-            expected_output_tokens=expected_output_tokens,
-            cached_tokens=cached_tokens,
-            priority=priority,
-        )
+        changes = {
+            "expected_output_tokens": expected_output_tokens,
+            "cached_tokens": cached_tokens,
+            "priority": priority,
+        }
+        rank = self._rank_after(request_id, **changes)
+        try:
+            self._native.update(request_id, *changes.values())
+        except (OverflowError, TypeError):
+            refuse(request_id=request_id, **{name: value for name, value in changes.items() if value is not None})
+            raise
+        if rank is not None:
+            self._native.set_rank(request_id, rank)
+
+    def _rank_after(self, request_id: int, **changes: int | None) -> int | None:
+        """Return the rank that a request will have with these changes, if a function of Python gives ranks."""
+        if self._function is None:
+            return None
+        entries = checked(self._native.job, request_id=request_id)
+        for name, value in changes.items():
+            if value is not None:
+                refuse(**{name: value})
+        known = {**entries, "cached_tokens": entries["num_cached_tokens"], "request_id": request_id}
+        return rank_of(self._function, known | {name: value for name, value in changes.items() if value is not None})
 
     def set_tenant_weight(self, tenant: int, weight: float) -> None:
         """Give a tenant a share: one of weight 2 is served twice as much as one of weight 1. From now on.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Terms", "native_samples", "native_terms", "native_weight"]
 
 MICRO = 1_000_000
+LARGEST_WEIGHT = 1000
 
 NativeTerms = tuple[tuple[int, int] | None, int, int, int, int | None, int | None, int, int]
 
@@ -67,7 +68,7 @@ def native_weight(argument: str, weight: object) -> int:
     if not isinstance(weight, Real) or isinstance(weight, bool) or not math.isfinite(weight):
         raise ValueError(f"`{argument}` must be a number from 0.000001 to 1000, got {shown(weight)}")
     micros = round(float(weight) * MICRO)
-    if not 1 <= micros <= 1000 * MICRO:
+    if not 1 <= micros <= LARGEST_WEIGHT * MICRO:
         raise ValueError(f"`{argument}` must be a number from 0.000001 to 1000, got {shown(weight)}")
     return micros
 

@@ -43,6 +43,7 @@ KINDS = (
     "tenant_weight",
     "samples",
     "cache_capacity",
+    "rank",
 )
 """Meaning of the first column of a decision log, by number.
 
@@ -67,7 +68,7 @@ admitted, preempted handle
 name                handle, request id
 range               handle, least and most output tokens or -1, distribution
 terms               handle, weight in millionths, tenant, deadline in ns or -1, rank
-call                handle, program, calls left
+call                handle, program or -1, calls left
 add_, end_program   program
 pause               program, time in ns, how long to keep its KV in ns
 resume              program, time in ns
@@ -75,6 +76,7 @@ reveal              handle, prompt tokens, expected output tokens
 tenant_weight       tenant, weight in millionths
 samples             number of a distribution, up to four output lengths, else -1
 cache_capacity      KV blocks in all or -1, tokens per block
+rank                handle, rank
 ==================  ======================================================================================
 """
 

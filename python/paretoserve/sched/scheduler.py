@@ -1,4 +1,7 @@
-"""The scheduler of a serving engine."""
+"""The scheduler of a serving engine.
+
+A file long because every option and method says what it means.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import integer_array
+from paretoserve.errors import DataError, DtypeError
 from paretoserve.sched._arguments import RANGES, checked, refuse, refuse_types
 from paretoserve.sched._calls import Calls
-from paretoserve.sched._submission import Submission
+from paretoserve.sched._rank import RankFunction
 from paretoserve.sched._terms import native_samples
 from paretoserve.sched.batch import Batch
 from paretoserve.sched.reason import reason
@@ -42,7 +46,7 @@ Policy = Literal[
 ]
 
 
-class Scheduler(Submission, Calls):
+class Scheduler(Calls):
     """Decides which requests of one engine run in the next step.
 
     Running requests come first, each with the tokens it misses; then waiting requests enter while slots, tokens and KV
@@ -52,7 +56,7 @@ class Scheduler(Submission, Calls):
 
     Parameters
     ----------
-    policy : str, default "op_srpt"
+    policy : str or callable, default "op_srpt"
         Who enters first; the last of that order gives way. Sizes are in output tokens plus `prefill_weight` per prompt
         token that is not cached.
 
@@ -76,6 +80,11 @@ class Scheduler(Submission, Calls):
         complete (Jaillet and others 2025). Needs `kv_free` to look ahead.
         ``a_min``: the same with the least output of `output_range`, which rises as tokens come; the smallest gives way
         first (Chen, Ye and Zhou 2025).
+
+        A function of your own is asked at `submit`, `update` and `reveal` for the rank of a request: a finite number,
+        smaller runs earlier, compared as a float. It gets a dict with the arguments of `submit` and
+        ``num_output_tokens``. Every request costs a call of Python then, and `log` holds the ranks, so that it replays
+        without the function.
     fifo_share : float, default 0.5
         Guaranteed share of admissions that go to the oldest waiting request, 0 to 1 in steps of a millionth. A request
         that arrives as number r in the queue sees fewer than ``r * ceil(1 / fifo_share)`` others admitted for the
@@ -133,7 +142,7 @@ class Scheduler(Submission, Calls):
 
     def __init__(
         self,
-        policy: Policy = "op_srpt",
+        policy: Policy | RankFunction = "op_srpt",
         *,
         fifo_share: float = 0.5,
         preempt: Literal["none", "slots"] = "none",
@@ -150,9 +159,14 @@ class Scheduler(Submission, Calls):
         record: bool = False,
     ) -> None:
         distributions = native_samples(samples)
+        self._function = policy if callable(policy) else None
+        name: str = "external" if callable(policy) else policy
+        if self._function is None and name == "external":
+            raise ValueError('`policy` must be a function if its ranks come from outside, got "external"')
+        self._policy = name
         try:
             self._native = _native.Scheduler(
-                policy,
+                name,
                 fifo_share,
                 preempt,
                 preempt_gain,
@@ -169,12 +183,12 @@ class Scheduler(Submission, Calls):
         except (OverflowError, TypeError):
             refuse(max_preemptions=max_preemptions, unknown_output_tokens=unknown_output_tokens)
             refuse(max_wait_ns=max_wait_ns, block_size=block_size)
-            refuse_types(str, "text", policy=policy, preempt=preempt)
+            refuse_types(str, "a name or a function", policy=policy)
+            refuse_types(str, "text", preempt=preempt)
             refuse_types(Real, "a number", fifo_share=fifo_share, preempt_gain=preempt_gain)
             refuse_types(Real, "a number", prefill_weight=prefill_weight, eps=eps)
             refuse_types(bool, "True or False", tenant_fairness=tenant_fairness, record=record)
             raise
-        self._policy = policy
         for tenant, weight in (tenant_weights or {}).items():
             self.set_tenant_weight(tenant, weight)
 
@@ -318,6 +332,49 @@ class Scheduler(Submission, Calls):
         """
         entries = checked(self._native.job, request_id=request_id)
         return {"request_id": request_id, **entries, "reason": reason(self._policy, entries)}
+
+    def snapshot(self) -> bytes:
+        """Return everything that further decisions depend on, and the log so far if there is one.
+
+        Costs O(requests + log). Equal schedulers give equal bytes.
+
+        Examples
+        --------
+        >>> scheduler = Scheduler("srpt")
+        >>> scheduler.submit(7, 0, prompt_tokens=5)
+        >>> Scheduler.restore(scheduler.snapshot()).next_batch(0, 4, 100, None).request_ids
+        array([7])
+        """
+        return self._native.snapshot()
+
+    @classmethod
+    def restore(cls, snapshot: bytes, *, policy: RankFunction | None = None) -> Scheduler:
+        """Return a scheduler that goes on where `snapshot` was taken: every further answer is the same.
+
+        Parameters
+        ----------
+        snapshot : bytes
+            From `snapshot` of this version of the format. A scheduler that recorded goes on recording.
+        policy : callable, optional
+            The function that gave the ranks, if one did; functions are not part of a snapshot.
+
+        Raises
+        ------
+        DataError
+            If it is cut, changed, of another version or something else.
+        """
+        if not isinstance(snapshot, bytes | bytearray | memoryview):
+            raise DtypeError(f"`snapshot` must be bytes, got {type(snapshot).__name__}")
+        try:
+            native, name = _native.Scheduler.restore(bytes(snapshot))
+        except ValueError as error:
+            raise DataError(str(error)) from None
+        if (name == "external") != callable(policy):
+            needs = "the function that gave the ranks" if name == "external" else f"None for a snapshot of {name!r}"
+            raise ValueError(f"`policy` must be {needs}, got {policy!r}")
+        scheduler = cls.__new__(cls)
+        scheduler._native, scheduler._policy, scheduler._function = native, name, policy
+        return scheduler
 
     def stats(self) -> dict[str, int]:
         """Return counters since the start: what waits, runs, finished, was admitted, preempted and wasted.

@@ -1,5 +1,6 @@
 """What happens to a request trace on a serving configuration: traces, workload profiles and the simulator."""
 
+from paretoserve.sim.compare import Comparison, compare
 from paretoserve.sim.configuration import Configuration
 from paretoserve.sim.jobs import Jobs, simulate_jobs
 from paretoserve.sim.load import load_trace
@@ -12,12 +13,14 @@ from paretoserve.sim.worst_case import WorstCase, optimal_flow, worst_case
 
 __all__ = [
     "PROFILES",
+    "Comparison",
     "Configuration",
     "DecisionLog",
     "Jobs",
     "Simulation",
     "Trace",
     "WorstCase",
+    "compare",
     "load_trace",
     "optimal_flow",
     "simulate",

@@ -14,7 +14,7 @@ __all__ = ["Configuration"]
 ENGINES = ("vllm", "sglang")
 WEIGHT_FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
-POLICIES = ("fcfs", "srpt")
+POLICIES = ("fcfs", "srpt", "op_srpt", "balance", "chunk_balance", "plas", "hrrn", "mc_sf")
 ROUTERS = ("round_robin", "least_loaded", "prefix_affinity")
 
 _CHOICES = {
@@ -64,10 +64,10 @@ class Configuration:
         Whether equal prompt prefixes share their KV blocks.
     block_size : int, default 16
         Tokens in a KV block.
-    policy : {"fcfs", "srpt"}, default "fcfs"
-        Order of the waiting requests: first come, or shortest remaining work.
+    policy : {"fcfs", "srpt", "op_srpt", "balance", "chunk_balance", "plas", "hrrn", "mc_sf"}, default "fcfs"
+        Order of the waiting requests, as in `sched.Scheduler`: those of its policies that need no more than lengths.
     fifo_share : float, default 0.5
-        With ``"srpt"``, the share of admissions that goes to the oldest request, 0 to 1.
+        With all but ``"fcfs"``, the share of admissions that goes to the oldest request, 0 to 1.
     router : {"round_robin", "least_loaded", "prefix_affinity"}, default "least_loaded"
         Which replica gets a request: in turn; fewest unfinished requests, then fewest of their prompt tokens; or fewest
         prompt tokens to compute, where a resident prefix counts as computed. Ties go to the smaller index.
@@ -87,9 +87,9 @@ class Configuration:
     --------
     >>> Configuration(tensor_parallel=2, replicas=4).num_gpus
     8
-    >>> Configuration(policy="fcsf")
+    >>> Configuration(kv_format="fp16")
     Traceback (most recent call last):
-    paretoserve.errors.UnknownNameError: `policy` must be "fcfs" or "srpt", got "fcsf"; did you mean "fcfs"?
+    paretoserve.errors.UnknownNameError: `kv_format` must be "bf16" or "fp8", got "fp16"; did you mean "bf16"?
     """
 
     engine: str = "vllm"

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ class _Extras:
     num_blocks: int
     host_ns: int
     overlap_host: bool
+    preempt: str
     record: bool
     threads: int
 
@@ -64,6 +65,7 @@ def simulate(
     expected_output_tokens: ArrayLike | None = None,
     host_time_s: float = 0.0,
     overlap_host: bool = False,
+    preempt: Literal["none", "slots"] = "none",
     record: bool = False,
     threads: int | None = None,
 ) -> Simulation:
@@ -87,12 +89,14 @@ def simulate(
     model, system : optional
         As for `cost.load_model` and `cost.hardware`; what is not given above is then fitted for them.
     expected_output_tokens : array_like of int, shape (n,), optional
-        Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Only the policy
-        ``"srpt"`` uses them.
+        Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Policies without
+        sizes do not use them.
     host_time_s : float, default 0.0
         Seconds of host work per step that `step_time` does not contain.
     overlap_host : bool, default False
         Whether the host works while the device computes: a step then takes the longer of the two, not their sum.
+    preempt : {"none", "slots"}, default "none"
+        Whether a running request also gives way to a better waiting one, as in `sched.Scheduler`.
     record : bool, default False
         Whether to keep the decision log of every scheduler in ``Simulation.decisions``.
     threads : int, optional
@@ -157,6 +161,7 @@ def simulate(
         num_blocks=check_count("num_blocks", num_blocks, MAX_TOKENS),
         host_ns=_nanoseconds(host_time_s),
         overlap_host=_switch("overlap_host", overlap_host),
+        preempt=preempt,
         record=_switch("record", record),
         threads=check_count("threads", os.cpu_count() or 1 if threads is None else threads, 2**16),
     )

@@ -9,6 +9,7 @@ mod errors;
 mod pareto;
 mod quant;
 mod sched;
+mod sched_columns;
 mod sim;
 mod sim_jobs;
 

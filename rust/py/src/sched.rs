@@ -3,12 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use paretoserve_core::sched::log::{Row, replay};
-use paretoserve_core::sched::{Limits, NamedScheduler, Names, Options, PolicyKind, Preempt, Request};
+use paretoserve_core::sched::{Limits, NamedScheduler, Names, Options, POLICIES, PolicyKind, Preempt, Request};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::Input;
 use crate::errors::{detached, to_python};
+use crate::sched_columns::Columns;
 
 /// Ids, tokens, tokens computed before, admitted ids, preempted ids: each the bytes of 64-bit integers.
 type BatchBytes<'py> = [Bound<'py, PyBytes>; 5];
@@ -127,38 +128,11 @@ impl Scheduler {
     }
 
     /// Add requests from arrays of one length.
-    #[expect(clippy::too_many_arguments, reason = "one per argument of the Python method")]
-    fn submit_many(
-        &self,
-        py: Python<'_>,
-        request_ids: Input<i64>,
-        now_ns: u64,
-        prompt_tokens: Input<u32>,
-        expected_output_tokens: Option<Input<u32>>,
-        cached_tokens: Option<Input<u32>>,
-        priority: Option<Input<i32>>,
-    ) -> PyResult<()> {
+    fn submit_many(&self, py: Python<'_>, request_ids: Input<i64>, now_ns: u64, columns: Columns) -> PyResult<()> {
         let ids = request_ids.as_slice();
-        let prompts = prompt_tokens.as_slice();
-        let [expected, cached] =
-            [&expected_output_tokens, &cached_tokens].map(|input| input.as_ref().map(Input::as_slice));
-        let priorities = priority.as_ref().map(Input::as_slice);
-        let optional = [expected.map(<[u32]>::len), cached.map(<[u32]>::len), priorities.map(<[i32]>::len)];
         detached(py, || {
-            if prompts.len() != ids.len() || optional.iter().flatten().any(|&len| len != ids.len()) {
-                let expected = format!("({},), as every other array", ids.len());
-                return Err(paretoserve_core::Error::shape("prompt_tokens", expected, format!("({},)", prompts.len())));
-            }
-            self.lock().submit_many(ids, |row| {
-                let request = Request {
-                    arrival_ns: now_ns,
-                    prompt_tokens: prompts[row],
-                    expected_output_tokens: expected.map(|expected| expected[row]),
-                    priority: priorities.map_or(0, |priorities| priorities[row]),
-                    ..Request::default()
-                };
-                (request, cached.map_or(0, |cached| cached[row]), Names::default())
-            })
+            let rows = columns.rows(ids.len())?;
+            self.lock().submit_many(ids, |row| rows.request(row, now_ns))
         })
     }
 
@@ -172,6 +146,11 @@ impl Scheduler {
         priority: Option<i32>,
     ) -> PyResult<()> {
         quick(py, self.lock().update(request_id, expected_output_tokens, cached_tokens, priority))
+    }
+
+    /// Give a request another rank; for the policy `external`.
+    fn set_rank(&self, py: Python<'_>, request_id: i64, rank: u64) -> PyResult<()> {
+        quick(py, self.lock().set_rank(request_id, rank))
     }
 
     /// Report tokens computed and sampled for a running request.
@@ -240,6 +219,7 @@ impl Scheduler {
         let scheduler = self.lock();
         let (job, key) = quick(py, scheduler.job(request_id))?;
         let entries = PyDict::new(py);
+        let names = scheduler.names(job);
         entries.set_item("state", format!("{:?}", job.state).to_lowercase())?;
         entries.set_item("arrival_ns", job.request.arrival_ns)?;
         entries.set_item("priority", job.request.priority)?;
@@ -250,8 +230,31 @@ impl Scheduler {
         entries.set_item("num_computed_tokens", job.num_computed)?;
         entries.set_item("num_output_tokens", job.num_sampled)?;
         entries.set_item("num_preemptions", job.num_preemptions)?;
+        entries.set_item("output_range", job.request.output_range)?;
+        entries.set_item("weight", job.request.weight as f64 / 1e6)?;
+        entries.set_item("tenant", names.tenant)?;
+        entries.set_item("deadline_ns", job.request.deadline_ns)?;
+        entries.set_item("program", names.program)?;
+        entries.set_item("calls_left", job.request.calls_left)?;
+        entries.set_item("attained_work", job.attained as f64 / 1e6)?;
+        entries.set_item("has_started", job.start > 0)?;
         entries.set_item("key", key)?;
         Ok(entries)
+    }
+
+    /// Everything as bytes.
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = detached(py, || Ok(self.lock().snapshot()))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The scheduler of a snapshot, and the name of its policy.
+    #[staticmethod]
+    fn restore(py: Python<'_>, snapshot: Vec<u8>) -> PyResult<(Self, &'static str)> {
+        let scheduler = detached(py, || NamedScheduler::restore(&snapshot))?;
+        let policy = scheduler.scheduler().options().policy;
+        let name = POLICIES.iter().find(|&&(_, kind)| kind == policy).map_or("", |&(name, _)| name);
+        Ok((Self(Mutex::new(scheduler)), name))
     }
 
     /// Counters since the start.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
-use paretoserve_core::sched::PolicyKind;
+use paretoserve_core::sched::{PolicyKind, Preempt};
 use paretoserve_core::{sched, sim};
 use pyo3::prelude::*;
 
@@ -44,6 +44,7 @@ pub(crate) struct Extras {
     num_blocks: u32,
     host_ns: u64,
     overlap_host: bool,
+    preempt: String,
     record: bool,
     threads: u32,
 }
@@ -78,6 +79,7 @@ fn options(config: &Configuration, extras: &Extras) -> paretoserve_core::Result<
         scheduler: sched::Options {
             policy: PolicyKind::parse(&config.policy)?,
             fifo_share: config.fifo_share,
+            preempt: Preempt::parse(&extras.preempt)?,
             ..sched::Options::default()
         },
         router: sim::Router::parse(&config.router)?,

@@ -15,10 +15,11 @@ pub(crate) struct CountedBlocks {
     requests: Vec<Held>,
 }
 
+/// What one request was told to have in the cache, and the blocks of its own.
 #[derive(Debug, Clone, Copy, Default)]
-struct Held {
-    cached_tokens: u32,
-    num_blocks: u64,
+pub(super) struct Held {
+    pub(super) cached_tokens: u32,
+    pub(super) num_blocks: u64,
 }
 
 impl CountedBlocks {
@@ -35,6 +36,18 @@ impl CountedBlocks {
             self.requests.resize(index + 1, Held::default());
         }
         self.requests[index].cached_tokens = cached_tokens;
+    }
+
+    /// What a request holds.
+    pub(super) fn held(&self, request: RequestIndex) -> Held {
+        self.requests.get(request as usize).copied().unwrap_or_default()
+    }
+
+    /// The same for another count of the same request.
+    pub(super) fn set_held(&mut self, request: RequestIndex, held: Held) {
+        self.set_cached(request, held.cached_tokens);
+        self.num_held = self.num_held.saturating_add(held.num_blocks);
+        self.requests[request as usize] = held;
     }
 
     /// Forget a request that is gone.

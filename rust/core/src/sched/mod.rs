@@ -39,6 +39,7 @@ pub mod queue;
 mod request;
 mod scheduler;
 mod share;
+mod snapshot;
 mod stats;
 
 pub use job::{Job, State};

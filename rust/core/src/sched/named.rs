@@ -24,12 +24,14 @@ pub struct Names {
 /// A [`Scheduler`] with ids.
 #[derive(Debug)]
 pub struct NamedScheduler {
-    scheduler: Scheduler,
-    handles: HashMap<i64, RequestIndex>,
+    pub(super) scheduler: Scheduler,
+    pub(super) handles: HashMap<i64, RequestIndex>,
     ids: Vec<i64>,
-    programs: HashMap<i64, ProgramIndex>,
-    tenants: HashMap<i64, u32>,
-    blocks: CountedBlocks,
+    pub(super) programs: HashMap<i64, ProgramIndex>,
+    program_ids: Vec<i64>,
+    pub(super) tenants: HashMap<i64, u32>,
+    pub(super) tenant_ids: Vec<i64>,
+    pub(super) blocks: CountedBlocks,
     batch: Batch,
     scratch: Vec<RequestIndex>,
 }
@@ -42,8 +44,9 @@ impl NamedScheduler {
         }
         let blocks = CountedBlocks::new(block_size);
         let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (ids, batch, scratch) = (Vec::new(), Batch::default(), Vec::new());
-        Ok(Self { scheduler, handles, ids, programs, tenants, blocks, batch, scratch })
+        let (ids, program_ids, tenant_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let (batch, scratch) = (Batch::default(), Vec::new());
+        Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, tenant_ids, blocks, batch, scratch })
     }
 
     /// The scheduler under the names.
@@ -61,11 +64,7 @@ impl NamedScheduler {
         let program = names.program.map(|program| self.program(program)).transpose()?;
         let handle = self.scheduler.submit_cached(Request { tenant, program, ..request }, cached_tokens)?;
         self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
-        self.handles.insert(id, handle);
-        if self.ids.len() <= handle as usize {
-            self.ids.resize(handle as usize + 1, 0);
-        }
-        self.ids[handle as usize] = id;
+        self.add_id(id, handle);
         self.blocks.set_cached(handle, cached_tokens);
         Ok(())
     }
@@ -106,6 +105,11 @@ impl NamedScheduler {
             self.blocks.set_cached(handle, cached_tokens);
         }
         Ok(())
+    }
+
+    /// See [`Scheduler::set_rank`].
+    pub fn set_rank(&mut self, id: i64, rank: u64) -> Result<()> {
+        self.scheduler.set_rank(self.handle(id)?, rank)
     }
 
     /// See [`Scheduler::advance`].
@@ -215,6 +219,12 @@ impl NamedScheduler {
         Ok((self.scheduler.job(handle)?, self.scheduler.key(handle)?))
     }
 
+    /// What the engine calls the tenant and the program of `job`.
+    pub fn names(&self, job: &Job) -> Names {
+        let program = job.request.program.map(|program| self.program_ids[program as usize]);
+        Names { tenant: self.tenant_ids[job.request.tenant as usize], program }
+    }
+
     /// The id behind a handle of a batch.
     pub fn id(&self, handle: RequestIndex) -> i64 {
         self.ids[handle as usize]
@@ -234,17 +244,40 @@ impl NamedScheduler {
             return Ok(index);
         }
         let index = self.scheduler.add_program()?;
-        self.programs.insert(program, index);
+        self.add_program_id(program, index);
         Ok(index)
     }
 
+    pub(super) fn add_program_id(&mut self, program: i64, index: ProgramIndex) {
+        self.programs.insert(program, index);
+        put(&mut self.program_ids, index, program);
+    }
+
+    pub(super) fn add_id(&mut self, id: i64, handle: RequestIndex) {
+        self.handles.insert(id, handle);
+        put(&mut self.ids, handle, id);
+    }
+
     fn tenant(&mut self, tenant: i64) -> Result<u32> {
+        if let Some(&index) = self.tenants.get(&tenant) {
+            return Ok(index);
+        }
         let next = u32::try_from(self.tenants.len()).map_err(|_| Error::value("tenant", "fewer than 2**32", tenant))?;
-        Ok(*self.tenants.entry(tenant).or_insert(next))
+        self.tenants.insert(tenant, next);
+        self.tenant_ids.push(tenant);
+        Ok(next)
     }
 
     fn forget(&mut self, id: i64, handle: RequestIndex) {
         self.handles.remove(&id);
         self.blocks.forget(handle);
     }
+}
+
+/// Write down the id behind an index.
+fn put(ids: &mut Vec<i64>, index: u32, id: i64) {
+    if ids.len() <= index as usize {
+        ids.resize(index as usize + 1, 0);
+    }
+    ids[index as usize] = id;
 }

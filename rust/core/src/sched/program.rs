@@ -28,8 +28,8 @@ pub struct Program {
 /// All programs.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
-    entries: Vec<Option<Program>>,
-    free: Vec<ProgramIndex>,
+    pub(super) entries: Vec<Option<Program>>,
+    pub(super) free: Vec<ProgramIndex>,
 }
 
 impl Programs {
@@ -67,6 +67,16 @@ impl Programs {
         self.entries[index as usize] = None;
         self.free.push(index);
         Ok(())
+    }
+
+    /// Handles ever given, live or not.
+    pub(super) fn num_slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether each program has so many live calls.
+    pub(super) fn have_calls(&self, calls: &[u32]) -> bool {
+        self.entries.iter().map(|entry| entry.map_or(0, |program| program.num_live)).eq(calls.iter().copied())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -22,7 +22,7 @@ pub struct Scheduler {
     /// Measures calls, whatever the policy.
     pub(super) size: Srpt,
     pub(super) jobs: Vec<Job>,
-    free: Vec<RequestIndex>,
+    pub(super) free: Vec<RequestIndex>,
     pub(super) programs: Programs,
     /// Waiting requests in the order of the policy, and by submission if the FIFO share or the longest wait needs it.
     pub(super) waiting: Box<dyn Order>,
@@ -38,10 +38,10 @@ pub struct Scheduler {
     pub(super) scratch: Vec<RequestIndex>,
     pub(super) log: Option<Vec<Row>>,
     pub(super) last_arrival_ns: u64,
-    next_sequence: u64,
+    pub(super) next_sequence: u64,
     pub(super) num_starts: u64,
     pub(super) forecast: Forecast,
-    samples: Vec<Vec<u32>>,
+    pub(super) samples: Vec<Vec<u32>>,
 }
 
 impl Scheduler {
@@ -168,6 +168,18 @@ impl Scheduler {
         let (given, priority) = (i64::from(priority.is_some()), i64::from(priority.unwrap_or(0)));
         let [expected, cached] = [expected_output_tokens, cached_tokens].map(|value| value.map_or(-1, i64::from));
         self.note([log::UPDATE, i64::from(request), expected, cached, given, priority]);
+        Ok(())
+    }
+
+    /// Give a request another rank, for the policy `external`. A waiting request moves to its new place, O(log n).
+    pub fn set_rank(&mut self, request: RequestIndex, rank: u64) -> Result<()> {
+        let waits = self.job(request)?.state == State::Waiting;
+        self.jobs[request as usize].request.rank = rank;
+        self.steady_steps = 0;
+        if waits {
+            self.enqueue(request);
+        }
+        self.note([log::RANK, i64::from(request), rank as i64, 0, 0, 0]);
         Ok(())
     }
 

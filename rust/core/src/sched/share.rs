@@ -11,8 +11,8 @@ use super::options::MICRO;
 /// Credits of the oldest request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FifoShare {
-    share: u64,
-    credit: [u64; 2],
+    pub(super) share: u64,
+    pub(super) credit: [u64; 2],
 }
 
 impl FifoShare {

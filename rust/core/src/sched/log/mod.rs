@@ -59,7 +59,7 @@ pub const NAME: i64 = 15;
 pub const RANGE: i64 = 16;
 /// Follows a submission with other terms: handle, weight in millionths, tenant, deadline in nanoseconds, rank.
 pub const TERMS: i64 = 17;
-/// Follows a submission that is the call of a program: handle, program, calls left.
+/// Follows a submission that is the call of a program: handle, program or -1, calls left.
 pub const CALL: i64 = 18;
 /// A new program: its handle.
 pub const ADD_PROGRAM: i64 = 19;
@@ -71,7 +71,6 @@ pub const PAUSE: i64 = 21;
 pub const RESUME: i64 = 22;
 /// The next operation of a request: handle, prompt tokens, expected output tokens.
 pub const REVEAL: i64 = 23;
-
 /// A tenant's weight: tenant, weight in millionths.
 pub const TENANT_WEIGHT: i64 = 24;
 /// Follows the options, for each distribution as often as it takes: its number, then up to four output lengths, else
@@ -79,6 +78,8 @@ pub const TENANT_WEIGHT: i64 = 24;
 pub const SAMPLES: i64 = 25;
 /// The cache said how large it is: blocks in all or -1, tokens per block.
 pub const CAPACITY: i64 = 26;
+/// Another rank for the policy `external`: handle, rank.
+pub const RANK: i64 = 27;
 
 /// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
 pub fn options_rows(options: &Options) -> [Row; 2] {
@@ -178,6 +179,7 @@ fn repeat(
             scheduler.update(request()?, optional(at, b)?, optional(at, c)?, priority)
         }
         TENANT_WEIGHT => scheduler.set_tenant_weight(whole(at, a)?, u64::try_from(b).unwrap_or(0)),
+        RANK => scheduler.set_rank(request()?, b as u64),
         ADVANCE => scheduler.advance(request()?, whole(at, b)?, whole(at, c)?),
         FINISH => scheduler.finish(request()?),
         CANCEL => scheduler.cancel(request()?),

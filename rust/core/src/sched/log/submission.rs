@@ -23,8 +23,9 @@ pub(in crate::sched) fn submit_rows(rows: &mut Vec<Row>, index: RequestIndex, re
         let deadline = request.deadline_ns.map_or(-1, |deadline| deadline as i64);
         rows.push([TERMS, index, request.weight as i64, i64::from(request.tenant), deadline, request.rank as i64]);
     }
-    if let Some(program) = request.program {
-        rows.push([CALL, index, i64::from(program), i64::from(request.calls_left), 0, 0]);
+    if request.program.is_some() || request.calls_left > 0 {
+        let program = request.program.map_or(-1, i64::from);
+        rows.push([CALL, index, program, i64::from(request.calls_left), 0, 0]);
     }
 }
 
@@ -53,7 +54,7 @@ pub(super) fn submission(rows: &[Row], at: usize) -> Result<(Request, u32)> {
                 (request.weight, request.tenant, request.rank) = (a as u64, whole(at, b)?, d as u64);
                 request.deadline_ns = if c == -1 { None } else { Some(time(at, c)?) };
             }
-            CALL => (request.program, request.calls_left) = (Some(whole(at, a)?), whole(at, b)?),
+            CALL => (request.program, request.calls_left) = (optional(at, a)?, whole(at, b)?),
             _ => break,
         }
     }

@@ -62,6 +62,17 @@ pub trait Order: Send + Sync + std::fmt::Debug {
     /// A running request computed `num_computed` tokens that were not cached and sampled `num_sampled`.
     fn serve(&mut self, _job: &Job, _num_computed: u32, _num_sampled: u32) {}
 
+    /// What it remembers beside the live requests, for a snapshot.
+    fn state(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// Remember this, from [`Order::state`] of an order like this one: first before the live requests arrive again and
+    /// those that wait enter, then once more after that. False if it makes no sense.
+    fn set_state(&mut self, state: &[u64]) -> bool {
+        state.is_empty()
+    }
+
     /// Whether `newcomer`, the first of those that wait, may take the slot of `victim`.
     fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
         self.policy().displaces(newcomer, victim, gain)

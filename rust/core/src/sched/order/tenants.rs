@@ -208,6 +208,43 @@ impl Order for Tenants {
         new.served <= old.served && order.displaces(newcomer, victim, gain)
     }
 
+    /// What was served last, then for every tenant its number, what it was served, its weight and its credits.
+    fn state(&self) -> Vec<u64> {
+        let halves = |served: u128| [served as u64, (served >> 64) as u64];
+        let mut numbers = vec![0; self.known.len()];
+        for (&tenant, &index) in &self.indices {
+            numbers[index as usize] = tenant;
+        }
+        let mut state = halves(self.last_served).to_vec();
+        for (&number, tenant) in numbers.iter().zip(&self.known) {
+            state.push(u64::from(number));
+            state.extend(halves(tenant.served));
+            state.push(tenant.weight);
+            state.extend(tenant.share.credit);
+        }
+        state
+    }
+
+    fn set_state(&mut self, state: &[u64]) -> bool {
+        let whole = |low: u64, high: u64| u128::from(low) | u128::from(high) << 64;
+        let Some((&[low, high], rest)) = state.split_first_chunk() else { return false };
+        let (tenants, []) = rest.as_chunks::<6>() else { return false };
+        for &[number, low, high, weight, first, again] in tenants {
+            let Ok(number) = u32::try_from(number) else { return false };
+            let index = self.index(number);
+            let tenant = &mut self.known[index as usize];
+            (tenant.served, tenant.weight, tenant.share.credit) = (whole(low, high), weight.max(1), [first, again]);
+            if first.max(again) >= MICRO {
+                return false;
+            }
+            if self.active.key(index).is_some() {
+                self.active.set(index, (tenant.served, index));
+            }
+        }
+        self.last_served = whole(low, high);
+        true
+    }
+
     fn is_fifo(&self) -> bool {
         false
     }
