@@ -56,11 +56,19 @@ fn main() {
         });
         let pop = median(|_| {
             let mut queue = full(n);
-            each(calls, || (0..calls).for_each(|_| drop(black_box(queue.pop()))))
+            each(calls, || {
+                (0..calls).for_each(|_| {
+                    black_box(queue.pop());
+                })
+            })
         });
         let pop_set = median(|_| {
             let mut set: BTreeSet<Key> = (0..n).map(|request| key(0, request)).collect();
-            each(calls, || (0..calls).for_each(|_| drop(black_box(set.pop_first()))))
+            each(calls, || {
+                (0..calls).for_each(|_| {
+                    black_box(set.pop_first());
+                })
+            })
         });
         let push = median(|_| each(n, || drop(black_box(full(n)))));
         println!("{n:>9} {change:>9.0} ns ({change_set:>5.0} ns) {pop:>9.0} ns ({pop_set:>5.0} ns) {push:>9.0} ns");
