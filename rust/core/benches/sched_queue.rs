@@ -57,17 +57,17 @@ fn main() {
         let pop = median(|_| {
             let mut queue = full(n);
             each(calls, || {
-                (0..calls).for_each(|_| {
+                for _ in 0..calls {
                     black_box(queue.pop());
-                })
+                }
             })
         });
         let pop_set = median(|_| {
             let mut set: BTreeSet<Key> = (0..n).map(|request| key(0, request)).collect();
             each(calls, || {
-                (0..calls).for_each(|_| {
+                for _ in 0..calls {
                     black_box(set.pop_first());
-                })
+                }
             })
         });
         let push = median(|_| each(n, || drop(black_box(full(n)))));
