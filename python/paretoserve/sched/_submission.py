@@ -243,7 +243,7 @@ class Submission:
         ...     scheduler.submit(request_id, 0, prompt_tokens=100, tenant=request_id % 2)
         >>> batch = scheduler.next_batch(0, 3, 1000, None)
         >>> (batch.request_ids % 2).tolist()
-        [0, 1, 1]
+        [1, 0, 1]
         """
         check_integer("tenant", tenant, *RANGES["request_id"])
         self._native.set_tenant_weight(tenant, native_weight("tenant_weight", weight))
