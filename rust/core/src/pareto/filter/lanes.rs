@@ -286,7 +286,7 @@ mod tests {
         #[inline(always)]
         fn run<C: Compare>(self, compare: C) -> [u64; 2] {
             // Fine cells in the same order, some of them negative.
-            let fine = |cell: u8| i16::from(cell) * 200 - 20_000;
+            let fine = |cell: u8| (i16::from(cell) - 128) * 200;
             let columns: Vec<FineCells> = self.0.iter().map(|column| column.map(fine)).collect();
             let row: Vec<i16> = self.1.iter().map(|&cell| fine(cell)).collect();
             let found = compare.find_not_above(&columns, &row, 0);
