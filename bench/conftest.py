@@ -26,7 +26,8 @@ def machine() -> str:
 
 
 def pytest_configure(config) -> None:
-    if config.getoption("benchmark_disable", default=False):
+    disabled = config.getoption("benchmark_disable", default=False)
+    if disabled and not config.getoption("benchmark_enable", default=False):
         _pareto.smoke()
 
 
