@@ -53,7 +53,7 @@ def line(name, ours, target, **peers):
 
 @pytest.fixture
 def measured(pytestconfig):
-    if pytestconfig.getoption("benchmark_disable"):
+    if not pytestconfig.getoption("benchmark_enable"):
         pytest.skip("measured only with --benchmark-enable")
 
 
