@@ -23,9 +23,6 @@ __all__ = ["TESTED", "HoldingQueue", "WaitingQueue", "scheduler_class"]
 TESTED = ("0.33", "0.34")
 """Least tested version of vLLM, and the first that was not tested."""
 
-PREEMPT_GAIN = 10.0
-"""Slots are taken only for so much more than it costs one request: computing a prompt again delays all that run."""
-
 PROGRESS_STEPS = 16
 """How often our scheduler is told what runs when nobody has to give way."""
 
@@ -206,7 +203,7 @@ class _Ordered:
         state: Any = self
         config = state.vllm_config.additional_config
         given = config.get("paretoserve", {}) if isinstance(config, dict) else {}
-        chosen = {"policy": "srpt", "preempt_gain": PREEMPT_GAIN, **given}
+        chosen = {"policy": "srpt", **given}
         self._takes_slots = chosen.get("preempt", "none") == "slots"
         self.decisions = Scheduler(**chosen)
         self.queue = EngineQueue(self.decisions)

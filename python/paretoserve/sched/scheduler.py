@@ -93,7 +93,8 @@ class Scheduler(Calls):
         Whether a running request also gives way to a better waiting one when no slot is free: a much shorter one, one
         of smaller priority, one of an earlier deadline, one of a smaller class.
     preempt_gain : float, default 2.0
-        Give way only if victim's remaining > (newcomer's remaining + victim's recomputation) * gain; 1 to 1000.
+        Give way only if victim's remaining > (newcomer's remaining + victim's recomputation * live requests) * gain;
+        1 to 1000. What is computed again delays all that wait or run.
     max_preemptions : int, default 2
         How often one request gives way to better ones. When blocks run out and ranks are sizes, those below this
         number go first.

@@ -8,6 +8,7 @@ use super::check::check_time;
 use super::forecast::Growth;
 use super::job::State;
 use super::log::{self, Recorder};
+use super::policy::Price;
 use super::request::{Batch, KvCache, Limits, RequestIndex, Scheduled};
 use super::scheduler::{Scheduler, takes_slots};
 use crate::{Error, Result};
@@ -252,7 +253,9 @@ impl Scheduler {
 
     fn pays(&self, newcomer: RequestIndex, victim: RequestIndex) -> bool {
         let (newcomer, victim) = (&self.jobs[newcomer as usize], &self.jobs[victim as usize]);
-        victim.num_preemptions < self.options.max_preemptions && self.waiting.displaces(newcomer, victim, self.gain)
+        let num_delayed = self.running_and_promised() + self.waiting.len() as u64;
+        let price = Price { gain: self.gain, num_delayed };
+        victim.num_preemptions < self.options.max_preemptions && self.waiting.displaces(newcomer, victim, price)
     }
 
     fn drop_stale(&mut self) {

@@ -107,7 +107,8 @@ pub struct Options {
     pub fifo_share: f64,
     /// Whether slots are taken from running requests.
     pub preempt: Preempt,
-    /// Evict only if `victim_remaining > (new_remaining + victim_recompute) * preempt_gain`; at least 1.
+    /// Evict only if `victim_remaining > (new_remaining + victim_recompute * num_live) * preempt_gain`, as what is
+    /// computed again delays everybody; at least 1.
     pub preempt_gain: f64,
     /// How often one request may be evicted for a shorter one. Under SRPT the victim for blocks, too, is looked for
     /// first among requests below this number.

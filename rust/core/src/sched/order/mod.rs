@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::job::Job;
 use super::options::{Options, PolicyKind, micro};
 use super::policy::{
-    AMin, Balance, Edf, External, Fcfs, Gittins, Hrrn, McSf, Plas, Policy, Priority, Slf, Srpt, Wsrpt,
+    AMin, Balance, Edf, External, Fcfs, Gittins, Hrrn, McSf, Plas, Policy, Price, Priority, Slf, Srpt, Wsrpt,
 };
 use super::request::RequestIndex;
 use crate::Result;
@@ -74,8 +74,8 @@ pub trait Order: Send + Sync + std::fmt::Debug {
     }
 
     /// Whether `newcomer`, the first of those that wait, may take the slot of `victim`.
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
-        self.policy().displaces(newcomer, victim, gain)
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
+        self.policy().displaces(newcomer, victim, price)
     }
 
     /// Whether requests enter in order of submission.

@@ -11,7 +11,7 @@
 //! is Balance.
 
 use super::{Job, Order, Policy, RequestIndex};
-use crate::sched::policy::{Balance, Key};
+use crate::sched::policy::{Balance, Key, Price};
 use crate::sched::queue::Queue;
 
 /// Those that never ran by class, those that did by their last start.
@@ -77,7 +77,7 @@ impl Order for Stack {
         self.num_live -= 1;
     }
 
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
-        newcomer.start == 0 && self.may_push() && self.policy.displaces(newcomer, victim, gain)
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
+        newcomer.start == 0 && self.may_push() && self.policy.displaces(newcomer, victim, price)
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::{Job, Order, Policy, RequestIndex};
 use crate::sched::options::MICRO;
+use crate::sched::policy::Price;
 use crate::sched::queue::Queue;
 use crate::sched::share::FifoShare;
 
@@ -202,10 +203,10 @@ impl Order for Tenants {
     }
 
     /// As the order says, but not for a tenant that was served more than the victim's.
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
         let (Some(new), Some(old)) = (self.tenant(newcomer), self.tenant(victim)) else { return false };
         let order = new.line.as_ref().map_or(&self.sample, |line| &line.order);
-        new.served <= old.served && order.displaces(newcomer, victim, gain)
+        new.served <= old.served && order.displaces(newcomer, victim, price)
     }
 
     /// What was served last, then for every tenant its number, what it was served, its weight and its credits.

@@ -4,7 +4,7 @@
 
 use super::{Job, Order, Policy, RequestIndex};
 use crate::sched::options::MICRO;
-use crate::sched::policy::{Key, Wsrpt};
+use crate::sched::policy::{Key, Price, Wsrpt};
 use crate::sched::queue::Queue;
 
 /// A heap for each class of weights.
@@ -68,16 +68,16 @@ impl Order for Weights {
 
     /// Inside a class by remaining work. A heavier class goes before a lighter one at once, unless what is computed
     /// again delays all that live by more than the victim's remaining work would delay the heavier class.
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
         let (new, old) = (Wsrpt::class(newcomer), Wsrpt::class(victim));
         if new == old {
-            return self.policy.size.displaces(newcomer, victim, gain);
+            return self.policy.size.displaces(newcomer, victim, price);
         }
         let recompute = self.policy.recompute(victim).unwrap_or(0);
         let all: u128 = (0..self.classes.len()).map(|class| self.total(class).0).sum();
         let saved = self.total(new).0.saturating_mul(u128::from(self.policy.size.rank(victim)));
-        let price = all.saturating_mul(u128::from(recompute)).saturating_mul(u128::from(gain));
-        self.total(new) > self.total(old) && (recompute == 0 || saved.saturating_mul(u128::from(MICRO)) > price)
+        let cost = all.saturating_mul(u128::from(recompute)).saturating_mul(u128::from(price.gain));
+        self.total(new) > self.total(old) && (recompute == 0 || saved.saturating_mul(u128::from(MICRO)) > cost)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The classes of `balance` and `chunk_balance`; who goes first among them is in `order/stack.rs`.
 
-use super::{Job, Policy};
+use super::{Job, Policy, Price};
 use crate::sched::options::MICRO;
 
 /// The rank is the class: the largest power of two within the size.
@@ -26,11 +26,10 @@ impl Policy for Balance {
     }
 
     /// Classes must differ, and what is computed again must be small beside the difference of sizes.
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
         let size = |job: &Job| u128::from(MICRO) << job.class.min(63);
-        let recompute = u128::from(self.prefill_weight * u64::from(victim.num_computed));
-        newcomer.class < victim.class
-            && (recompute == 0 || size(victim) * u128::from(MICRO) > (size(newcomer) + recompute) * u128::from(gain))
+        let recompute = self.prefill_weight * u64::from(victim.num_computed);
+        newcomer.class < victim.class && (recompute == 0 || price.is_below(size(victim), size(newcomer), recompute))
     }
 }
 

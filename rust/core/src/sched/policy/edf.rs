@@ -1,7 +1,7 @@
 //! Earliest deadline first: feasible on one machine whenever anything is (Liu and Layland 1973). Requests without a
 //! deadline run after all others.
 
-use super::{Job, Policy};
+use super::{Job, Policy, Price};
 
 /// The rank is the deadline.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ impl Policy for Edf {
         job.request.deadline_ns.unwrap_or(u64::MAX)
     }
 
-    fn displaces(&self, newcomer: &Job, victim: &Job, _gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, _price: Price) -> bool {
         self.rank(newcomer) < self.rank(victim)
     }
 }

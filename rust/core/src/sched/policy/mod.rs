@@ -37,6 +37,23 @@ use super::options::MICRO;
 /// Total order of requests: rank of the policy, then order of submission.
 pub type Key = (u64, u64);
 
+/// What an exchange of two requests costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Price {
+    /// How many times over it must pay, in millionths.
+    pub gain: u64,
+    /// Requests that wait or run: each is delayed by what must be computed again.
+    pub num_delayed: u64,
+}
+
+impl Price {
+    /// Whether a victim with so much work left may give way to a newcomer with so much, if `recompute` is lost.
+    pub fn is_below(self, victim: u128, newcomer: u128, recompute: u64) -> bool {
+        let price = newcomer + u128::from(recompute) * u128::from(self.num_delayed.max(1));
+        victim * u128::from(MICRO) > price * u128::from(self.gain)
+    }
+}
+
 /// What decides who runs first, and who gives way when blocks run out (the largest key).
 ///
 /// A policy of your own goes to [`Scheduler::with_policy`](super::Scheduler::with_policy):
@@ -75,11 +92,10 @@ pub trait Policy: Send + Sync + std::fmt::Debug {
     }
 
     /// Whether `newcomer` may take the slot of `victim`, which runs: under `Preempt::Slots`. By default if ranks are
-    /// sizes and what is gained is more than `gain` millionths of what it costs.
-    fn displaces(&self, newcomer: &Job, victim: &Job, gain: u64) -> bool {
+    /// sizes and the exchange is worth its price.
+    fn displaces(&self, newcomer: &Job, victim: &Job, price: Price) -> bool {
         let Some(recompute) = self.recompute(victim) else { return false };
-        let price = u128::from(self.rank(newcomer)) + u128::from(recompute);
-        u128::from(self.rank(victim)) * u128::from(MICRO) > price * u128::from(gain)
+        price.is_below(u128::from(self.rank(victim)), u128::from(self.rank(newcomer)), recompute)
     }
 
     /// For how many output tokens more the rank of a running job certainly does not rise.

@@ -4,7 +4,7 @@
 //! Good where programs differ much in length and nothing else is known; among programs of much the same length it
 //! doubles the mean flow time, as all of them finish late together.
 
-use super::{Job, Policy};
+use super::{Job, Policy, Price};
 use crate::sched::options::MICRO;
 
 /// The rank is the work that the program has received, with this call's output so far.
@@ -17,7 +17,7 @@ impl Policy for Plas {
     }
 
     /// Strictly less only: equal programs would evict each other for ever.
-    fn displaces(&self, newcomer: &Job, victim: &Job, _gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, _price: Price) -> bool {
         self.rank(newcomer) < self.rank(victim)
     }
 

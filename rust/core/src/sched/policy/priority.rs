@@ -1,6 +1,6 @@
 //! By declared priority, smaller first, as vLLM's `priority`; the largest (priority, arrival) gives way first.
 
-use super::{Job, Policy};
+use super::{Job, Policy, Price};
 
 /// The rank is the priority, shifted to be unsigned.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ impl Policy for Priority {
     }
 
     /// Only for a smaller priority, never for an earlier arrival: equal requests would evict each other for ever.
-    fn displaces(&self, newcomer: &Job, victim: &Job, _gain: u64) -> bool {
+    fn displaces(&self, newcomer: &Job, victim: &Job, _price: Price) -> bool {
         newcomer.request.priority < victim.request.priority
     }
 }
