@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-PARTS = ["cost", "cuda", "errors", "pareto", "plan", "quant", "sched", "sim"]
+PARTS = ["cost", "cuda", "errors", "moe", "pareto", "plan", "quant", "sched", "sim"]
 PARTS += [f"integrations.{engine}" for engine in ("ray", "sglang", "transformers", "vllm")]
 
 

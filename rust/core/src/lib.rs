@@ -5,6 +5,7 @@
 
 pub mod cost;
 pub mod error;
+pub mod moe;
 pub mod parallel;
 pub mod pareto;
 pub mod quant;

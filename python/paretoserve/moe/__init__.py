@@ -1,0 +1,5 @@
+"""Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
+
+from paretoserve.moe.topology import Topology
+
+__all__ = ["Topology"]
