@@ -134,7 +134,7 @@ impl Scaled for Integers {
         if self.asymmetric {
             return self.fit_range(x);
         }
-        let largest = largest_of(x, self.avx2);
+        let largest = self.largest_of(x);
         if largest >= INFINITY_BITS {
             return None;
         }
@@ -234,6 +234,17 @@ fn decode<S: Float>(out: &mut [S::Bits], codes: &[u8], scale: f32, number: impl 
 }
 
 impl Integers {
+    /// The largest magnitude of `x` as bits.
+    #[inline(always)]
+    fn largest_of(&self, x: &[f32]) -> u32 {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(proof) = self.avx512 {
+            let (lanes, rest) = x.as_chunks();
+            return with_features!(Avx512, proof, vectors512::largest_bits(lanes)).max(largest_bits::<F32>(rest));
+        }
+        largest_of(x, self.avx2)
+    }
+
     /// Codes under scale 1. Clipping before rounding is clipping after it: the ends are integers.
     #[inline(always)]
     fn codes(&self, zero: u8) -> Codes {

@@ -4,8 +4,8 @@ use std::arch::x86_64::{
     __m256i, __m512, __m512i, _mm256_add_epi8, _mm256_max_epu32, _mm256_set1_epi8, _mm512_and_si512,
     _mm512_castps_si512, _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cmplt_epu16_mask, _mm512_cvtepi16_epi8,
     _mm512_cvtps_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_max_epi16, _mm512_max_epu32,
-    _mm512_min_epi16, _mm512_min_epu16, _mm512_permutex2var_epi16, _mm512_set1_epi16, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_min_epi16, _mm512_min_epu16, _mm512_permutex2var_epi16, _mm512_reduce_max_epu32, _mm512_set1_epi16,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
 };
 use std::slice::{from_mut, from_ref};
 
@@ -35,6 +35,22 @@ fn magnitudes(x: &[f32; LANES]) -> __m512i {
 fn largest_lanes(x: &[[f32; LANES]]) -> __m256i {
     let largest = x.iter().fold(_mm512_setzero_si512(), |most, x| _mm512_max_epu32(most, magnitudes(x)));
     _mm256_max_epu32(_mm512_castsi512_si256(largest), _mm512_extracti64x4_epi64::<1>(largest))
+}
+
+/// The largest magnitude of `x`, whole steps of 64 numbers, as bits.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn largest_bits(x: &[[f32; 2 * LANES]]) -> u32 {
+    let mask = _mm512_set1_epi32(0x7FFF_FFFF);
+    let mut most = [_mm512_setzero_si512(); 4];
+    for x in x {
+        let lines = bytes(x).as_chunks().0;
+        for (most, line) in most.iter_mut().zip(lines) {
+            *most = _mm512_max_epu32(*most, _mm512_and_si512(mask, load64(line)));
+        }
+    }
+    let [a, b, c, d] = most;
+    _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_max_epu32(a, b), _mm512_max_epu32(c, d)))
 }
 
 /// The largest magnitudes of runs of `run` times [`LANES`].
