@@ -10,6 +10,8 @@ from typing_extensions import disjoint_base
 __all__ = [
     "MixedTable",
     "Model",
+    "MoeSpiller",
+    "MoeSplitter",
     "Operators",
     "ParetoArchive",
     "Scheduler",
@@ -39,6 +41,8 @@ __all__ = [
     "cuda_quant_pack",
     "cuda_quant_swizzle",
     "fit_grid",
+    "moe_remap32",
+    "moe_remap64",
     "operator_features",
     "pareto_attainment",
     "pareto_check_draws",
@@ -127,6 +131,46 @@ class Model:
     def rank_sizes(
         self, layout: tuple[int, int, int, bool], weight_format: str, kv_format: str
     ) -> list[tuple[int, int, int, int, int]]: ...
+
+@final
+class MoeSpiller:
+    def __new__(
+        cls,
+        home: ArrayLike,
+        speed: ArrayLike,
+        node_size: int,
+        tolerance: int | None,
+        min_tokens: int,
+        max_foreign: ArrayLike,
+        max_in: int,
+        max_out: int,
+        relay: bool,
+        model: tuple[int, int, int, int, int, int] | None,
+    ) -> Self: ...
+    def plan(
+        self, transfers: ArrayLike, loads: ArrayLike, counts: ArrayLike
+    ) -> tuple[int, str, int, int, int, float]: ...
+
+@final
+class MoeSplitter:
+    def __new__(
+        cls,
+        physical_to_logical: ArrayLike,
+        slot_start: ArrayLike,
+        num_experts: int,
+        speed: ArrayLike,
+        node_size: int,
+    ) -> Self: ...
+    def most(self) -> int: ...
+    def slots(self, out: ArrayLike) -> None: ...
+    def split(
+        self,
+        quota: ArrayLike,
+        loads: ArrayLike,
+        counts: ArrayLike,
+        objective: str,
+        model: tuple[int, int, int, int, int, int] | None,
+    ) -> float: ...
 
 @final
 class Operators:
@@ -411,6 +455,22 @@ def fit_grid(
     bend: list[float],
     slope: float,
     rounds: int,
+) -> None: ...
+def moe_remap32(
+    out: ArrayLike,
+    ids: ArrayLike,
+    quota: ArrayLike,
+    targets: ArrayLike | None,
+    start: ArrayLike | None,
+    num_experts: int,
+) -> None: ...
+def moe_remap64(
+    out: ArrayLike,
+    ids: ArrayLike,
+    quota: ArrayLike,
+    targets: ArrayLike | None,
+    start: ArrayLike | None,
+    num_experts: int,
 ) -> None: ...
 def operator_features(
     analytic_ns: NDArray[np.float64],

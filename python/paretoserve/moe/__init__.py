@@ -1,5 +1,20 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
+from paretoserve.moe.cost import CostModel
+from paretoserve.moe.remap import remap_topk
+from paretoserve.moe.spill import Spiller, plan_spill
+from paretoserve.moe.spill_plan import SpillPlan
+from paretoserve.moe.split import Split, Splitter, split_tokens
 from paretoserve.moe.topology import Topology
 
-__all__ = ["Topology"]
+__all__ = [
+    "CostModel",
+    "SpillPlan",
+    "Spiller",
+    "Split",
+    "Splitter",
+    "Topology",
+    "plan_spill",
+    "remap_topk",
+    "split_tokens",
+]

@@ -5,6 +5,12 @@
 //! step). Loads are token counts; every decision is made on integers with ties broken by number, because each rank plans
 //! for itself and all must agree.
 
+mod cost;
+pub mod counts;
 mod ranks;
+pub mod remap;
+pub mod spill;
+pub mod split;
 
+pub use cost::{Cost, WHOLE};
 pub use ranks::{FULL_SPEED, Ranks};

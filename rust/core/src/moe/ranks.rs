@@ -60,6 +60,15 @@ impl Ranks {
     pub fn node(&self, rank: usize) -> usize {
         rank / self.ranks_per_node
     }
+
+    /// Largest load over the mean, each for the speed of its rank; 1 without load.
+    pub fn ratio(&self, loads: &[u64]) -> f64 {
+        let speeds: f64 = self.speed.iter().map(|&speed| f64::from(speed)).sum();
+        let total: f64 = loads.iter().map(|&load| load as f64).sum();
+        let each = self.speed.iter().zip(loads).filter(|(speed, _)| **speed > 0);
+        let latest = each.map(|(&speed, &load)| load as f64 / f64::from(speed)).fold(0.0, f64::max);
+        if total > 0.0 { latest * speeds / total } else { 1.0 }
+    }
 }
 
 #[cfg(test)]
