@@ -39,6 +39,8 @@ __all__ = [
     "cuda_quant_pack",
     "cuda_quant_swizzle",
     "fit_grid",
+    "moe_placement",
+    "moe_placement_maps",
     "operator_features",
     "pareto_attainment",
     "pareto_check_draws",
@@ -419,6 +421,26 @@ def operator_features(
     table: str,
     rows: NDArray[np.float64],
 ) -> None: ...
+def moe_placement(
+    physical_to_logical: NDArray[np.int64],
+    replica_count: NDArray[np.int64],
+    ratio: NDArray[np.float64],
+    loads: NDArray[np.uint64],
+    slot_start: Sequence[int] | NDArray[np.int64],
+    speed: NDArray[np.uint32],
+    ranks_per_node: int,
+    threads: int | None,
+) -> int: ...
+def moe_placement_maps(
+    logical_to_physical: NDArray[np.int64],
+    physical_to_logical: NDArray[np.int64],
+    previous: NDArray[np.int64] | None,
+    num_layers: int,
+    width: int,
+    slot_start: Sequence[int] | NDArray[np.int64],
+    speed: NDArray[np.uint32],
+    ranks_per_node: int,
+) -> list[int]: ...
 def pareto_attainment(
     rows: NDArray[np.float64], runs: NDArray[np.uint32], d: int, num_runs: int, levels: list[int]
 ) -> list[bytes]: ...

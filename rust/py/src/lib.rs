@@ -6,6 +6,7 @@ mod arrays;
 mod cost;
 mod cuda;
 mod errors;
+mod moe;
 mod pareto;
 mod quant;
 mod sched;
@@ -23,6 +24,8 @@ mod _native {
     use super::cost::step::StepTime;
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
+    #[pymodule_export]
+    use super::moe::placement::{moe_placement, moe_placement_maps};
     #[pymodule_export]
     use super::pareto::archive::ParetoArchive;
     #[pymodule_export]

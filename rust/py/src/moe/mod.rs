@@ -1,0 +1,3 @@
+//! Bindings of `paretoserve_core::moe`; documented in `python/paretoserve/moe`.
+
+pub(crate) mod placement;
