@@ -41,6 +41,8 @@ __all__ = [
     "cuda_quant_pack",
     "cuda_quant_swizzle",
     "fit_grid",
+    "moe_placement",
+    "moe_placement_maps",
     "moe_remap32",
     "moe_remap64",
     "operator_features",
@@ -456,6 +458,26 @@ def fit_grid(
     slope: float,
     rounds: int,
 ) -> None: ...
+def moe_placement(
+    physical_to_logical: NDArray[np.int64],
+    replica_count: NDArray[np.int64],
+    ratio: NDArray[np.float64],
+    loads: NDArray[np.uint64],
+    slot_start: Sequence[int] | NDArray[np.int64],
+    speed: NDArray[np.uint32],
+    ranks_per_node: int,
+    threads: int | None,
+) -> int: ...
+def moe_placement_maps(
+    logical_to_physical: NDArray[np.int64],
+    physical_to_logical: NDArray[np.int64],
+    previous: NDArray[np.int64] | None,
+    num_layers: int,
+    width: int,
+    slot_start: Sequence[int] | NDArray[np.int64],
+    speed: NDArray[np.uint32],
+    ranks_per_node: int,
+) -> list[int]: ...
 def moe_remap32(
     out: ArrayLike,
     ids: ArrayLike,

@@ -1,6 +1,7 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
 from paretoserve.moe.cost import CostModel
+from paretoserve.moe.placement import Placement, plan_placement
 from paretoserve.moe.remap import remap_topk
 from paretoserve.moe.spill import Spiller, plan_spill
 from paretoserve.moe.spill_plan import SpillPlan
@@ -9,11 +10,13 @@ from paretoserve.moe.topology import Topology
 
 __all__ = [
     "CostModel",
+    "Placement",
     "SpillPlan",
     "Spiller",
     "Split",
     "Splitter",
     "Topology",
+    "plan_placement",
     "plan_spill",
     "remap_topk",
     "split_tokens",

@@ -11,8 +11,8 @@ from paretoserve._arrays import as_numpy, check_array, dtype_name, empty_beside
 from paretoserve._integers import integer_array
 from paretoserve.errors import DtypeError
 from paretoserve.moe._arguments import MOST_TOKENS
-from paretoserve.moe.split import Split
 from paretoserve.moe.spill_plan import SpillPlan
+from paretoserve.moe.split import Split
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,8 +79,8 @@ class Topology:
         return self.ranks_per_node or self.num_ranks
 
 
-def _per_rank(argument: str, values: ArrayLike, num_ranks: int) -> NDArray[np.generic]:
-    array = np.asarray(values)
+def _per_rank(argument: str, values: ArrayLike, num_ranks: int) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(values)
     if array.shape != (num_ranks,):
         raise ShapeError(f"`{argument}` must have shape ({num_ranks},), got {array.shape}")
     return array

@@ -56,6 +56,11 @@ impl Ranks {
         alive.next().is_none_or(|first| alive.all(|speed| speed == first))
     }
 
+    /// Speed of the slowest that is alive.
+    pub fn slowest(&self) -> u32 {
+        self.speed.iter().copied().filter(|&speed| speed > 0).min().unwrap_or(FULL_SPEED)
+    }
+
     /// The node a rank is on.
     pub fn node(&self, rank: usize) -> usize {
         rank / self.ranks_per_node

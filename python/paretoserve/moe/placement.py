@@ -1,0 +1,165 @@
+"""Which copy of each expert sits in which slot, and what has to be copied to get there from another placement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paretoserve import _native
+from paretoserve._integers import check_integer, integer_array
+from paretoserve.errors import ShapeError
+from paretoserve.moe._counts import layer_loads
+from paretoserve.moe.topology import Topology
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Placement", "plan_placement"]
+
+_MOST_SLOTS = 2**24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """Where the copies of each layer's experts are.
+
+    Rank r owns the slots ``slot_start[r]`` to ``slot_start[r + 1]`` of every layer; a slot's number is its physical id.
+
+    Attributes
+    ----------
+    physical_to_logical : ndarray of int64, shape (num_layers, num_slots)
+        Expert of each slot, -1 if it is empty.
+    logical_to_physical : ndarray of int64, shape (num_layers, num_experts, most_copies)
+        Slots of each expert in ascending order, then -1.
+    replica_count : ndarray of int64, shape (num_layers, num_experts)
+        Copies of each expert; 0 only where the layer does not have it.
+    slot_start : ndarray of int64, shape (num_ranks + 1,)
+        First slot of each rank.
+    moves : ndarray of int64, shape (num_moves, 5)
+        What to copy, if there was a previous placement: layer, expert, source rank, destination rank, slot. The source
+        is -1 if no rank that is alive has the expert.
+    ratio : ndarray of float64, shape (num_layers,)
+        Time of the slowest rank over that of a perfect balance, if the copies of an expert share its load equally.
+    """
+
+    physical_to_logical: NDArray[np.int64]
+    logical_to_physical: NDArray[np.int64]
+    replica_count: NDArray[np.int64]
+    slot_start: NDArray[np.int64]
+    moves: NDArray[np.int64]
+    ratio: NDArray[np.float64]
+
+    @property
+    def num_ranks(self) -> int:
+        """Ranks of the group, dead ones included."""
+        return len(self.slot_start) - 1
+
+    def layer(self, index: int) -> NDArray[np.int64]:
+        """Return the expert of each slot of one layer: what `split_tokens` and `remap_topk` take."""
+        row: NDArray[np.int64] = self.physical_to_logical[index]
+        return row
+
+    def explain(self) -> str:
+        """Return in words how balanced the layers are, and what has to be moved."""
+        layers, slots = self.physical_to_logical.shape
+        worst = int(self.ratio.argmax())
+        lines = [
+            f"{layers} layers, {slots} slots on {self.num_ranks} ranks",
+            f"slowest rank over mean: {self.ratio.mean():.4f}, at most {self.ratio[worst]:.4f} (layer {worst})",
+            f"copies of an expert: up to {int(self.replica_count.max())}",
+        ]
+        if len(self.moves):
+            share = len(self.moves) / (layers * slots)
+            lines.append(f"moves: {len(self.moves)}, {share:.1%} of the slots")
+            lost = int((self.moves[:, 2] < 0).sum())
+            lines += [f"of them without a source among the ranks: {lost}"] * bool(lost)
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as lists, for JSON."""
+        return {name: getattr(self, name).tolist() for name in self.__slots__}
+
+
+def plan_placement(
+    load: ArrayLike,
+    num_slots: ArrayLike,
+    num_ranks: int,
+    *,
+    topology: Topology | None = None,
+    threads: int | None = None,
+) -> Placement:
+    """Choose how many copies each expert gets and on which rank each of them is.
+
+    Parameters
+    ----------
+    load : array_like, shape (num_layers, num_experts), or a list of vectors
+        Tokens of each expert: integers, or floats such as moving averages. -1 where a layer has no such expert.
+    num_slots : int or array_like of int, shape (num_ranks,)
+        Slots of all ranks together, the first ranks having one more if they do not divide; or of each rank.
+    num_ranks : int
+        Ranks of the group, dead ones included.
+    topology : Topology, optional
+        Speeds, nodes, and which ranks are dead; equal ranks on one node by default. A dead rank keeps its slot numbers
+        and gets nothing.
+    threads : int, optional
+        How many to use; by default as many as the work is worth. The result does not depend on it.
+
+    Returns
+    -------
+    Placement
+        No rank has two copies of an expert.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If an array does not have its shape or does not hold numbers.
+    ValueError
+        If a number is out of range, or a layer has more experts than the ranks that are alive have slots.
+
+    Notes
+    -----
+    Every further copy goes to the expert whose copies carry most; then the copies go, from heavy to light, to the rank
+    that is done first with them. That is O(n log n) for n slots. Ties go to fewer copies, then to lower numbers; all is
+    computed with integers. Slots stay empty only where a rank already has every expert.
+
+    Graham, "Bounds on multiprocessing timing anomalies", 1969 (the packing); DeepSeek-AI, EPLB, 2025 (the rule).
+
+    Examples
+    --------
+    >>> placement = plan_placement([[90, 30, 30, 30]], 6, 3)
+    >>> placement.physical_to_logical
+    array([[0, 1, 0, 2, 0, 3]])
+    >>> placement.ratio
+    array([1.])
+    """
+    num_ranks = check_integer("num_ranks", num_ranks, 1, 2**16)
+    topology = Topology(num_ranks) if topology is None else topology
+    if topology.num_ranks != num_ranks:
+        raise ShapeError(f"`topology` must have {num_ranks} ranks, got {topology.num_ranks}")
+    loads = layer_loads("load", load)
+    start = _slot_start(num_slots, num_ranks)
+    layers, experts = loads.shape
+    placed = np.empty((layers, start[-1]), dtype=np.int64)
+    copies = np.empty((layers, experts), dtype=np.int64)
+    ratio = np.empty(layers)
+    if threads is not None:
+        threads = check_integer("threads", threads, 1, 2**16)
+    group = topology.thousandths, topology.node_size
+    width = _native.moe_placement(placed, copies, ratio, loads, start, *group, threads)
+    slots = np.empty((layers, experts, width), dtype=np.int64)
+    moves = _native.moe_placement_maps(slots, placed, None, layers, width, start, *group)
+    return Placement(placed, slots, copies, start, np.array(moves, dtype=np.int64).reshape(-1, 5), ratio)
+
+
+def _slot_start(num_slots: ArrayLike, num_ranks: int) -> NDArray[np.int64]:
+    """Return the first slot of each rank, and the number of slots."""
+    if np.ndim(num_slots) == 0:
+        total = check_integer("num_slots", num_slots, 1, _MOST_SLOTS)
+        ranks = np.arange(num_ranks + 1)
+        return ranks * (total // num_ranks) + np.minimum(ranks, total % num_ranks)
+    each = integer_array("num_slots", num_slots, np.int64, 0, _MOST_SLOTS, num_ranks)
+    if each.sum() > _MOST_SLOTS:
+        raise ValueError(f"`num_slots` must sum to at most {_MOST_SLOTS}, got {each.sum()}")
+    return np.concatenate([[0], np.cumsum(each)])

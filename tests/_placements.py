@@ -1,0 +1,39 @@
+"""What holds for every placement, checked the slow and obvious way."""
+
+import numpy as np
+
+
+def ranks_of_slots(placement):
+    return np.repeat(np.arange(placement.num_ranks), np.diff(placement.slot_start))
+
+
+def check_placement(placement, load):
+    """Every expert that is there has a copy, none twice on a rank, and all maps agree."""
+    rank_of = ranks_of_slots(placement)
+    for layer, row in enumerate(load):
+        held = placement.physical_to_logical[layer]
+        filled = np.flatnonzero(held >= 0)
+        pairs = set(zip(rank_of[filled].tolist(), held[filled].tolist(), strict=True))
+        assert len(pairs) == len(filled), "a rank has an expert twice"
+        for expert, tokens in enumerate(row):
+            slots = np.flatnonzero(held == expert).tolist()
+            assert bool(slots) == (tokens >= 0)
+            assert placement.replica_count[layer, expert] == len(slots)
+            listed = placement.logical_to_physical[layer, expert].tolist()
+            assert listed == slots + [-1] * (len(listed) - len(slots))
+        assert (placement.replica_count[layer, len(row) :] == 0).all()
+
+
+def equal_share_ratio(placement, load, topology=None):
+    """Time of the slowest rank over the mean, layer by layer."""
+    speed = np.ones(placement.num_ranks) if topology is None else topology.thousandths / 1000
+    rank_of = ranks_of_slots(placement)
+    ratios = []
+    for held, tokens, copies in zip(placement.physical_to_logical, load, placement.replica_count, strict=True):
+        loads = np.zeros(placement.num_ranks)
+        filled = held >= 0
+        np.add.at(loads, rank_of[filled], np.asarray(tokens)[held[filled]] / copies[held[filled]])
+        alive = speed > 0
+        total = np.asarray(tokens)[np.asarray(tokens) > 0].sum()
+        ratios.append((loads[alive] / speed[alive]).max() / (total / speed.sum()) if total else 1.0)
+    return np.array(ratios)
