@@ -44,7 +44,10 @@ def run(num_ranks, function, *arguments, limit_s=60, raises=False):
             pipes.append(here)
             processes.append(process)
         try:
-            found = [_result(pipe, process, time.monotonic() + limit_s) for pipe, process in zip(pipes, processes)]
+            found = [
+                _result(pipe, process, time.monotonic() + limit_s)
+                for pipe, process in zip(pipes, processes, strict=False)
+            ]
         finally:
             for process in processes:
                 process.kill()

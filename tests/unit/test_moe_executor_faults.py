@@ -1,7 +1,7 @@
 """The executor when ranks die, sleep, or disagree: typed errors on every rank, in time, and never a hang."""
 
-import functools
 import os
+import re
 import time
 
 import numpy as np
@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 import _moe_layers as layers  # noqa: E402
 import _ranks  # noqa: E402
-from paretoserve import moe  # noqa: E402
+from paretoserve import errors, moe  # noqa: E402
 
 TIMEOUT_S = 2.0
 
@@ -44,12 +44,16 @@ def dies_or_sleeps(rank, num_ranks, where, how):
     if where == "outside":
         fail()
     start = time.monotonic()
-    with pytest.raises(errors.RankLostError) as caught:
+
+    def further():
         result = layer(hidden, ids, router, (gate_up, work.down[own]), plan=planner)
         if where == "backward":
             fail()
         result.sum().backward()
         layer.counts(ids)
+
+    with pytest.raises(errors.RankLostError) as caught:
+        further()
     seconds = time.monotonic() - start
     with pytest.raises(errors.RankLostError, match="failed before"):
         layer.counts(ids)
@@ -62,16 +66,16 @@ def test_a_killed_rank_is_named_at_once(where):
     assert found[1] == _ranks.Gone(9)
     for text, seconds in (found[0], found[2]):
         assert seconds < TIMEOUT_S + 1
-        assert "rank 1" in text
+        assert re.search(r"closed .* to rank: .*\b1\b", text)
 
 
 @pytest.mark.parametrize("where", ["outside", "experts", "backward"])
 def test_a_slow_rank_ends_the_wait(where):
     found = _ranks.run(3, dies_or_sleeps, where, "sleep", raises=True)
-    for one in (found[0], found[2]):
-        text, seconds = one
+    for text, seconds in (found[0], found[2]):
         assert TIMEOUT_S - 0.5 < seconds < 2 * TIMEOUT_S + 1
-        assert "within 2 s" in text
+        assert re.search("within 2 s|closed during", text)
+    assert any("rank 1 did not answer within 2 s" in text for text, _ in (found[0], found[2]))
 
 
 def odd_rank(rank, num_ranks, change):
@@ -119,6 +123,10 @@ def short_weights(call):
     return call | {"weights": [weight[1:] for weight in call["weights"]]}
 
 
+def elsewhere(call):
+    return call | {"hidden": call["hidden"].to("meta")}
+
+
 def whole_numbers(call):
     return call | {"topk_ids": call["topk_ids"].float()}
 
@@ -132,7 +140,8 @@ def whole_numbers(call):
         (frozen, "inputs that need gradients", "RankMismatchError"),
         (one_choice, "experts per token: rank 0 has 2, rank 2 has 1", "RankMismatchError"),
         (wrong_id, "`topk_ids` must be from 0 to 7, or -1", "ValueError"),
-        (short_weights, r"`weights[0]` must have one row for each of rank 2's 2 experts", "ShapeError"),
+        (short_weights, r"`weights[0]` must have one row for each of this rank's 2 experts", "ShapeError"),
+        (elsewhere, "must be on one device of type cpu", "DeviceError"),
         (whole_numbers, "`topk_ids` must be int32 or int64", "ShapeError"),
     ],
 )
@@ -166,53 +175,46 @@ def test_layers_that_differ_are_refused(options, words, kind):
     assert all(words in one[1] for one in found)
 
 
-def broken_plan(rank, num_ranks, change):
-    """Return what every rank says of a plan that all of them were given; the layer works afterwards."""
+def broken_plan(rank, num_ranks):
+    """Return what every rank says of a plan for other tokens; the layer works afterwards."""
     work = layers.batch(num_ranks, skew=5.0)
     layer = moe.ExpertParallel(8, timeout_s=20)
     own = torch.from_numpy(layer.home == rank)
     hidden, ids, router = work.of(rank)
     weights = work.gate_up[own], work.down[own]
-    with pytest.raises((ValueError, TypeError)) as caught:
-        layer(hidden, ids, router, weights, plan=lambda counts: change(layers.spill(counts)))
+    with pytest.raises(ValueError, match="hint: plan from the counts of this very step") as caught:
+        layer(hidden, ids, router, weights, plan=lambda counts: layers.spill(counts + 1))
     layer(hidden, ids, router, weights, plan=layers.spill)
     return str(caught.value)
 
 
-def changed(plan, quota=None, transfers=None):
-    quota = quota(plan.quota) if quota else plan.quota
-    return layers.TestPlan(quota, transfers(plan.transfers) if transfers else plan.transfers)
+def test_a_plan_for_other_tokens_is_refused_on_all_ranks():
+    found = _ranks.run(2, broken_plan)
+    assert found[0] == found[1]
 
 
-def more(quota):
-    return quota + np.eye(*quota.shape, dtype=np.int64)
+def raising_planner(rank, num_ranks):
+    """Return what every rank is told when the planner of rank 1 raises."""
+    layer = moe.ExpertParallel(8, timeout_s=20)
+    work = layers.batch(num_ranks)
+    own = torch.from_numpy(layer.home == rank)
+
+    def planner(counts):
+        return layers.spill(counts) if rank == 0 else counts[5]
+
+    with pytest.raises((errors.RankMismatchError, IndexError)) as caught:
+        layer(*work.of(rank), (work.gate_up[own], work.down[own]), plan=planner)
+    return type(caught.value).__name__, str(caught.value)
 
 
-def negative(quota):
-    return quota + np.array([[-900, 900]] + [[0, 0]] * 7)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (functools.partial(changed, quota=more), "`plan.quota` of expert 0 must add up to its"),
-        (functools.partial(changed, quota=negative), "without negative shares"),
-        (functools.partial(changed, quota=lambda quota: quota[:, :1]), "`plan.quota` must have shape (8, 2)"),
-        (functools.partial(changed, quota=lambda quota: quota / 1), "`plan.quota` must hold integers"),
-        (functools.partial(changed, transfers=lambda rows: rows[:, :3]), "`plan.transfers` must have shape (n, 4)"),
-        (functools.partial(changed, transfers=lambda rows: rows[:0]), "no transfer brings its weights there"),
-        (functools.partial(changed, transfers=lambda rows: rows.repeat(2, 0)), "which has it"),
-        (functools.partial(changed, transfers=lambda rows: rows + [[8, 0, 0, 0]]), "does not exist"),
-        (functools.partial(changed, transfers=lambda rows: rows + [[0, 1, 0, 0]]), "from a rank that never gets it"),
-    ],
-)
-def test_plans_that_cannot_be_executed_are_refused_on_all_ranks(change, words):
-    found = _ranks.run(2, broken_plan, change)
-    assert all(words in text for text in found)
+def test_a_planner_that_raises_on_one_rank_is_heard_by_all():
+    (kind, text), (own, _) = _ranks.run(2, raising_planner)
+    assert (kind, own) == ("RankMismatchError", "IndexError")
+    assert "rank 1 could not take part: IndexError" in text
 
 
 def test_without_a_group_there_is_a_hint():
-    with pytest.raises(errors.DeviceError, match="hint: call torch.distributed.init_process_group"):
+    with pytest.raises(errors.DeviceError, match="hint: call torch"):
         moe.ExpertParallel(8)
     with pytest.raises(ValueError, match="`num_experts`"):
         moe.ExpertParallel(0)

@@ -24,7 +24,7 @@ __all__ = ["Arrivals", "Returns"]
 
 
 class _Edges:
-    """This rank's copies by stage, and the slots of its experts."""
+    """Copies of one rank by stage, and the slots of its experts."""
 
     def __init__(self, mail: Mail, route: Route):
         self.mail = mail

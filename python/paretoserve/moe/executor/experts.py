@@ -52,7 +52,9 @@ def apply(
     call = expert or swiglu
     # One unbinding has one backward; indexing a slot at a time would add up a full tensor of zeros for each.
     slots = list(zip(*(weight.unbind(0) for weight in weights), strict=True))
-    parts = [call(part, *slot) for part, slot in zip(rows.split(list(sizes)), slots, strict=True) if part.shape[0]]
+    parts = [
+        call(part, *slot) for part, slot in zip(torch.split(rows, list(sizes)), slots, strict=True) if part.shape[0]
+    ]
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from paretoserve._integers import check_integer
-from paretoserve.errors import DeviceError, DtypeError, ShapeError
+from paretoserve.errors import DeviceError
 from paretoserve.moe.executor import routing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     import torch
     import torch.distributed as dist
     from numpy.typing import ArrayLike, NDArray
@@ -58,11 +56,13 @@ class ExpertParallel:
 
     Notes
     -----
-    The group needs point-to-point messages; it is used beside others' collectives, as the layer makes groups of its own.
-    What a call exchanges: the counts and terms that must agree (one small message to each rank), rows, weights, results.
+    The layer makes groups of its own, so that others' collectives do not mix with its messages. A call exchanges one
+    small message with every rank (counts, and what must agree: shapes, dtypes, the plan's digest), then rows and
+    weights, then results. Nothing depends on timing: a token adds up its experts in the order of its router ids, a home
+    rank adds gradients in the order of the plan.
 
-    The plan's digest is part of what must agree. Results depend on the order of additions only: each token adds up its
-    experts in the order of its router ids, each home rank adds gradients in the order of the plan.
+    Under activation checkpointing the plan must be the same again: one from `counts`, or a planner that depends on
+    nothing else. Only ``use_reentrant=True`` frees what the layer keeps for its backward pass.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class ExpertParallel:
     ):
         from torch import distributed
 
-        from paretoserve.moe.executor import agreement, experts
+        from paretoserve.moe.executor import agreement, experts, inputs
         from paretoserve.moe.executor.mail import Mail
 
         self.num_experts = check_integer("num_experts", num_experts, 1, _MOST_EXPERTS)
@@ -108,6 +108,7 @@ class ExpertParallel:
         self.timeout_s = float(timeout_s)
         self._expert, self._gemm = expert, gemm
         self._steps = 0
+        assert members is not None
         self._mail = Mail(members, self.timeout_s)
         problem: Exception | None = None
         self.home = routing.home_of(self.num_experts, self._mail.num_ranks, None)
@@ -115,13 +116,13 @@ class ExpertParallel:
             self.home = routing.home_of(self.num_experts, self._mail.num_ranks, home)
         except (ValueError, TypeError) as error:
             problem = error
-        terms = agreement.Terms(num_experts=self.num_experts, home=_digest(self.home.tobytes()))
+        terms = agreement.Terms(num_experts=self.num_experts, home=inputs.digest(self.home.tobytes()))
         agreement.agree(self._mail, terms, problem)
         self.home.setflags(write=False)
 
     @property
     def rank(self) -> int:
-        """This process's rank in the group."""
+        """Rank of this process in the group."""
         return self._mail.rank
 
     @property
@@ -142,9 +143,9 @@ class ExpertParallel:
         counts : ndarray of int64, shape (num_ranks, num_experts)
             What `plan_spill` takes; the same on all ranks.
         """
-        from paretoserve.moe.executor import agreement
+        from paretoserve.moe.executor import agreement, inputs
 
-        problem, mine = self._counted(topk_ids)
+        problem, mine = inputs.counted(topk_ids, self.num_experts)
         self._steps += 1
         terms = agreement.Terms(step=self._steps, num_experts=self.num_experts)
         return agreement.agree(self._mail, terms, problem, mine)
@@ -188,17 +189,19 @@ class ExpertParallel:
         RankLostError
             If a rank is gone or does not answer within `timeout_s`; the layer cannot be used any more then.
         """
-        from paretoserve.moe.executor import agreement
+        from paretoserve.moe.executor import agreement, inputs
         from paretoserve.moe.executor.passes import ExpertPass, Job
 
-        problem, mine = self._counted(topk_ids)
+        problem, mine = inputs.counted(topk_ids, self.num_experts)
         self._steps += 1
         terms, needs = agreement.Terms(step=self._steps, num_experts=self.num_experts), [False, False]
         try:
-            self._check(hidden, topk_ids, topk_weights, weights)
-            needs = _needs(hidden, topk_weights, *weights)
+            num_native = int((self.home == self.rank).sum())
+            device_type, swiglu = self._mail.device_type, self._expert is None
+            inputs.check(hidden, topk_ids, topk_weights, weights, num_native, device_type, swiglu=swiglu)
+            needs = inputs.needs(hidden, topk_weights, *weights)
             digest = -1 if callable(plan) else routing.plan_digest(plan)
-            terms = self._terms(hidden, topk_ids, weights, needs, digest)
+            terms = inputs.terms(self._steps, self.num_experts, hidden, topk_ids, weights, needs, digest)
         except (ValueError, TypeError, RuntimeError) as error:
             problem = problem or error
         counts = agreement.agree(self._mail, terms, problem, mine)
@@ -212,82 +215,6 @@ class ExpertParallel:
     def close(self) -> None:
         """Give the layer's process groups back; all ranks should, before they destroy the group it was made of."""
         self._mail.close()
-
-    def _counted(self, topk_ids: torch.Tensor) -> tuple[Exception | None, NDArray[np.int64]]:
-        """Return this rank's tokens per expert, or what is wrong with them."""
-        import torch
-
-        try:
-            if topk_ids.ndim != 2 or topk_ids.dtype not in (torch.int32, torch.int64):
-                raise ShapeError(
-                    "`topk_ids` must be int32 or int64 of shape (num_tokens, experts_per_token), "
-                    f"got {topk_ids.dtype} {tuple(topk_ids.shape)}"
-                )
-            counts = torch.bincount(topk_ids.flatten().clamp(-2, self.num_experts) + 2, minlength=self.num_experts + 3)
-            counts = counts.cpu()
-            if counts[0] or counts[-1]:
-                raise ValueError(f"`topk_ids` must be from 0 to {self.num_experts - 1}, or -1 for padding")
-        except (ValueError, TypeError, AttributeError) as error:
-            return error, np.zeros(self.num_experts, dtype=np.int64)
-        return None, counts[2:-1].numpy()
-
-    def _check(
-        self, hidden: torch.Tensor, ids: torch.Tensor, router: torch.Tensor, weights: Sequence[torch.Tensor]
-    ) -> None:
-        """Refuse what does not fit together on this rank."""
-        if hidden.ndim != 2 or not hidden.is_floating_point():
-            raise ShapeError(f"`hidden` must be floats of shape (num_tokens, hidden_size), got {tuple(hidden.shape)}")
-        if ids.shape[0] != hidden.shape[0] or router.shape != ids.shape:
-            raise ShapeError(
-                f"`topk_ids` and `topk_weights` must have one row for each of the {hidden.shape[0]} tokens and equal "
-                f"shapes, got {tuple(ids.shape)} and {tuple(router.shape)}"
-            )
-        if not router.is_floating_point():
-            raise DtypeError(f"`topk_weights` must be floats, got {router.dtype}")
-        native = int((self.home == self.rank).sum())
-        if not weights:
-            raise ShapeError("`weights` must hold at least one tensor")
-        for index, weight in enumerate(weights):
-            if weight.ndim == 0 or weight.shape[0] != native:
-                raise ShapeError(
-                    f"`weights[{index}]` must have one row for each of rank {self.rank}'s {native} experts, "
-                    f"got {tuple(weight.shape)}"
-                )
-            if weight.dtype != hidden.dtype:
-                raise DtypeError(f"`weights[{index}]` must be {hidden.dtype} like `hidden`, got {weight.dtype}")
-        devices = {str(tensor.device) for tensor in (hidden, ids, router, *weights)}
-        if len(devices) > 1:
-            raise DeviceError(f"all tensors must be on one device, got {', '.join(sorted(devices))}")
-        if self._expert is None:
-            width, inner = hidden.shape[1], weights[-1].shape[1] if weights[-1].ndim == 3 else -1
-            expected = [(native, width, 2 * inner), (native, inner, width)]
-            if [tuple(weight.shape) for weight in weights] != expected:
-                raise ShapeError(
-                    f"`weights` must be gate_up (num_native, {width}, 2 * inner) and down (num_native, inner, {width}), "
-                    f"got {', '.join(str(tuple(weight.shape)) for weight in weights)}"
-                )
-
-    def _terms(
-        self,
-        hidden: torch.Tensor,
-        ids: torch.Tensor,
-        weights: Sequence[torch.Tensor],
-        needs: list[bool],
-        plan: int,
-    ) -> Terms:
-        from paretoserve.moe.executor.agreement import Terms
-
-        return Terms(
-            step=self._steps,
-            num_experts=self.num_experts,
-            hidden_size=hidden.shape[1],
-            experts_per_token=ids.shape[1],
-            dtype=_digest(str(hidden.dtype).encode()),
-            num_weights=len(weights),
-            weight_shapes=_digest(repr([(tuple(weight.shape[1:]), weight.dtype) for weight in weights]).encode()),
-            gradients=sum(needed << index for index, needed in enumerate(needs[:60])),
-            plan=plan,
-        )
 
     def _planned(
         self, planner: Callable[[NDArray[np.int64]], routing.Plan | None], counts: NDArray[np.int64], terms: Terms
@@ -303,13 +230,3 @@ class ExpertParallel:
             problem = error
         agreement.agree(self._mail, terms, problem)
         return plan
-
-
-def _needs(*tensors: torch.Tensor) -> list[Any]:
-    import torch
-
-    return [torch.is_grad_enabled() and tensor.requires_grad for tensor in tensors]
-
-
-def _digest(content: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little") >> 1

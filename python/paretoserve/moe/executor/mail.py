@@ -68,21 +68,17 @@ class Mail:
         self.rank, self.num_ranks = dist.get_rank(group), dist.get_world_size(group)
         self.failure: str | None = None
         members = dist.get_process_group_ranks(group)
-        backend = dist.get_backend(group)
 
         def new_group(kind: str) -> dist.ProcessGroup:
-            return dist.new_group(
-                members,
-                timedelta(seconds=timeout_s),
-                kind,
-                use_local_synchronization=True,
-                group_desc="expert_parallel",
-            )
+            wait = timedelta(seconds=timeout_s)
+            made = dist.new_group(members, wait, kind, use_local_synchronization=True, group_desc="expert_parallel")
+            assert isinstance(made, dist.ProcessGroup), "this rank is one of the members"
+            return made
 
+        self.device_type = "cuda" if "nccl" in dist.get_backend(group) else "cpu"
         self._host = new_group("gloo")
-        on_host = backend == "gloo"
-        self._tokens = self._host if on_host else new_group(backend)
-        self._weights = self._host if on_host else new_group(backend)
+        self._tokens = self._host if self.device_type == "cpu" else new_group("nccl")
+        self._weights = self._host if self.device_type == "cpu" else new_group("nccl")
 
     @property
     def peers(self) -> list[int]:
@@ -138,14 +134,17 @@ class Mail:
             raise RankLostError(f"this executor failed before and cannot go on: {self.failure}\nhint: make a new one")
 
     def fail(self, kind: str, peer: int | None, error: Exception) -> NoReturn:
-        """Raise what happened, naming the ranks whose connection is closed, else the one that was waited for."""
-        closed = [other for other in self.peers if self._is_closed(other)]
-        if closed:
-            names = ", ".join(map(str, closed))
-            text = f"rank{'s' * (len(closed) > 1)} {names} closed the connection during the exchange of {kind}"
-        else:
+        """Raise what happened, naming the rank that was waited for, or all ranks whose connection is closed.
+
+        A rank that fails closes its connections (gloo does so after a time-out), so that the others do not wait for
+        it: those that find out late see more than one closed.
+        """
+        if "Timed out" in str(error):
             who = "a rank" if peer is None or peer < 0 else f"rank {peer}"
             text = f"{who} did not answer within {self.timeout_s:g} s during the exchange of {kind}"
+        else:
+            closed = ", ".join(str(other) for other in self.peers if other == peer or self._is_closed(other))
+            text = f"connections closed during the exchange of {kind}, to rank: {closed or 'unknown'}"
         self.failure = text
         raise RankLostError(f"{text} (seen by rank {self.rank})") from error
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
 from paretoserve.moe.executor import experts
 from paretoserve.moe.executor.copies import Arrivals, Returns
@@ -72,9 +73,7 @@ class ExpertPass(torch.autograd.Function):
     """``apply(job, hidden, router, *weights)`` returns what the experts make of the hidden states."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, job: Job, hidden: torch.Tensor, router: torch.Tensor, *weights: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(ctx: Any, job: Job, hidden: torch.Tensor, router: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
         """Send rows and weights, compute, bring results back, add them up by the router's weights."""
         route, sizes = job.route, job.route.rows.tolist()
         send, receive = route.send.sum(axis=0).tolist(), route.receive.sum(axis=1).tolist()
@@ -97,8 +96,8 @@ class ExpertPass(torch.autograd.Function):
         return _weighted(spread, router)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Send gradients of results to the experts, gradients of rows and of foreign copies home."""
         kept, ctx.kept = ctx.kept, None
         if kept is None:
@@ -168,7 +167,7 @@ def _exchange(mail: Mail, kind: str, rows: torch.Tensor, send: Rows, receive: Ro
     """Send rows, sorted by destination, and return what arrives, sorted by source."""
     rows = rows.contiguous()
     found = rows.new_empty((sum(receive), rows.shape[1]))
-    outgoing, incoming = rows.split(send), found.split(receive)
+    outgoing, incoming = torch.split(rows, send), torch.split(found, receive)
     incoming[mail.rank].copy_(outgoing[mail.rank])
     sends = [Message(peer, outgoing[peer]) for peer in mail.peers]
     mail.post(kind, sends, [Message(peer, incoming[peer]) for peer in mail.peers]).wait()
@@ -186,7 +185,8 @@ def _computed(job: Job, rows: torch.Tensor, sizes: list[int], weights: Sequence[
     """Return the results of some slots, with a graph of their own if gradients are needed."""
     rows = rows.detach().requires_grad_(job.needs_hidden)
     leaves = [weight.detach().requires_grad_(needs) for weight, needs in zip(weights, job.needs_weights, strict=True)]
-    with torch.set_grad_enabled(job.needs_hidden or any(job.needs_weights)):
+    # Checkpointing counts what a graph saves and stops a recomputation in the middle of it, on each rank elsewhere.
+    with torch.set_grad_enabled(job.needs_hidden or any(job.needs_weights)), saved_tensors_hooks(_same, _same):
         results = experts.apply(job.expert, job.gemm, rows, sizes, leaves)
     if results.shape != rows.shape or results.dtype != rows.dtype:
         raise ValueError(
@@ -195,14 +195,17 @@ def _computed(job: Job, rows: torch.Tensor, sizes: list[int], weights: Sequence[
     return _Half(rows, leaves, results)
 
 
+def _same(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
+
+
 def _differentiated(job: Job, half: _Half, grad: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Return the gradients of the rows and of those weights that need one; zeros where nothing depends on them."""
     wanted = [half.rows] if job.needs_hidden else []
     wanted += [leaf for leaf in half.weights if leaf.requires_grad]
+    found: Sequence[torch.Tensor | None] = (None,) * len(wanted)
     if half.results.requires_grad:
         found = torch.autograd.grad(half.results, wanted, grad, allow_unused=True)
-    else:
-        found = (None,) * len(wanted)
     filled = [
         torch.zeros_like(leaf) if one is None else one.contiguous() for one, leaf in zip(found, wanted, strict=True)
     ]

@@ -61,7 +61,8 @@ class Route:
     @property
     def rows(self) -> Counts:
         """Rows that each slot computes."""
-        return self.receive.sum(axis=0)[self.slots]
+        arriving: Counts = self.receive.sum(axis=0)
+        return arriving[self.slots]
 
     @property
     def foreign(self) -> Counts:
@@ -201,7 +202,8 @@ def route(rank: int, counts: Counts, home: Counts, quota: Counts, copies: tuple[
 
 
 def _overlap(low: Counts, high: Counts, other_low: Counts, other_high: Counts) -> Counts:
-    return np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0)
+    shared: Counts = np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0)
+    return shared
 
 
 def _integers(argument: str, values: ArrayLike) -> Counts:
