@@ -12,6 +12,8 @@ __all__ = [
     "DtypeError",
     "ParetoserveError",
     "PolicyError",
+    "RankLostError",
+    "RankMismatchError",
     "ShapeError",
     "UnknownNameError",
     "UnmetSloError",
@@ -48,6 +50,14 @@ class DataError(ParetoserveError, ValueError):
 
 class PolicyError(ParetoserveError, RuntimeError):
     """A policy or predictor given as a function raised or returned nonsense; nothing has changed."""
+
+
+class RankLostError(ParetoserveError, RuntimeError):
+    """Another rank of the group is gone or did not answer in time; the message names it."""
+
+
+class RankMismatchError(ParetoserveError, ValueError):
+    """The ranks of a group were given inputs that do not belong together; the message names ranks and values."""
 
 
 class UnknownNameError(ParetoserveError, KeyError):

@@ -1,6 +1,7 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
 from paretoserve.moe.cost import CostModel
+from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
 from paretoserve.moe.remap import remap_topk
 from paretoserve.moe.spill import Spiller, plan_spill
@@ -10,6 +11,7 @@ from paretoserve.moe.topology import Topology
 
 __all__ = [
     "CostModel",
+    "ExpertParallel",
     "Placement",
     "SpillPlan",
     "Spiller",
