@@ -65,6 +65,7 @@ $(INTEGRATION)/installed: pyproject.toml
 	touch $@
 
 integration: $(INTEGRATION)/installed  ## run the adapters inside vLLM, transformers, Ray Serve and SGLang's sorter
+	$(INTEGRATION)/bin/python -c 'import ray.serve, transformers, vllm.v1.core.sched.async_scheduler'  # or tests would skip
 	$(INTEGRATION)/bin/python -m pytest tests/integrations
 
 lint: setup  ## formatting, clippy, ruff, types, stubs
