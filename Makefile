@@ -53,18 +53,19 @@ exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patte
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast
 	PARETOSERVE_EXHAUSTIVE=24 $(BIN)/python -m pytest tests/exhaustive
 
-# On top of VENV, so that only the engines and what they need beside are fetched.
+# On top of VENV, so that only the engines and what they need beside are fetched; the package itself is VENV's.
 INTEGRATION := target/integration
 $(INTEGRATION)/installed: pyproject.toml
 	$(MAKE) --no-print-directory setup
 	$(PYTHON) -m venv --clear $(INTEGRATION)
 	packages=$$($(CURDIR)/$(BIN)/python -c 'import site; print(site.getsitepackages()[0])'); \
 	echo "import site; site.addsitedir('$$packages')" > $$(echo $(INTEGRATION)/lib/python3.*/site-packages)/base.pth
-	$(INTEGRATION)/bin/pip install --quiet --editable '.[vllm-test,ray]'
+	$(INTEGRATION)/bin/pip install --quiet 'paretoserve[vllm-test,ray]'
 	$(INTEGRATION)/bin/pip install --quiet --no-deps 'vllm==0.33.0' 'sglang==0.5.23'
 	touch $@
 
 integration: $(INTEGRATION)/installed  ## run the adapters inside vLLM, transformers, Ray Serve and SGLang's sorter
+	$(INTEGRATION)/bin/python -c 'import ray.serve, transformers, vllm.v1.core.sched.async_scheduler'  # or tests would skip
 	$(INTEGRATION)/bin/python -m pytest tests/integrations
 
 lint: setup  ## formatting, clippy, ruff, types, stubs

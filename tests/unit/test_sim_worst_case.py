@@ -22,7 +22,7 @@ def test_what_is_found_can_be_run_again():
 
 
 def test_uniform_tests_stay_below_two():
-    found = worst_case("op_srpt", 14, 2, 20_000, first_size=16)
+    found = worst_case("op_srpt", 14, 2, 100_000, first_size=16)
     assert 1.3 < found.ratio <= 2
     first = np.cumsum(found.num_operations) - found.num_operations
     assert (found.size[first] == 16).all()
