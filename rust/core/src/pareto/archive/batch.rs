@@ -1,19 +1,45 @@
 //! Batches of points for an archive: their own front first, then that of the batch and the members together.
 //!
-//! A small batch goes through the index point by point; after a large one the index is built anew when it is needed.
+//! Points offered before that dominate a lot meet a batch first: on most data they leave little of it. A small front
+//! goes through the index point by point; a larger one is merged with the members in the plane, and above it filtered
+//! together with them, after which the index is built anew when it is needed.
 
 use std::num::NonZeroUsize;
 
 use super::super::boxes::{Boxes, Grid};
-use super::super::filter::front_of_keys;
+use super::super::filter::{self, front_of_keys, prefilter};
 use super::super::keys::key;
+use super::super::source::{Columns, Rows};
 use super::super::{Column, Keep, NanPolicy, Options, Table, Values, mask};
 use super::Archive;
+use super::index::Index;
 use super::members::Entry;
 use crate::error::{Error, Result};
 
 /// A batch that is smaller than this share of the members is inserted point by point.
 const SMALL_BATCH: usize = 16;
+/// Strong points are chosen anew when so many times as many points have been offered, from so many.
+const STRONG_FOR: u64 = 4;
+const STRONG_SAMPLE: usize = 64;
+
+/// What a batch offers: its points, whether each is a member, and what they are called.
+struct Batch<'a> {
+    kept: &'a mut [u8],
+    points: &'a [f64],
+    ids: Option<&'a [i64]>,
+    first: u64,
+}
+
+impl Batch<'_> {
+    fn entry(&self, row: u32) -> Entry {
+        let serial = self.first + u64::from(row);
+        Entry { id: self.ids.map_or(serial as i64, |ids| ids[row as usize]), serial }
+    }
+
+    fn point(&self, row: u32, d: usize) -> &[f64] {
+        &self.points[row as usize * d..][..d]
+    }
+}
 
 impl Archive {
     /// Offer rows of a C-order matrix; `kept[i]` becomes 1 if row `i` is a member at the end.
@@ -27,52 +53,49 @@ impl Archive {
         ids: Option<&[i64]>,
         threads: Option<NonZeroUsize>,
     ) -> Result<()> {
-        let (n, d) = (kept.len(), self.options.maximize.len());
+        let n = kept.len();
         self.check("points", points, n)?;
         if let Some(ids) = ids.filter(|ids| ids.len() != n) {
             return Err(Error::shape("ids", format!("({n},)"), format!("({},)", ids.len())));
         }
-        let first = self.counters.offered;
-        let entry = |row: usize| {
-            let serial = first + row as u64;
-            Entry { id: ids.map_or(serial as i64, |ids| ids[row]), serial }
-        };
-        self.batch_front(kept, points, threads)?;
-        let rows = kept.iter().enumerate().filter(|(_, kept)| **kept != 0);
-        let rows: Vec<(usize, Entry)> = rows.map(|(row, _)| (row, entry(row))).collect();
-        let one_by_one = self.options.capacity.is_some() || self.options.eps.is_some();
-        if one_by_one || rows.len() * SMALL_BATCH < self.members.num_slots() {
-            for &(row, entry) in &rows {
-                kept[row] = u8::from(self.offer(&points[row * d..][..d], entry));
-            }
+        let mut batch = Batch { kept, points, ids, first: self.counters.offered };
+        let table = self.table(points, n)?;
+        if self.options.capacity.is_some() || self.options.eps.is_some() {
+            self.offer_front(&mut batch, &table, threads)?;
         } else {
-            self.join(kept, points, &rows, threads);
-        }
-        if self.options.capacity.is_some() {
-            // A member of this batch may have gone again.
-            let mut left: Vec<u64> =
-                self.members.slots().flat_map(|slot| self.members.entries(slot)).map(|entry| entry.serial).collect();
-            left.sort_unstable();
-            for (row, entry) in rows {
-                kept[row] = u8::from(left.binary_search(&entry.serial).is_ok());
-            }
+            let threads = threads.map_or_else(|| super::super::automatic_threads(points.len()), NonZeroUsize::get);
+            self.take_in(&mut batch, &table, threads);
         }
         self.counters.offered += n as u64;
+        if self.counters.offered >= self.strong.1.max(STRONG_SAMPLE as u64) && n > 0 {
+            self.choose_strong(&table);
+        }
         Ok(())
     }
 
-    /// Mark the rows of the front of a batch.
-    fn batch_front(&self, kept: &mut [u8], points: &[f64], threads: Option<NonZeroUsize>) -> Result<()> {
+    fn table<'a>(&self, points: &'a [f64], n: usize) -> Result<Table<'a>> {
         let d = self.options.maximize.len();
         let columns = self.options.maximize.iter().enumerate().map(|(k, &maximize)| Column {
             values: Values::F64(points.get(k..).unwrap_or(&[])),
             stride: d,
             maximize,
         });
-        let table = Table::new(columns.collect(), kept.len())?;
-        let keep = if self.options.keep_all { Keep::All } else { Keep::First };
+        Table::new(columns.collect(), n)
+    }
+
+    fn keep(&self) -> Keep {
+        if self.options.keep_all { Keep::All } else { Keep::First }
+    }
+
+    /// Boxes or a capacity: offer the front of a batch point by point.
+    fn offer_front(
+        &mut self,
+        batch: &mut Batch<'_>,
+        table: &Table<'_>,
+        threads: Option<NonZeroUsize>,
+    ) -> Result<()> {
         let options = Options {
-            keep,
+            keep: self.keep(),
             nan: NanPolicy::Worst,
             eps: self.options.eps.as_deref().map(|sizes| Boxes { sizes, kind: Grid::Add }),
             groups: None,
@@ -80,25 +103,116 @@ impl Archive {
             allowed: None,
             threads,
         };
-        mask(kept, &table, &options).map(|_| ())
+        mask(batch.kept, table, &options)?;
+        let rows: Vec<u32> = (0..).zip(&*batch.kept).filter(|(_, kept)| **kept != 0).map(|(row, _)| row).collect();
+        self.offer_each(batch, &rows);
+        if self.options.capacity.is_some() {
+            // A member of this batch may have gone again.
+            let mut left: Vec<u64> =
+                self.members.slots().flat_map(|slot| self.members.entries(slot)).map(|entry| entry.serial).collect();
+            left.sort_unstable();
+            for row in rows {
+                batch.kept[row as usize] = u8::from(left.binary_search(&batch.entry(row).serial).is_ok());
+            }
+        }
+        Ok(())
+    }
+
+    fn offer_each(&mut self, batch: &mut Batch<'_>, rows: &[u32]) {
+        for &row in rows {
+            let stays = self.offer(batch.point(row, self.options.maximize.len()), batch.entry(row));
+            batch.kept[row as usize] = u8::from(stays);
+        }
+    }
+
+    /// Take in the front of a batch where every point counts as it is.
+    fn take_in(&mut self, batch: &mut Batch<'_>, table: &Table<'_>, threads: usize) {
+        batch.kept.fill(0);
+        let all = Rows::Span { first: 0, count: batch.kept.len() as u32 };
+        // What they dominate some member dominates, even if they went meanwhile.
+        let left = prefilter::meet::<i64>(table, all, &[], &self.strong.0, threads).rows;
+        let mut rows = filter::front::<i64>(table, left.rows(), self.keep(), threads);
+        if rows.len() * SMALL_BATCH < self.members.num_slots() {
+            rows.sort_unstable();
+            self.offer_each(batch, &rows);
+        } else if matches!(self.index, Some(Index::Plane(_))) {
+            self.merge(batch, &rows);
+        } else if !rows.is_empty() {
+            rows.sort_unstable();
+            self.join(batch, &rows, threads);
+        }
+    }
+
+    /// Choose the points that a batch meets first, among the members and the batch just offered.
+    fn choose_strong(&mut self, table: &Table<'_>) {
+        self.strong.1 = self.counters.offered * STRONG_FOR;
+        let every = |count: usize| (0..count).step_by(count.div_ceil(STRONG_SAMPLE).max(1));
+        let slots: Vec<u32> = self.members.slots().collect();
+        let rows: Vec<u32> = every(table.num_rows()).map(|row| row as u32).collect();
+        let mut columns: Vec<Vec<i64>> = table.columns_of(&rows);
+        for slot in every(slots.len()).map(|place| slots[place]) {
+            for ((column, &value), &maximize) in
+                columns.iter_mut().zip(self.members.values(slot)).zip(&self.options.maximize)
+            {
+                column.push(key(value, maximize));
+            }
+        }
+        let count = columns[0].len() as u32;
+        let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+        self.strong.0 = prefilter::strong_among(&Columns(&columns), (0..count).collect());
+    }
+
+    /// Merge the front of a batch into the sorted members of two objectives.
+    fn merge(&mut self, batch: &mut Batch<'_>, rows: &[u32]) {
+        let Some(Index::Plane(plane)) = &mut self.index else { return };
+        let (members, counters) = (&mut self.members, &mut self.counters);
+        let maximize = &self.options.maximize;
+        let place = |&row: &u32| {
+            let point = batch.point(row, 2);
+            (key(point[0], maximize[0]), key(point[1], maximize[1]), row)
+        };
+        let mut sorted: Vec<(i64, i64, u32)> = rows.iter().map(place).collect();
+        // A sweep has left them sorted, but for ties.
+        sorted.sort_unstable();
+        self.removed.clear();
+        let (keep_all, before) = (self.options.keep_all, counters.kept);
+        plane.merge(&sorted, &mut self.removed, |row, equal| {
+            let entry = batch.entry(row);
+            let slot = match equal {
+                Some(slot) if !keep_all => return slot,
+                Some(slot) => {
+                    members.push_equal(slot, entry);
+                    slot
+                }
+                None => members.push(batch.point(row, 2), entry),
+            };
+            batch.kept[row as usize] = 1;
+            counters.kept += 1;
+            slot
+        });
+        for &slot in &self.removed {
+            counters.removed += members.remove(slot) as u64;
+        }
+        if let Some(volume) = self.volume.as_mut().filter(|_| counters.kept > before) {
+            volume.forget();
+        }
     }
 
     /// Take in the front of a large batch: filter it together with the members, and leave the index for later.
-    fn join(&mut self, kept: &mut [u8], points: &[f64], rows: &[(usize, Entry)], threads: Option<NonZeroUsize>) {
+    fn join(&mut self, batch: &mut Batch<'_>, rows: &[u32], threads: usize) {
         let d = self.options.maximize.len();
         let slots: Vec<u32> = self.members.slots().collect();
-        let mut stays = vec![slots.is_empty() || rows.is_empty(); slots.len() + rows.len()];
-        if !stays.first().is_none_or(|&stays| stays) {
+        let mut stays = vec![slots.is_empty(); slots.len() + rows.len()];
+        if !slots.is_empty() {
             let mut columns = vec![Vec::with_capacity(stays.len()); d];
             let members = slots.iter().map(|&slot| self.members.values(slot));
-            for point in members.chain(rows.iter().map(|&(row, _)| &points[row * d..][..d])) {
+            for point in members.chain(rows.iter().map(|&row| batch.point(row, d))) {
                 for ((column, &value), &maximize) in columns.iter_mut().zip(point).zip(&self.options.maximize) {
                     column.push(key(value, maximize));
                 }
             }
             let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
-            let keep = if self.options.keep_all { Keep::All } else { Keep::First };
-            for position in front_of_keys(&columns, keep, threads.map_or(1, NonZeroUsize::get)) {
+            for position in front_of_keys(&columns, self.keep(), threads) {
                 stays[position as usize] = true;
             }
         }
@@ -106,18 +220,16 @@ impl Archive {
         for (&slot, _) in slots.iter().zip(old).filter(|(_, stays)| !**stays) {
             self.counters.removed += self.members.remove(slot) as u64;
         }
-        for (&(row, entry), &stays) in rows.iter().zip(new) {
-            kept[row] = u8::from(stays);
+        for (&row, &stays) in rows.iter().zip(new) {
+            batch.kept[row as usize] = u8::from(stays);
             if stays {
-                self.members.push(&points[row * d..][..d], entry);
+                self.members.push(batch.point(row, d), batch.entry(row));
                 self.counters.kept += 1;
             }
         }
-        if !rows.is_empty() {
-            self.index = None;
-            if let Some(volume) = &mut self.volume {
-                volume.forget();
-            }
+        self.index = None;
+        if let Some(volume) = &mut self.volume {
+            volume.forget();
         }
     }
 }

@@ -28,7 +28,6 @@ impl Index {
         if d == 2 { Self::Plane(Plane::default()) } else { Self::Tree(Tree::new(d)) }
     }
 
-    #[inline]
     pub(super) fn relation(&mut self, point: &[i64]) -> Relation {
         match self {
             Self::Plane(plane) => plane.relation(point),
@@ -36,11 +35,18 @@ impl Index {
         }
     }
 
-    /// Add a free point; the members that it dominates go to `removed`.
-    pub(super) fn insert(&mut self, point: &[i64], slot: u32, removed: &mut Vec<u32>) {
+    /// Add a point if it is free; the members that it dominates then go to `removed`.
+    #[inline]
+    pub(super) fn offer(&mut self, point: &[i64], slot: u32, removed: &mut Vec<u32>) -> Relation {
         match self {
-            Self::Plane(plane) => plane.insert(point, slot, removed),
-            Self::Tree(tree) => tree.insert(point, slot, removed),
+            Self::Plane(plane) => plane.offer(point, slot, removed),
+            Self::Tree(tree) => {
+                let relation = tree.relation(point);
+                if relation == Relation::Free {
+                    tree.insert(point, slot, removed);
+                }
+                relation
+            }
         }
     }
 

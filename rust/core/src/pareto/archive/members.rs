@@ -57,6 +57,11 @@ impl Members {
         self.entries[slot as usize].into_iter().chain(further)
     }
 
+    /// The slot of the next new member.
+    pub(super) fn next_slot(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.entries.len() as u32)
+    }
+
     /// A new member; its slot.
     pub(super) fn push(&mut self, point: &[f64], entry: Entry) -> u32 {
         self.len += 1;

@@ -15,6 +15,7 @@ mod tree;
 mod volume;
 
 use super::boxes::float_box;
+use super::filter::prefilter::Strong;
 use super::keys::key;
 use crate::error::{Error, Result};
 use index::{Index, Relation};
@@ -58,6 +59,8 @@ pub struct Archive {
     /// Room for the keys of one point and for the slots that it removes.
     keys: Vec<i64>,
     removed: Vec<u32>,
+    /// Points offered before that dominate much of what comes in batches, and how many had been offered by then.
+    strong: (Strong<i64>, u64),
 }
 
 impl Archive {
@@ -87,7 +90,7 @@ impl Archive {
         let volume = options.reference.as_ref().map(|reference| Volume::new(reference, &options.maximize));
         let (members, index) = (Members::new(d), Some(Index::new(d)));
         let counters = Counters::default();
-        Ok(Self { options, members, index, counters, volume, keys: vec![0; d], removed: Vec::new() })
+        Ok(Self { options, members, index, counters, volume, keys: vec![0; d], removed: Vec::new(), strong: Default::default() })
     }
 
     /// Number of members.
@@ -134,7 +137,7 @@ impl Archive {
             let mut exact = vec![0; d];
             for slot in self.members.slots() {
                 directed(&mut exact, self.members.values(slot), &self.options.maximize);
-                index.insert(&exact, slot, &mut Vec::new());
+                index.offer(&exact, slot, &mut Vec::new());
             }
             self.dominated_by(out, points, &mut index);
             return Ok(());
@@ -191,7 +194,10 @@ impl Archive {
         if values.len() != num_rows * d {
             return Err(Error::shape(argument, format!("({num_rows}, {d})"), format!("({},)", values.len())));
         }
-        if let Some(at) = values.iter().position(|value| value.is_nan()) {
+        // All are looked at, as vectors: almost always there is none.
+        if values.iter().fold(false, |any, value| any | value.is_nan())
+            && let Some(at) = values.iter().position(|value| value.is_nan())
+        {
             let row = if num_rows > 1 { format!(" in row {}", at / d) } else { String::new() };
             let hint = "hint: leave such points out, or give a missing value a number worse than all";
             return Err(Error::value(argument, "free of NaN", format!("NaN{row}\n{hint}")));
@@ -219,9 +225,8 @@ impl Archive {
         let mut index = Index::new(self.options.maximize.len());
         for slot in self.members.slots().collect::<Vec<_>>() {
             Self::index_keys(&mut self.keys, self.members.values(slot), &self.options);
-            match index.relation(&self.keys) {
-                Relation::Equal(first) => self.members.absorb(first, slot),
-                _ => index.insert(&self.keys, slot, &mut self.removed),
+            if let Relation::Equal(first) = index.offer(&self.keys, slot, &mut self.removed) {
+                self.members.absorb(first, slot);
             }
         }
         self.index = Some(index);
@@ -231,13 +236,12 @@ impl Archive {
         self.ensure_index();
         Self::index_keys(&mut self.keys, point, &self.options);
         let index = self.index.as_mut().expect("built above");
-        let stays = match index.relation(&self.keys) {
+        self.removed.clear();
+        let stays = match index.offer(&self.keys, self.members.next_slot(), &mut self.removed) {
             Relation::Dominated => return false,
             Relation::Equal(slot) => self.settle(slot, point, entry),
             Relation::Free => {
                 let slot = self.members.push(point, entry);
-                self.removed.clear();
-                index.insert(&self.keys, slot, &mut self.removed);
                 if let Some(volume) = &mut self.volume {
                     if self.options.eps.is_some() && !self.removed.is_empty() {
                         // A member whose box is dominated may itself reach beyond the new one.

@@ -19,6 +19,8 @@ const CELL_BITS: u32 = 15;
 const ALWAYS: usize = 256;
 /// Slices of the range of cells, by which rows are sorted.
 const SLICES: usize = 64;
+/// So many rows are put in order one by one.
+const ALREADY: usize = 24;
 /// Narrower slices; if one of them holds an eighth of a sample of the rows, cells tell too little.
 const NARROW: usize = 1024;
 const SAMPLE_STEP: usize = 8;
@@ -44,7 +46,7 @@ impl<K: Key> Comparing for Few<'_, K> {
         // An empty lane is above any cell. Chunk after chunk, of each objective after objective.
         let mut cells: Vec<FineCells> = vec![[i16::MAX; LANES]; d * n.div_ceil(LANES)];
         self.source.gather(0, self.rows, &mut keys[..n]);
-        let tells = into_cells(&keys[..n], cells.iter_mut().step_by(d));
+        let tells = (d == 2 && n <= ALREADY) || into_cells(&keys[..n], cells.iter_mut().step_by(d));
         if d == 2 {
             return Some(self.swept(&mut keys, &cells));
         }
@@ -99,31 +101,51 @@ impl<K: Key> Comparing for Few<'_, K> {
 }
 
 impl<K: Key> Few<'_, K> {
-    /// Two objectives: narrow slices of the first are sorted and swept, which leaves little to compare.
+    /// Two objectives: narrow slices of the first put the rows in order but for neighbors, then one sweep is enough.
     #[inline(always)]
     fn swept(&self, keys: &mut [K], cells: &[FineCells]) -> Vec<u32> {
         let n = self.rows.len();
-        let (ends, order) = by_slice::<NARROW>(cells.iter().step_by(2), n);
         let (firsts, seconds) = keys.split_at_mut(n);
         self.source.gather(1, self.rows, seconds);
-        let (mut front, mut best, mut slice) = (Vec::with_capacity(n), None, Vec::new());
-        for (start, end) in std::iter::once(0).chain(ends).zip(ends) {
-            let places = order[usize::from(start)..usize::from(end)].iter().map(|&place| usize::from(place));
-            // Rows of earlier slices are better in the first objective.
-            let open = places.filter(|&place| best.is_none_or(|best| seconds[place] < best));
-            slice.extend(open.map(|place| (firsts[place], seconds[place], place)));
-            if slice.len() > 1 {
-                slice.sort_unstable();
+        let (ends, order) = if n <= ALREADY {
+            ([0; NARROW], (0..n as u16).collect())
+        } else {
+            by_slice::<NARROW>(cells.iter().step_by(2), n)
+        };
+        let mut sorted = vec![(K::default(), K::default(), 0_u16); n];
+        for (place, row) in order.iter().zip(&mut sorted) {
+            *row = (firsts[usize::from(*place)], seconds[usize::from(*place)], *place);
+        }
+        let mut start = 0;
+        for end in ends.map(usize::from) {
+            if end > start + ALREADY {
+                sorted[start..end].sort_unstable();
             }
-            for equal in slice.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-                if best.is_none_or(|best| equal[0].1 < best) {
-                    best = Some(equal[0].1);
-                    push_kept(&mut front, equal.iter().map(|&(_, _, place)| self.rows[place]), self.keep);
-                }
+            start = end;
+        }
+        settle(&mut sorted);
+        let (mut front, mut best) = (Vec::with_capacity(n), None);
+        for equal in sorted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            if best.is_none_or(|best| equal[0].1 < best) {
+                best = Some(equal[0].1);
+                push_kept(&mut front, equal.iter().map(|&(_, _, place)| self.rows[usize::from(place)]), self.keep);
             }
-            slice.clear();
         }
         front
+    }
+}
+
+/// Sort rows that are near their places by both keys; equal ones stay in order.
+#[inline(always)]
+fn settle<K: Key>(rows: &mut [(K, K, u16)]) {
+    for index in 1..rows.len() {
+        let row = rows[index];
+        let mut free = index;
+        while free > 0 && (rows[free - 1].0, rows[free - 1].1) > (row.0, row.1) {
+            rows[free] = rows[free - 1];
+            free -= 1;
+        }
+        rows[free] = row;
     }
 }
 

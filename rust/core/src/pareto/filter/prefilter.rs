@@ -79,18 +79,29 @@ pub(in super::super) fn survivors<K: Key>(
 
 fn round<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize], threads: usize) -> Left {
     let strong = if rows.len() < FEWEST_ROWS { Strong::default() } else { strong_rows(source, rows, nan) };
+    meet(source, rows, nan, &strong, threads)
+}
+
+/// The rows that none of `strong` dominates, as [`survivors`] tells them.
+pub(in super::super) fn meet<K: Key>(
+    source: &dyn Source<K>,
+    rows: Rows<'_>,
+    nan: &[usize],
+    strong: &Strong<K>,
+    threads: usize,
+) -> Left {
     if strong.rows.is_empty() && nan.is_empty() {
         return Left { rows: rows.to_kept(), missing: 0 };
     }
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
-    let scan = |rows| dispatch(simd::level(), Scan { source, rows, nan, strong: &strong });
+    let scan = |rows| dispatch(simd::level(), Scan { source, rows, nan, strong });
     let all = Listed::join(parallel::each(parts, scan));
     Left { rows: rows.kept(all.rows), missing: all.missing }
 }
 
 /// Rows that dominate a lot, the strongest first, each with the sum of its keys.
-#[derive(Default)]
-struct Strong<K> {
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct Strong<K> {
     rows: Vec<K>,
     /// How many of them leave so few rows that these are better put together before they meet the others.
     first: usize,
@@ -160,6 +171,12 @@ impl<K: Key> Scan<'_, K> {
             left.rows.extend(block.places().iter().map(|&place| part.at(place as usize)));
         }
     }
+}
+
+/// The strong rows of a sample; none if they would strike less than a fifth of it.
+pub(in super::super) fn strong_among<K: Key>(source: &dyn Source<K>, sample: Vec<u32>) -> Strong<K> {
+    let num_samples = sample.len();
+    dispatch(simd::level(), Choose { source, sample, num_samples, nan: &[] })
 }
 
 /// The strong rows; none if they would strike less than a fifth.
