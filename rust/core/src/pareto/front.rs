@@ -24,84 +24,71 @@ struct Grouped {
 
 impl Grouped {
     /// Sort `rows`; `place(range, slots)` is told where those of a range of positions went.
-    fn new(
-        rows: &[u32],
-        groups: &[u32],
-        num_groups: usize,
-        mut place: impl FnMut(std::ops::Range<usize>, &[u32]),
-    ) -> Self {
+    fn new(rows: Rows<'_>, groups: &[u32], num_groups: usize, mut place: impl FnMut(Rows<'_>, &[u32])) -> Self {
         let mut ends = vec![0_u32; num_groups];
-        for &row in rows {
-            ends[groups[row as usize] as usize] += 1;
-        }
+        rows.for_each(|row| ends[groups[row as usize] as usize] += 1);
         let mut start = 0;
         for end in &mut ends {
             (start, *end) = (start + *end, start);
         }
         let mut sorted = vec![0_u32; rows.len()];
         let mut slots = [0; BLOCK];
-        for (block, rows) in rows.chunks(BLOCK).enumerate() {
-            for (slot, &row) in slots.iter_mut().zip(rows) {
+        for start in (0..rows.len()).step_by(BLOCK) {
+            let rows = rows.part(start, BLOCK);
+            for (lane, slot) in slots[..rows.len()].iter_mut().enumerate() {
+                let row = rows.at(lane);
                 let next = &mut ends[groups[row as usize] as usize];
                 *slot = *next;
                 sorted[*next as usize] = row;
                 *next += 1;
             }
-            place(block * BLOCK..block * BLOCK + rows.len(), &slots[..rows.len()]);
+            place(rows, &slots[..rows.len()]);
         }
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let spans = starts.zip(ends.iter().copied()).filter(|(start, end)| start < end);
         Self { rows: sorted, spans: spans.map(|(start, end)| (start as usize, end as usize)).collect() }
     }
 
-    /// Call `work(start, end, threads)` for each group and join what it returns.
-    fn for_each<R: Clone + Send>(
-        &self,
-        threads: usize,
-        work: &(impl Fn(usize, usize, usize) -> Vec<R> + Sync),
-    ) -> Vec<R> {
-        if let [(start, end)] = self.spans[..] {
-            return work(start, end, threads);
-        }
-        let threads = threads.min(self.rows.len() / ROWS_PER_THREAD).min(self.spans.len()).max(1);
-        let parts = self.spans.chunks(self.spans.len().div_ceil(threads).max(1)).collect();
-        let of_part = |spans: &[(usize, usize)]| {
-            let mut found = Vec::new();
-            for &(start, end) in spans {
-                found.extend(work(start, end, 1));
-            }
-            found
-        };
-        parallel::each(parts, of_part).concat()
+    /// The groups in parts of about the same number, one per thread; all threads are left for a single group.
+    fn parts(&self, threads: usize) -> (std::slice::Chunks<'_, (usize, usize)>, usize) {
+        let parts = threads.min(self.rows.len() / ROWS_PER_THREAD).min(self.spans.len()).max(1);
+        let inner = if self.spans.len() == 1 { threads } else { 1 };
+        (self.spans.chunks(self.spans.len().div_ceil(parts).max(1)), inner)
     }
 }
 
 /// Call `work(rows of one group, threads)` for each group and join what it returns.
 pub(super) fn for_each_group<R: Clone + Send>(
-    rows: &[u32],
+    rows: Rows<'_>,
     options: &Options<'_>,
     threads: usize,
     work: &(impl Fn(&[u32], usize) -> Vec<R> + Sync),
 ) -> Vec<R> {
-    let Some(groups) = options.groups else { return work(rows, threads) };
+    let Some(groups) = options.groups else {
+        return if let Rows::List(rows) = rows { work(rows, threads) } else { work(&rows.to_vec(), threads) };
+    };
     let grouped = Grouped::new(rows, groups, options.num_groups, |_, _| {});
-    grouped.for_each(threads, &|start, end, threads| work(&grouped.rows[start..end], threads))
+    let (parts, inner) = grouped.parts(threads);
+    let of_part = |spans: &[(usize, usize)]| {
+        spans.iter().flat_map(|&(start, end)| work(&grouped.rows[start..end], inner)).collect::<Vec<R>>()
+    };
+    parallel::each(parts.collect(), of_part).concat()
 }
 
-/// The rows of the front of each group. None of them has a NaN, or it counts as worst.
-pub(super) fn group_fronts<K: Key>(
+/// Set `mask` to 1 for the rows of the front of each group. None of them has a NaN, or it counts as worst.
+pub(super) fn mark_fronts<K: Key>(
+    mask: &mut [u8],
     source: &dyn Source<K>,
-    rows: &[u32],
+    rows: Rows<'_>,
     groups: &[u32],
     options: &Options<'_>,
     threads: usize,
-) -> Vec<u32> {
+) {
     let d = source.num_objectives();
     // Row after row: each group is one place to write to.
     let mut interleaved = vec![K::default(); rows.len() * d];
     let mut keys = vec![[K::default(); BLOCK]; d];
-    let grouped = Grouped::new(rows, groups, options.num_groups, |range, slots| {
-        let rows = Rows::of_rising(&rows[range]);
+    let grouped = Grouped::new(rows, groups, options.num_groups, |rows, slots| {
         for (k, keys) in keys.iter_mut().enumerate() {
             rows.read(source, k, &mut keys[..slots.len()]);
         }
@@ -111,13 +98,25 @@ pub(super) fn group_fronts<K: Key>(
             }
         }
     });
-    grouped.for_each(threads, &|start, end, threads| {
-        let own = Interleaved { keys: &interleaved[start * d..end * d], d };
-        let rows = Rows::Span { first: 0, count: (end - start) as u32 };
-        let mut front = filter::front(&own, rows, options.keep, threads);
-        for place in &mut front {
-            *place = grouped.rows[start + *place as usize];
+    // A flag per place: lists of rows would take four times as much.
+    let mut flags = vec![0_u8; grouped.rows.len()];
+    let mut rest = flags.as_mut_slice();
+    let (parts, inner) = grouped.parts(threads);
+    let parts = parts.map(|spans| {
+        let count = spans.iter().map(|(start, end)| end - start).sum();
+        (spans, rest.split_off_mut(..count).expect("spans cover all places"))
+    });
+    parallel::each(parts.collect(), |(spans, flags)| {
+        let first = spans.first().map_or(0, |span| span.0);
+        for &(start, end) in spans {
+            let own = Interleaved { keys: &interleaved[start * d..end * d], d };
+            let rows = Rows::Span { first: 0, count: (end - start) as u32 };
+            for place in filter::front(&own, rows, options.keep, inner) {
+                flags[start - first + place as usize] = 1;
+            }
         }
-        front
-    })
+    });
+    for (&row, &flag) in grouped.rows.iter().zip(&flags) {
+        mask[row as usize] = flag;
+    }
 }

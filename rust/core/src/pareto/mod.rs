@@ -38,8 +38,7 @@ pub use table::{Column, Table, Values};
 
 use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
-use filter::prefilter::Listed;
-use front::{MOST_KEY_BYTES, for_each_group, group_fronts};
+use front::{MOST_KEY_BYTES, for_each_group, mark_fronts};
 use source::Rows;
 use table::ReadKeys;
 
@@ -134,15 +133,14 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         Some(groups) => {
             let thinned = filter::thin::thin::<K>(points, rows, &nan, groups, options.num_groups, threads);
             let nan = if thinned.is_some() { &[] } else { nan.as_slice() };
-            let left = thinned.unwrap_or_else(|| Listed { rows: rows.to_vec(), missing: 0 });
-            missing.fetch_add(left.missing, Ordering::Relaxed);
-            let key_bytes = left.rows.len() * points.num_objectives() * size_of::<K>();
+            missing.fetch_add(thinned.as_ref().map_or(0, |left| left.missing), Ordering::Relaxed);
+            let left = thinned.as_ref().map_or(rows, |left| left.rows.rows());
+            let key_bytes = left.len() * points.num_objectives() * size_of::<K>();
             if nan.is_empty() && options.eps.is_none() && key_bytes <= MOST_KEY_BYTES {
-                group_fronts::<K>(points, &left.rows, groups, options, threads)
+                mark_fronts::<K>(mask, points, left, groups, options, threads);
+                Vec::new()
             } else {
-                for_each_group(&left.rows, options, threads, &|group, threads| {
-                    of_group(Rows::List(group), nan, threads)
-                })
+                for_each_group(left, options, threads, &|group, threads| of_group(Rows::List(group), nan, threads))
             }
         }
     };

@@ -105,17 +105,7 @@ pub(super) enum Rows<'a> {
     List(&'a [u32]),
 }
 
-impl<'a> Rows<'a> {
-    /// Of a rising list, by its ends if none is missing between them.
-    pub(super) fn of_rising(rows: &'a [u32]) -> Self {
-        match rows {
-            [first, .., last] if (last - first) as usize + 1 == rows.len() => {
-                Self::Span { first: *first, count: rows.len() as u32 }
-            }
-            _ => Self::List(rows),
-        }
-    }
-
+impl Rows<'_> {
     pub(super) fn len(self) -> usize {
         match self {
             Self::Span { count, .. } => count as usize,
@@ -129,6 +119,15 @@ impl<'a> Rows<'a> {
         match self {
             Self::Span { first, .. } => first + position as u32,
             Self::List(rows) => rows[position],
+        }
+    }
+
+    /// Call `visit` with each row.
+    #[inline(always)]
+    pub(super) fn for_each(self, visit: impl FnMut(u32)) {
+        match self {
+            Self::Span { first, count } => (first..first + count).for_each(visit),
+            Self::List(rows) => rows.iter().copied().for_each(visit),
         }
     }
 

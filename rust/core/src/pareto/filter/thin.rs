@@ -4,9 +4,9 @@
 //! all groups fit a cache; a row is better than another if the cells of a coarse grid it lies in are lower in sum.
 
 use super::super::keys::Key;
-use super::super::source::{Rows, Source};
+use super::super::source::{Kept, Rows, Source};
 use super::grid::Grid;
-use super::prefilter::Listed;
+use super::prefilter::Left;
 use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
@@ -27,7 +27,7 @@ pub(in super::super) fn thin<K: Key>(
     groups: &[u32],
     num_groups: usize,
     threads: usize,
-) -> Option<Listed> {
+) -> Option<Left> {
     let d = source.num_objectives();
     if rows.len() < ROWS_PER_GROUP
         || num_groups * ROWS_PER_GROUP > rows.len()
@@ -40,7 +40,19 @@ pub(in super::super) fn thin<K: Key>(
     let grid = Grid::new(source, Rows::List(&sample));
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
     let work = |rows| dispatch(simd::level(), Thin { source, rows, nan, groups, num_groups, grid: &grid });
-    Some(Listed::join(parallel::each(parts, work)))
+    let found = parallel::each(parts, work);
+    let missing = found.iter().map(|left| left.missing).sum();
+    if found.iter().all(|left| matches!(left.rows, Kept::Span { .. })) {
+        return Some(Left { rows: rows.to_kept(), missing });
+    }
+    let mut listed = Vec::with_capacity(found.iter().map(|left| left.rows.rows().len()).sum());
+    for left in found {
+        match left.rows {
+            Kept::Span { first, count } => listed.extend(first..first + count),
+            Kept::List(rows) => listed.extend(rows),
+        }
+    }
+    Some(Left { rows: Kept::List(listed), missing })
 }
 
 struct Thin<'a, K> {
@@ -52,13 +64,56 @@ struct Thin<'a, K> {
     grid: &'a Grid<K>,
 }
 
-impl<K: Key> Kernel for Thin<'_, K> {
-    type Output = Listed;
+/// The rows that are left of those seen so far; they are listed from the first on that is not.
+struct Passed<'a> {
+    rows: Rows<'a>,
+    seen: usize,
+    count: usize,
+    listed: Vec<u32>,
+}
+
+impl Passed<'_> {
+    #[inline(always)]
+    fn keep(&mut self) {
+        if self.count < self.seen || matches!(self.rows, Rows::List(_)) {
+            self.listed.push(self.rows.at(self.seen));
+        }
+        self.count += 1;
+        self.seen += 1;
+    }
 
     #[inline(always)]
-    fn run(self) -> Listed {
+    fn leave_out(&mut self) {
+        if self.count == self.seen && self.listed.is_empty() {
+            self.listed.extend((0..self.seen).map(|place| self.rows.at(place)));
+        }
+        self.seen += 1;
+    }
+
+    fn keep_many(&mut self, count: usize) {
+        if self.count < self.seen || matches!(self.rows, Rows::List(_)) {
+            self.listed.extend((self.seen..self.seen + count).map(|place| self.rows.at(place)));
+        }
+        self.count += count;
+        self.seen += count;
+    }
+
+    fn kept(self) -> Kept {
+        match self.rows {
+            Rows::Span { first, count } if self.count == count as usize => Kept::Span { first, count },
+            _ => Kept::List(self.listed),
+        }
+    }
+}
+
+impl<K: Key> Kernel for Thin<'_, K> {
+    type Output = Left;
+
+    #[inline(always)]
+    fn run(self) -> Left {
         let d = self.source.num_objectives();
-        let mut left = Listed::default();
+        let mut left = Passed { rows: self.rows, seen: 0, count: 0, listed: Vec::new() };
+        let mut missing = 0;
         let mut tested = 0;
         // No row at all dominates nothing: its keys are the worst there are.
         let (mut best, mut sums) = (vec![K::NAN; self.num_groups * d], vec![u32::MAX; self.num_groups]);
@@ -74,19 +129,19 @@ impl<K: Key> Kernel for Thin<'_, K> {
                 keys.fold(K::default(), |any, &key| any | K::flag(key == K::NAN)) != K::default()
             });
             // Where it drops too few it is not worth its time.
-            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.rows.len() * 4 <= tested * 3;
+            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.count * 4 <= tested * 3;
             if !pays && !holes {
-                left.rows.extend((0..part.len()).map(|lane| part.at(lane)));
+                left.keep_many(part.len());
                 continue;
             }
             tested += part.len();
             for lane in 0..part.len() {
                 if holes && self.nan.iter().any(|&k| keys[k][lane] == K::NAN) {
-                    left.missing += 1;
+                    missing += 1;
+                    left.leave_out();
                     continue;
                 }
-                let row = part.at(lane);
-                let group = self.groups[row as usize] as usize;
+                let group = self.groups[part.at(lane) as usize] as usize;
                 let own = &mut best[group * d..][..d];
                 let (mut not_worse, mut better) = (K::flag(true), K::default());
                 for (own, keys) in own.iter().zip(&keys) {
@@ -94,9 +149,10 @@ impl<K: Key> Kernel for Thin<'_, K> {
                     better = better | K::flag(*own < keys[lane]);
                 }
                 if (not_worse & better) != K::default() {
+                    left.leave_out();
                     continue;
                 }
-                left.rows.push(row);
+                left.keep();
                 let sum = keys.iter().enumerate().map(|(k, keys)| u32::from(self.grid.cell(k, keys[lane]))).sum();
                 if sum < sums[group] {
                     sums[group] = sum;
@@ -106,6 +162,6 @@ impl<K: Key> Kernel for Thin<'_, K> {
                 }
             }
         }
-        left
+        Left { rows: left.kept(), missing }
     }
 }

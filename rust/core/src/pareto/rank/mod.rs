@@ -15,6 +15,7 @@ mod words;
 use std::num::NonZeroUsize;
 
 use super::front::for_each_group;
+use super::source::Rows;
 use super::{Keep, NanPolicy, Options, Table, automatic_threads, candidates, check};
 use crate::error::{Error, Result};
 use order::Ordered;
@@ -57,7 +58,7 @@ pub fn ranks(ranks: &mut [i32], points: &Table<'_>, options: &RankOptions<'_>) -
     let rows = candidates(points, &shared)?;
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
-    let ranked = for_each_group(&rows, &shared, threads, &|group, threads| {
+    let ranked = for_each_group(Rows::List(&rows), &shared, threads, &|group, threads| {
         let layers = layers_of(points, group, options, threads);
         group.iter().copied().zip(layers).collect::<Vec<_>>()
     });

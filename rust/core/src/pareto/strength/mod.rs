@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 
 use super::front::for_each_group;
 use super::rank::order::Ordered;
+use super::source::Rows;
 use super::{Options, Table, automatic_threads, candidates, check};
 use crate::error::{Error, Result};
 
@@ -34,7 +35,7 @@ pub fn counts(
     let rows = candidates(points, options)?;
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
-    let counted = for_each_group(&rows, options, threads, &|group, threads| {
+    let counted = for_each_group(Rows::List(&rows), options, threads, &|group, threads| {
         let [above, below] = counts_of(points, group, threads);
         group.iter().zip(above.into_iter().zip(below)).map(|(&row, (above, below))| (row, above, below)).collect()
     });
