@@ -270,6 +270,12 @@ impl Scheduler {
         self.steady_steps > 0
     }
 
+    /// Whether a request is placed by what was served before it arrived: progress in a stretch of steps has to be told
+    /// before it is submitted. Only where tenants share.
+    pub fn counts_progress(&self) -> bool {
+        self.waiting.counts_progress()
+    }
+
     /// Give a tenant a weight in millionths: one of weight 2 is served twice as much as one of weight 1, which all have
     /// at first. Only under `tenant_fairness` or `vtc`.
     pub fn set_tenant_weight(&mut self, tenant: u32, weight: u64) -> Result<()> {

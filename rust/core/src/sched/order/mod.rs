@@ -88,6 +88,11 @@ pub trait Order: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether an arrival is placed by what was served before it, so that progress has to be told first.
+    fn counts_progress(&self) -> bool {
+        false
+    }
+
     /// Whether who is first may change with time or with progress alone.
     fn drifts(&self) -> bool {
         false

@@ -258,6 +258,11 @@ impl Order for Tenants {
         true
     }
 
+    /// A tenant that comes back starts at the least that others were served.
+    fn counts_progress(&self) -> bool {
+        true
+    }
+
     fn set_tenant_weight(&mut self, tenant: u32, weight: u64) -> bool {
         let index = self.index(tenant);
         self.known[index as usize].weight = weight;
