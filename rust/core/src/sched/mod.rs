@@ -41,6 +41,7 @@ mod scheduler;
 mod share;
 mod snapshot;
 mod stats;
+mod tenant_names;
 
 pub use job::{Job, State};
 pub use named::{NamedScheduler, Names};

@@ -10,6 +10,7 @@ use super::job::Job;
 use super::log::NAME;
 use super::request::{Batch, Limits, ProgramIndex, Request, RequestIndex};
 use super::scheduler::Scheduler;
+use super::tenant_names::TenantNames;
 use crate::{Error, Result};
 
 /// What the engine calls the tenant and the program of a request.
@@ -29,8 +30,7 @@ pub struct NamedScheduler {
     ids: Vec<i64>,
     pub(super) programs: HashMap<i64, ProgramIndex>,
     program_ids: Vec<i64>,
-    pub(super) tenants: HashMap<i64, u32>,
-    pub(super) tenant_ids: Vec<i64>,
+    pub(super) tenants: TenantNames,
     pub(super) blocks: CountedBlocks,
     batch: Batch,
     scratch: Vec<RequestIndex>,
@@ -43,10 +43,10 @@ impl NamedScheduler {
             return Err(Error::value("block_size", "at least 1", 0));
         }
         let blocks = CountedBlocks::new(block_size);
-        let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (ids, program_ids, tenant_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), TenantNames::default());
+        let (ids, program_ids) = (Vec::new(), Vec::new());
         let (batch, scratch) = (Batch::default(), Vec::new());
-        Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, tenant_ids, blocks, batch, scratch })
+        Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, blocks, batch, scratch })
     }
 
     /// The scheduler under the names.
@@ -63,6 +63,7 @@ impl NamedScheduler {
         let tenant = self.tenant(names.tenant)?;
         let program = names.program.map(|program| self.program(program)).transpose()?;
         let handle = self.scheduler.submit_cached(Request { tenant, program, ..request }, cached_tokens)?;
+        self.tenants.add(tenant);
         self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
         self.add_id(id, handle);
         self.blocks.set_cached(handle, cached_tokens);
@@ -177,16 +178,18 @@ impl NamedScheduler {
     /// Forget a request that has all its output. O(log n).
     pub fn finish(&mut self, id: i64) -> Result<()> {
         let handle = self.handle(id)?;
+        let tenant = self.scheduler.job(handle)?.request.tenant;
         self.scheduler.finish(handle)?;
-        self.forget(id, handle);
+        self.forget(id, handle, tenant);
         Ok(())
     }
 
     /// Forget a request that nobody wants. O(log n).
     pub fn cancel(&mut self, id: i64) -> Result<()> {
         let handle = self.handle(id)?;
+        let tenant = self.scheduler.job(handle)?.request.tenant;
         self.scheduler.cancel(handle)?;
-        self.forget(id, handle);
+        self.forget(id, handle, tenant);
         Ok(())
     }
 
@@ -222,7 +225,7 @@ impl NamedScheduler {
     /// What the engine calls the tenant and the program of `job`.
     pub fn names(&self, job: &Job) -> Names {
         let program = job.request.program.map(|program| self.program_ids[program as usize]);
-        Names { tenant: self.tenant_ids[job.request.tenant as usize], program }
+        Names { tenant: self.tenants.name(job.request.tenant), program }
     }
 
     /// The id behind a handle of a batch.
@@ -259,17 +262,14 @@ impl NamedScheduler {
     }
 
     fn tenant(&mut self, tenant: i64) -> Result<u32> {
-        if let Some(&index) = self.tenants.get(&tenant) {
-            return Ok(index);
-        }
-        let next = u32::try_from(self.tenants.len()).map_err(|_| Error::value("tenant", "fewer than 2**32", tenant))?;
-        self.tenants.insert(tenant, next);
-        self.tenant_ids.push(tenant);
-        Ok(next)
+        let scheduler = &mut self.scheduler;
+        let number = self.tenants.number(tenant, || scheduler.remembered_tenants());
+        number.ok_or_else(|| Error::value("tenant", "one of fewer than 2**32", tenant))
     }
 
-    fn forget(&mut self, id: i64, handle: RequestIndex) {
+    fn forget(&mut self, id: i64, handle: RequestIndex, tenant: u32) {
         self.handles.remove(&id);
+        self.tenants.remove(tenant);
         self.blocks.forget(handle);
     }
 }

@@ -290,6 +290,11 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Forget tenants that make no difference any more; returns, in order, those that do although nobody of them lives.
+    pub(super) fn remembered_tenants(&mut self) -> Vec<u32> {
+        self.waiting.remembered_tenants()
+    }
+
     /// Put a waiting request where its key says, or move it there.
     pub(super) fn enqueue(&mut self, request: RequestIndex) {
         let job = &self.jobs[request as usize];

@@ -73,7 +73,7 @@ impl Terms<'_> {
         ];
         match lengths.iter().find(|(_, length)| length.is_some_and(|length| length != n)) {
             Some((name, length)) => {
-                Err(Error::shape(*name, format!("({n},)"), format!("({},)", length.unwrap_or_default())))
+                Err(Error::shape(name, format!("({n},)"), format!("({},)", length.unwrap_or_default())))
             }
             None => Ok(()),
         }
