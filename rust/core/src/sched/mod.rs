@@ -28,6 +28,7 @@ mod blocks;
 mod calls;
 mod check;
 mod forecast;
+mod ids;
 mod job;
 pub mod log;
 mod named;

@@ -3,9 +3,8 @@
 //!
 //! Calls about many requests check everything first and change nothing if one row is wrong.
 
-use std::collections::HashMap;
-
 use super::blocks::CountedBlocks;
+use super::ids::IdMap;
 use super::job::Job;
 use super::log::NAME;
 use super::request::{Batch, Limits, ProgramIndex, Request, RequestIndex};
@@ -26,9 +25,9 @@ pub struct Names {
 #[derive(Debug)]
 pub struct NamedScheduler {
     pub(super) scheduler: Scheduler,
-    pub(super) handles: HashMap<i64, RequestIndex>,
+    pub(super) handles: IdMap<RequestIndex>,
     ids: Vec<i64>,
-    pub(super) programs: HashMap<i64, ProgramIndex>,
+    pub(super) programs: IdMap<ProgramIndex>,
     program_ids: Vec<i64>,
     pub(super) tenants: TenantNames,
     pub(super) blocks: CountedBlocks,
@@ -43,7 +42,7 @@ impl NamedScheduler {
             return Err(Error::value("block_size", "at least 1", 0));
         }
         let blocks = CountedBlocks::new(block_size);
-        let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), TenantNames::default());
+        let (handles, programs, tenants) = (IdMap::default(), IdMap::default(), TenantNames::default());
         let (ids, program_ids) = (Vec::new(), Vec::new());
         let (batch, scratch) = (Batch::default(), Vec::new());
         Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, blocks, batch, scratch })
@@ -60,21 +59,12 @@ impl NamedScheduler {
             return Err(Error::value("request_id", "new", format!("{id}, which is waiting or running")));
         }
         self.scheduler.check(&request, cached_tokens)?;
-        let tenant = self.tenant(names.tenant)?;
-        let program = names.program.map(|program| self.program(program)).transpose()?;
-        let handle = self.scheduler.submit_cached(Request { tenant, program, ..request }, cached_tokens)?;
-        self.tenants.add(tenant);
-        self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
-        self.add_id(id, handle);
-        self.blocks.set_cached(handle, cached_tokens);
-        Ok(())
+        self.enter(id, request, cached_tokens, names)
     }
 
     /// Submit all of `ids`, whose requests `row` gives with their cached tokens; all or none.
     pub fn submit_many(&mut self, ids: &[i64], row: impl Fn(usize) -> (Request, u32, Names)) -> Result<()> {
-        let mut sorted = ids.to_vec();
-        sorted.sort_unstable();
-        if let Some([twice, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        if let Some(twice) = first_twice(ids) {
             return Err(Error::value("request_ids", "different", format!("{twice} twice")));
         }
         if let Some(known) = ids.iter().find(|id| self.handles.contains_key(id)) {
@@ -85,10 +75,23 @@ impl NamedScheduler {
             self.scheduler.check(&request, cached_tokens)?;
         }
         self.handles.reserve(ids.len());
+        self.scheduler.reserve(ids.len());
         for (index, &id) in ids.iter().enumerate() {
             let (request, cached_tokens, names) = row(index);
-            self.submit(id, request, cached_tokens, names)?;
+            self.enter(id, request, cached_tokens, names)?;
         }
+        Ok(())
+    }
+
+    /// Submit what was checked.
+    fn enter(&mut self, id: i64, request: Request, cached_tokens: u32, names: Names) -> Result<()> {
+        let tenant = self.tenant(names.tenant)?;
+        let program = names.program.map(|program| self.program(program)).transpose()?;
+        let handle = self.scheduler.submit_checked(Request { tenant, program, ..request }, cached_tokens)?;
+        self.tenants.add(tenant);
+        self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
+        self.add_id(id, handle);
+        self.blocks.set_cached(handle, cached_tokens);
         Ok(())
     }
 
@@ -272,6 +275,16 @@ impl NamedScheduler {
         self.tenants.remove(tenant);
         self.blocks.forget(handle);
     }
+}
+
+/// An id that comes more than once. Rising ids are the usual case and need no sorting.
+fn first_twice(ids: &[i64]) -> Option<i64> {
+    if ids.is_sorted_by(|before, after| before < after) {
+        return None;
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// Write down the id behind an index.

@@ -104,6 +104,16 @@ impl Scheduler {
     /// This only places it in the queue; the cache is asked again at admission.
     pub fn submit_cached(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         self.check(&request, cached_tokens)?;
+        self.submit_checked(request, cached_tokens)
+    }
+
+    /// Make room for so many more.
+    pub(super) fn reserve(&mut self, additional: usize) {
+        self.jobs.reserve(additional.saturating_sub(self.free.len()));
+    }
+
+    /// [`Scheduler::submit_cached`] for what [`Scheduler::check`] accepts.
+    pub(super) fn submit_checked(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         let mut job = Job {
             request,
             sequence: self.next_sequence,

@@ -1,14 +1,13 @@
 //! What the engine calls its tenants. A name is kept while a request of the tenant lives or the scheduler remembers
 //! what it was served; then its number goes to another.
 
-use std::collections::HashMap;
-
+use super::ids::IdMap;
 use super::order::is_time_to_forget;
 
 /// Numbers for names.
 #[derive(Debug, Default)]
 pub(super) struct TenantNames {
-    numbers: HashMap<i64, u32>,
+    numbers: IdMap<u32>,
     /// By number: the name, and how many requests of it live.
     names: Vec<(i64, u64)>,
     /// Numbers of nobody.
@@ -18,7 +17,7 @@ pub(super) struct TenantNames {
 impl TenantNames {
     /// The names in `names`, of whom nobody lives, but for those in `free`; `None` if these are not numbers of names.
     pub(super) fn new(names: &[i64], free: Vec<u32>) -> Option<Self> {
-        let mut numbers: HashMap<i64, u32> = HashMap::new();
+        let mut numbers: IdMap<u32> = IdMap::default();
         let mut is_free = vec![false; names.len()];
         for &number in &free {
             let place = is_free.get_mut(number as usize).filter(|place| !**place)?;

@@ -88,12 +88,7 @@ impl Archive {
     }
 
     /// Boxes or a capacity: offer the front of a batch point by point.
-    fn offer_front(
-        &mut self,
-        batch: &mut Batch<'_>,
-        table: &Table<'_>,
-        threads: Option<NonZeroUsize>,
-    ) -> Result<()> {
+    fn offer_front(&mut self, batch: &mut Batch<'_>, table: &Table<'_>, threads: Option<NonZeroUsize>) -> Result<()> {
         let options = Options {
             keep: self.keep(),
             nan: NanPolicy::Worst,

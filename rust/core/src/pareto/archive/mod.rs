@@ -90,7 +90,16 @@ impl Archive {
         let volume = options.reference.as_ref().map(|reference| Volume::new(reference, &options.maximize));
         let (members, index) = (Members::new(d), Some(Index::new(d)));
         let counters = Counters::default();
-        Ok(Self { options, members, index, counters, volume, keys: vec![0; d], removed: Vec::new(), strong: Default::default() })
+        Ok(Self {
+            options,
+            members,
+            index,
+            counters,
+            volume,
+            keys: vec![0; d],
+            removed: Vec::new(),
+            strong: Default::default(),
+        })
     }
 
     /// Number of members.
