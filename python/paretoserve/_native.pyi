@@ -917,6 +917,7 @@ def simulate(
     arrays: object,
     trace: object,
     expected_output_tokens: NDArray[np.int32] | None,
+    told: object,
     step_time: StepTime,
     config: object,
     extras: object,

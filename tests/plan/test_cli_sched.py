@@ -40,11 +40,14 @@ def test_files_hold_what_json_prints(tmp_path):
         "balance",
         "chunk_balance",
         "plas",
+        "slf",
         "hrrn",
+        "gittins",
         "mc_sf",
+        "a_min",
     ]
     assert parquet.read_table(files[0]).to_pylist() == rows
-    assert len(files[1].read_text().splitlines()) == 9
+    assert len(files[1].read_text().splitlines()) == 12
     page = files[2].read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "chunk_balance" in page

@@ -150,8 +150,8 @@ def test_a_tenant_that_returns_has_saved_nothing(make):
     assert order(scheduler, 4) == [0, 1, 2, 3]
     for request_id in range(6, 10):
         scheduler.submit(request_id, 0, prompt_tokens=100, tenant=2)
-    # From 300 both, in turn, and not all four of tenant 2 first; ties go to the tenant that came first.
-    assert order(scheduler, 6) == [6, 4, 7, 5, 8, 9]
+    # From 300 both, in turn, and not all four of tenant 2 first; ties go to the tenant that has been there longer.
+    assert order(scheduler, 6) == [4, 6, 5, 7, 8, 9]
 
 
 def test_weights_and_any_order_inside(make):
@@ -164,7 +164,8 @@ def test_weights_and_any_order_inside(make):
         served.append(int(batch.request_ids[0]))
         scheduler.advance(served[-1], 30, 30)
         scheduler.finish(served[-1])
-    assert served == [2, 1, 3, 4, 0, 5]
+    # 30 of tenant 0 count 30, of tenant 1 count 15; a tie goes to tenant 0, which came first.
+    assert served == [1, 2, 3, 0, 4, 5]
 
 
 def test_the_fifo_share_is_one_of_every_tenant(make):

@@ -299,7 +299,7 @@ def test_bad_traces_are_refused():
         ("fifo_share", "half", DtypeError, "`fifo_share` must be a number, got str"),
         ("gpu_memory_utilization", 0, ValueError, "`gpu_memory_utilization` must be above 0"),
         ("chunked_prefill", 1, DtypeError, "`chunked_prefill` must be True or False, got int"),
-        ("policy", "strp", UnknownNameError, '"hrrn" or "mc_sf", got "strp"; did you mean "srpt"'),
+        ("policy", "strp", UnknownNameError, '"a_min" or "external", got "strp"; did you mean "srpt"'),
         ("router", None, DtypeError, "`router` must be a string, got NoneType"),
         ("weight_format", "zzz", UnknownNameError, '"nvfp4", got "zzz"$'),
     ],

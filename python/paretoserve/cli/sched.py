@@ -74,7 +74,6 @@ def compare(
     from paretoserve import sim
     from paretoserve.cli._table import FORMATS, render, write_table
     from paretoserve.pareto._arguments import one_of
-    from paretoserve.sim.configuration import POLICIES
 
     one_of("--format", format, FORMATS)
     for path in out or []:
@@ -94,7 +93,7 @@ def compare(
     found = sim.compare(
         requests,
         config,
-        policies=policy or POLICIES,
+        policies=policy,
         preempt=one_of("--preempt", preempt, ("none", "slots")),
         expected_output_tokens=_told(requests, size_error, seed),
         threads=threads,

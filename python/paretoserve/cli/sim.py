@@ -51,7 +51,7 @@ def command(
     block_size: Annotated[int | None, typer.Option(metavar="N", help="Tokens in a cache block.")] = None,
     policy: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="fcfs, srpt, op_srpt, balance, chunk_balance, plas, hrrn or mc_sf."),
+        typer.Option(metavar="NAME", help="fcfs, srpt, op_srpt or another of sched.Scheduler."),
     ] = None,
     fifo_share: Annotated[
         float | None, typer.Option(metavar="X", help="With all but fcfs: share that goes to the oldest request.")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Columns"]
+__all__ = ["INTEGERS", "Columns", "range_array", "weight_array"]
 
-KINDS: dict[str, tuple[type[np.integer[Any]], int, int]] = {
+INTEGERS: dict[str, tuple[type[np.integer[Any]], int, int]] = {
     "prompt_tokens": (np.uint32, *RANGES["prompt_tokens"]),
     "expected_output_tokens": (np.uint32, *RANGES["expected_output_tokens"]),
     "cached_tokens": (np.uint32, *RANGES["cached_tokens"]),
@@ -55,39 +55,40 @@ class Columns:
     ) -> Columns:
         """Check columns of `length` rows."""
         arrays: dict[str, Any] = {
-            name: None if values is None else integer_array(name, values, *KINDS[name], length)
+            name: None if values is None else integer_array(name, values, *INTEGERS[name], length)
             for name, values in integers.items()
         }
-        arrays["output_range"] = None if output_range is None else _ranges(output_range, length)
-        arrays["weight"] = None if weight is None else _weights(weight, length)
+        arrays["output_range"] = None if output_range is None else range_array(output_range, length)
+        arrays["weight"] = None if weight is None else weight_array(weight, length)
         return cls(**arrays)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Return what is known of each request, in the words and units of `Scheduler.submit`."""
         for row in range(len(self.prompt_tokens)):
             known: dict[str, Any] = {
-                name: None if (column := getattr(self, name)) is None else int(column[row]) for name in KINDS
+                name: None if (column := getattr(self, name)) is None else int(column[row]) for name in INTEGERS
             }
             known["output_range"] = None if self.output_range is None else tuple(self.output_range[row].tolist())
             known["weight"] = 1.0 if self.weight is None else int(self.weight[row]) / MICRO
             yield {name: value for name, value in known.items() if value is not None}
 
 
-def _ranges(values: ArrayLike, length: int) -> NDArray[np.uint32]:
+def range_array(values: ArrayLike, length: int | None) -> NDArray[np.uint32]:
+    """Return rows of least and most output tokens; the native module compares the two."""
     bounds = np.asarray(values)
-    if bounds.shape != (length, 2):
-        raise ShapeError(f"`output_range` must have shape ({length}, 2), got {bounds.shape}")
+    if bounds.ndim != 2 or bounds.shape != (bounds.shape[0] if length is None else length, 2):
+        raise ShapeError(f"`output_range` must have shape ({'n' if length is None else length}, 2), got {bounds.shape}")
     flat = integer_array("output_range", bounds.reshape(-1), np.uint32, 1, BITS_32)
     pairs: NDArray[np.uint32] = flat.reshape(-1, 2)
     return pairs
 
 
-def _weights(values: ArrayLike, length: int) -> NDArray[np.uint64]:
+def weight_array(values: ArrayLike, length: int | None) -> NDArray[np.uint64]:
     """Return weights in millionths."""
     weights = np.asarray(values)
-    if weights.shape != (length,):
-        raise ShapeError(f"`weight` must have shape ({length},), got {weights.shape}")
-    if weights.dtype.kind not in "iuf" and length:
+    if weights.ndim != 1 or (length is not None and len(weights) != length):
+        raise ShapeError(f"`weight` must have shape ({'n' if length is None else length},), got {weights.shape}")
+    if weights.dtype.kind not in "iuf" and weights.size:
         raise DtypeError(f"`weight` must hold numbers, got {weights.dtype}")
     micros = np.rint(weights.astype(np.float64) * MICRO)
     wrong = np.flatnonzero(~((micros >= 1) & (micros <= LARGEST_WEIGHT * MICRO)))

@@ -44,6 +44,7 @@ KINDS = (
     "samples",
     "cache_capacity",
     "rank",
+    "version",
 )
 """Meaning of the first column of a decision log, by number.
 
@@ -77,6 +78,7 @@ tenant_weight       tenant, weight in millionths
 samples             number of a distribution, up to four output lengths, else -1
 cache_capacity      KV blocks in all or -1, tokens per block
 rank                handle, rank
+version             of the rules by which answers are found; follows the options
 ==================  ======================================================================================
 """
 

@@ -8,6 +8,7 @@ from paretoserve.sim.profile import PROFILES
 from paretoserve.sim.readers.parquet import write_trace
 from paretoserve.sim.result import DecisionLog, Simulation
 from paretoserve.sim.simulate import simulate
+from paretoserve.sim.terms import Terms
 from paretoserve.sim.trace import Trace
 from paretoserve.sim.worst_case import WorstCase, optimal_flow, worst_case
 
@@ -18,6 +19,7 @@ __all__ = [
     "DecisionLog",
     "Jobs",
     "Simulation",
+    "Terms",
     "Trace",
     "WorstCase",
     "compare",

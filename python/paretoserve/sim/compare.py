@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from paretoserve.errors import DtypeError
 from paretoserve.sim.configuration import POLICIES, Configuration
 from paretoserve.sim.result import Simulation
+from paretoserve.sim.scheduling import missing_for
 from paretoserve.sim.simulate import simulate
 from paretoserve.sim.trace import Trace
 
@@ -68,7 +69,7 @@ def compare(
     trace: Trace,
     config: Configuration,
     *,
-    policies: Sequence[str] = POLICIES,
+    policies: Sequence[str] | None = None,
     **options: Any,
 ) -> Comparison:
     """Serve a trace once with every policy.
@@ -79,8 +80,9 @@ def compare(
         Requests in order of arrival.
     config : Configuration
         The service; its policy and FIFO share are those of policies that do not say otherwise.
-    policies : sequence of str, default all that `Configuration` knows
-        Names, or ``"name:share"`` with a FIFO share of its own, such as ``"srpt:0"``.
+    policies : sequence of str, optional
+        By default all for which the trace and `scheduler` give what they need. Names, or ``"name:share"`` with a FIFO
+        share of its own, such as ``"srpt:0"``.
     **options
         Further arguments of `simulate`: `step_time` and `num_blocks`, or `model` and `system`.
 
@@ -110,7 +112,7 @@ def compare(
     srpt:0: mean 0.4167 s, p99 1.08 s, max 1.1 s end to end, slowdown 1.37, fairness 0.90, 0 preemptions; end to end \
 mean 0.40 x, p99 0.98 x, max 1.00 x that of fcfs
     """
-    names = [policies] if isinstance(policies, str) else list(policies)
+    names = _named(policies, trace, options)
     if not names:
         raise ValueError("`policies` must name at least one policy, got none")
     if not isinstance(config, Configuration):
@@ -122,6 +124,13 @@ mean 0.40 x, p99 0.98 x, max 1.00 x that of fcfs
     runs = tuple(simulate(trace, one, **options) for one in configs)
     rows = tuple(_row(name, run, alone) for name, run in zip(names, runs, strict=True))
     return Comparison(rows, runs)
+
+
+def _named(policies: Sequence[str] | None, trace: Trace, options: dict[str, Any]) -> list[str]:
+    if policies is None:
+        known: Any = options.get("scheduler") or {}
+        return [name for name in POLICIES if missing_for(name, trace, known) is None]
+    return [policies] if isinstance(policies, str) else list(policies)
 
 
 def _configured(config: Configuration, name: object) -> Configuration:
@@ -155,7 +164,8 @@ def _alone_s(trace: Trace, config: Configuration, options: dict[str, Any]) -> ND
         prompt_tokens=trace.prompt_tokens,
         output_tokens=trace.output_tokens,
     )
-    return simulate(apart, replace(config, policy="fcfs", replicas=1), **{**options, "record": False}).e2e_s
+    plain = {**options, "record": False, "scheduler": None}
+    return simulate(apart, replace(config, policy="fcfs", replicas=1), **plain).e2e_s
 
 
 def _row(name: str, run: Simulation, alone_s: NDArray[np.float64]) -> dict[str, Any]:

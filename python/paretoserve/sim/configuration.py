@@ -14,7 +14,24 @@ __all__ = ["Configuration"]
 ENGINES = ("vllm", "sglang")
 WEIGHT_FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
-POLICIES = ("fcfs", "srpt", "op_srpt", "balance", "chunk_balance", "plas", "hrrn", "mc_sf")
+POLICIES = (
+    "fcfs",
+    "priority",
+    "srpt",
+    "op_srpt",
+    "balance",
+    "chunk_balance",
+    "edf",
+    "plas",
+    "slf",
+    "wsrpt",
+    "hrrn",
+    "vtc",
+    "gittins",
+    "mc_sf",
+    "a_min",
+    "external",
+)
 ROUTERS = ("round_robin", "least_loaded", "prefix_affinity")
 
 _CHOICES = {
@@ -64,8 +81,9 @@ class Configuration:
         Whether equal prompt prefixes share their KV blocks.
     block_size : int, default 16
         Tokens in a KV block.
-    policy : {"fcfs", "srpt", "op_srpt", "balance", "chunk_balance", "plas", "hrrn", "mc_sf"}, default "fcfs"
-        Order of the waiting requests, as in `sched.Scheduler`: those of its policies that need no more than lengths.
+    policy : str, default "fcfs"
+        Order of the waiting requests: any policy of `sched.Scheduler`, or ``"external"`` for ranks that a function of
+        `simulate` gives. Some need terms of the requests; see `simulate`.
     fifo_share : float, default 0.5
         With all but ``"fcfs"``, the share of admissions that goes to the oldest request, 0 to 1.
     router : {"round_robin", "least_loaded", "prefix_affinity"}, default "least_loaded"

@@ -12,6 +12,7 @@ from paretoserve._integers import integer_array
 from paretoserve.errors import DtypeError
 from paretoserve.sim.configuration import Configuration, check_count
 from paretoserve.sim.result import Simulation
+from paretoserve.sim.scheduling import SchedulerOptions, Told
 from paretoserve.sim.trace import MAX_TOKENS, Trace
 
 __all__ = ["simulate"]
@@ -66,6 +67,7 @@ def simulate(
     host_time_s: float = 0.0,
     overlap_host: bool = False,
     preempt: Literal["none", "slots"] = "none",
+    scheduler: SchedulerOptions | None = None,
     record: bool = False,
     threads: int | None = None,
 ) -> Simulation:
@@ -90,13 +92,19 @@ def simulate(
         As for `cost.load_model` and `cost.hardware`; what is not given above is then fitted for them.
     expected_output_tokens : array_like of int, shape (n,), optional
         Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Policies without
-        sizes do not use them.
+        sizes do not use them. ``slf`` is told when a share `eps` of the output is left, all others on arrival.
     host_time_s : float, default 0.0
         Seconds of host work per step that `step_time` does not contain.
     overlap_host : bool, default False
         Whether the host works while the device computes: a step then takes the longer of the two, not their sum.
     preempt : {"none", "slots"}, default "none"
         Whether a running request also gives way to a better waiting one, as in `sched.Scheduler`.
+    scheduler : dict, optional
+        Further arguments of `sched.Scheduler` by name: preempt_gain, max_preemptions, prefill_weight,
+        unknown_output_tokens, max_wait_ns, eps, tenant_fairness, tenant_weights (by the tenants of the trace), samples
+        (without them ``gittins`` knows the outputs of the trace as one distribution); and rank, for ``external``: the
+        function that `sched.Scheduler` takes as its policy, asked once for each request. What schedulers know of single
+        requests, such as a deadline, is in ``trace.terms``.
     record : bool, default False
         Whether to keep the decision log of every scheduler in ``Simulation.decisions``.
     threads : int, optional
@@ -111,8 +119,11 @@ def simulate(
     Raises
     ------
     DtypeError, ShapeError, ValueError
-        If an argument has the wrong type, shape or range, or if `step_time` gives times that are negative or not
-        finite.
+        If an argument has the wrong type, shape or range, if the trace lacks what the policy needs (``priority`` a
+        priority, ``edf`` a deadline, ``wsrpt`` a weight, ``vtc`` a tenant), or if `step_time` gives times that are
+        negative or not finite.
+    PolicyError
+        If the function `rank` raises or returns no finite number.
     UnknownNameError, CapacityError
         If `model` or `system` are not known, or the model does not fit.
     KeyboardInterrupt
@@ -141,6 +152,15 @@ def simulate(
     >>> simulation = simulate(trace, Configuration(), step_time=step_time, num_blocks=100)
     >>> simulation.e2e_s
     array([0.003, 0.005])
+
+    Deadlines are terms of the requests:
+
+    >>> from paretoserve.sim import Terms
+    >>> due = Trace(arrival_ns=[0, 0], prompt_tokens=[100, 100], output_tokens=[3, 3],
+    ...             terms=Terms(deadline_ns=[10**9, 5 * 10**6]))
+    >>> config = Configuration(policy="edf", fifo_share=0.0, max_num_seqs=1)
+    >>> simulate(due, config, step_time=step_time, num_blocks=100).e2e_s
+    array([0.008, 0.004])
     """
     if not isinstance(trace, Trace):
         raise DtypeError(f"`trace` must be a Trace, got {type(trace).__name__}\nhint: read files with sim.load_trace")
@@ -169,7 +189,8 @@ def simulate(
     expected = expected_output_tokens
     if expected is not None:
         expected = integer_array("expected_output_tokens", expected, np.int32, 1, MAX_TOKENS, trace.num_requests)
-    replicas, logs = _native.simulate(arrays, trace, expected, native, config, extras)
+    told = Told.checked(config.policy, trace, expected, scheduler)
+    replicas, logs = _native.simulate(arrays, trace, expected, told, native, config, extras)
     return Simulation.from_native(trace, config, extras.num_blocks, arrays, replicas, logs)
 
 

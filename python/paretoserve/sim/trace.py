@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.sim.terms import Terms
 
 __all__ = ["Trace"]
 
@@ -39,6 +40,8 @@ class Trace:
         Prompt tokens per id.
     name : str
         Shown in tables. Not part of the digest.
+    terms : Terms, optional
+        What schedulers are told beyond lengths: priorities, weights, tenants, deadlines and more.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Trace:
     hash_ids: NDArray[np.int64] | None = None
     hash_block_tokens: int = 512
     name: str = ""
+    terms: Terms | None = None
 
     def __post_init__(self) -> None:
         arrival = _integers("arrival_ns", self.arrival_ns, np.int64, 0)
@@ -86,6 +90,10 @@ class Trace:
             raise ValueError(f"`hash_block_tokens` must be from 1 to {MAX_TOKENS}, got {self.hash_block_tokens}")
         self._set("hash_block_tokens", int(self.hash_block_tokens))
         self._check_hashes()
+        if self.terms is not None:
+            if not isinstance(self.terms, Terms):
+                raise DtypeError(f"`terms` must be sim.Terms, got {type(self.terms).__name__}")
+            self.terms.check_length(arrival.size)
 
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
@@ -149,12 +157,14 @@ class Trace:
             output_tokens=self.output_tokens[:n],
             hash_offsets=offsets,
             hash_ids=ids,
+            terms=None if self.terms is None else self.terms.take(slice(n)),
         )
 
     def scaled(self, rate: float) -> "Trace":
         """Return the same requests with all gaps stretched alike, so that `rate` of them arrive per second.
 
-        The first arrival becomes 0; the shape of the arrivals (their CV) stays. Times are rounded to a nanosecond.
+        The first arrival becomes 0; the shape of the arrivals (their CV) stays, and so does the time from an arrival to
+        its deadline. Times are rounded to a nanosecond.
 
         Examples
         --------
@@ -169,10 +179,12 @@ class Trace:
         passed, factor = self.arrival_ns - self.arrival_ns[0], self.requests_per_s / rate
         if not float(passed[-1]) * factor < 2.0**63:
             raise ValueError(f"`rate` is so low that arrival times do not fit 64-bit nanoseconds, got {rate}")
-        return replace(self, arrival_ns=np.rint(passed * factor).astype(np.int64))
+        arrival = np.rint(passed * factor).astype(np.int64)
+        terms = None if self.terms is None else self.terms.moved(self.arrival_ns, arrival)
+        return replace(self, arrival_ns=arrival, terms=terms)
 
     def digest(self) -> str:
-        """Return the SHA-256 of the content as hex digits: times, lengths and hashes, not the name or the file."""
+        """Return the SHA-256 of the content as hex digits: times, lengths, hashes, terms, not the name or the file."""
         content = hashlib.sha256(_DIGEST_HEADER)
         for values in (self.arrival_ns, self.prompt_tokens, self.output_tokens):
             content.update(values.size.to_bytes(8, "little") + values.astype(values.dtype.newbyteorder("<")).tobytes())
@@ -180,6 +192,8 @@ class Trace:
             content.update(self.hash_block_tokens.to_bytes(8, "little"))
             for values in (self.hash_offsets, self.hash_ids):
                 content.update(values.size.to_bytes(8, "little") + values.astype("<i8").tobytes())
+        for name, values in () if self.terms is None else self.terms.columns():
+            content.update(name.encode() + values.astype(values.dtype.newbyteorder("<")).tobytes())
         return content.hexdigest()
 
     def summary(self) -> dict[str, Any]:

@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn any_rows_replay_or_are_refused(rows in proptest::collection::vec(proptest::array::uniform6(-2..28_i64), 0..40)) {
+    fn any_rows_replay_or_are_refused(rows in proptest::collection::vec(proptest::array::uniform6(-2..29_i64), 0..40)) {
         let mut all = Scheduler::new(Options::default()).map(|mut scheduler| {
             scheduler.record(true);
             scheduler.log().to_vec()

@@ -131,7 +131,7 @@ fn the_message_says_what_is_wrong_with_a_snapshot() {
     assert!(refusal(&bytes[..bytes.len() - 1]).starts_with("`snapshot` must be complete"));
     let mut other = bytes.clone();
     other[7] = 99;
-    assert_eq!(refusal(&other), "`snapshot` must be of version 1, the one that this release writes, got version 99");
+    assert_eq!(refusal(&other), "`snapshot` must be of version 2, the one that this release writes, got version 99");
     let last = bytes.len() - 1;
     other.clone_from(&bytes);
     other[last] ^= 1;

@@ -2,8 +2,8 @@
 //! logs replay.
 
 use paretoserve_core::cost::StepTime;
-use paretoserve_core::sched::{self, Limits, PolicyKind, log};
-use paretoserve_core::sim::{Options, PrefixHashes, Router, Rows, Run, Trace, simulate};
+use paretoserve_core::sched::{self, Limits, POLICIES, PolicyKind, Preempt, log};
+use paretoserve_core::sim::{Options, PrefixHashes, Router, Rows, Run, Terms, Trace, simulate};
 use proptest::prelude::*;
 
 const HASH_BLOCK: u32 = 8;
@@ -15,6 +15,57 @@ struct Load {
     output: Vec<i32>,
     offsets: Vec<i64>,
     ids: Vec<i64>,
+    told: Told,
+}
+
+/// What schedulers are told beyond lengths: all of it, as each policy takes what it needs.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    expected: Vec<i32>,
+    priority: Vec<i32>,
+    output_range: Vec<[u32; 2]>,
+    weight: Vec<u64>,
+    tenant: Vec<u32>,
+    deadline_ns: Vec<i64>,
+    program: Vec<i64>,
+    calls_left: Vec<u32>,
+    distribution: Vec<u32>,
+    rank: Vec<u64>,
+    samples: Vec<Vec<u32>>,
+}
+
+impl Told {
+    /// Something for a request of which `seed` chooses.
+    fn push(&mut self, seed: u64, arrival_ns: i64, output: i32) {
+        let draw = |place: u32, below: u64| (seed >> (5 * place)) % below;
+        self.expected.push((output + draw(0, 20) as i32 - 10).max(1));
+        self.priority.push(draw(1, 3) as i32 - 1);
+        self.output_range.push([1 + draw(2, output as u64) as u32, output as u32 + draw(3, 30) as u32]);
+        self.weight.push([500_000, 1_000_000, 3_000_000][draw(4, 3) as usize]);
+        self.tenant.push(draw(5, 3) as u32);
+        self.deadline_ns.push(if draw(6, 4) == 0 { -1 } else { arrival_ns + draw(7, 5000) as i64 });
+        self.program.push(draw(8, 5) as i64 - 1);
+        self.calls_left.push(draw(9, 3) as u32);
+        self.distribution.push(draw(10, 2) as u32);
+        self.rank.push(draw(11, 1000));
+        self.samples = vec![vec![1, 2, 9, 30], vec![5, 6, 40]];
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            priority: Some(&self.priority),
+            output_range: Some(&self.output_range),
+            weight: Some(&self.weight),
+            tenant: Some(&self.tenant),
+            deadline_ns: Some(&self.deadline_ns),
+            program: Some(&self.program),
+            calls_left: Some(&self.calls_left),
+            distribution: Some(&self.distribution),
+            rank: Some(&self.rank),
+            samples: &self.samples,
+            tenant_weights: &[],
+        }
+    }
 }
 
 impl Load {
@@ -23,23 +74,25 @@ impl Load {
             arrival_ns: &self.arrival_ns,
             prompt_tokens: &self.prompt,
             output_tokens: &self.output,
-            expected_output_tokens: None,
+            expected_output_tokens: Some(&self.told.expected),
             hashes: Some(PrefixHashes { offsets: &self.offsets, ids: &self.ids, block_tokens: HASH_BLOCK }),
+            terms: self.told.terms(),
         }
     }
 }
 
 /// Gap, prompt, output, which conversation it continues and how many of its blocks it shares with it.
 fn loads() -> impl Strategy<Value = Load> {
-    let request = (0..400_i64, 1..60_i32, 1..40_i32, 0..3_i64, 0..8_usize);
+    let request = (0..400_i64, 1..60_i32, 1..40_i32, 0..3_i64, 0..8_usize, any::<u64>());
     proptest::collection::vec(request, 1..40).prop_map(|requests| {
         let mut load = Load { offsets: vec![0], ..Load::default() };
         let mut now = 0;
-        for (row, (gap, prompt, output, family, shared)) in requests.into_iter().enumerate() {
+        for (row, (gap, prompt, output, family, shared, seed)) in requests.into_iter().enumerate() {
             now += gap;
             load.arrival_ns.push(now);
             load.prompt.push(prompt);
             load.output.push(output);
+            load.told.push(seed, now, output);
             let blocks = (prompt as usize).div_ceil(HASH_BLOCK as usize);
             let id = |block: usize| {
                 if block < shared { family * 1000 + block as i64 } else { 10_000 + (row * 100 + block) as i64 }
@@ -53,12 +106,22 @@ fn loads() -> impl Strategy<Value = Load> {
 
 fn services() -> impl Strategy<Value = Options> {
     let router = prop_oneof![Just(Router::RoundRobin), Just(Router::LeastLoaded), Just(Router::PrefixAffinity)];
-    let policy = prop_oneof![Just(PolicyKind::Fcfs), Just(PolicyKind::Srpt)];
+    let policy = prop_oneof![
+        Just(PolicyKind::Fcfs),
+        Just(PolicyKind::Srpt),
+        proptest::sample::select(POLICIES.as_slice()).prop_map(|(_, policy)| policy)
+    ];
+    let preempt = prop_oneof![Just(Preempt::None), Just(Preempt::None), Just(Preempt::Slots)];
+    let rules = (policy, preempt, prop_oneof![Just(0.0), Just(0.5)], proptest::option::weighted(0.2, 0..3000_u64));
+    let tenants = proptest::bool::weighted(0.2);
+    let rules = (rules, tenants).prop_map(|((policy, preempt, fifo_share, max_wait_ns), tenant_fairness)| {
+        sched::Options { policy, preempt, fifo_share, max_wait_ns, tenant_fairness, ..sched::Options::default() }
+    });
     let layout = (1..4_u32, 1..4_u32, 1..4_u32);
     let cache = (10..80_u32, prop_oneof![Just(1_u32), Just(4), Just(16)], any::<bool>());
     let limits = (1..9_u32, 1..80_u32, any::<bool>(), any::<bool>());
     let host = (0..20_u64, any::<bool>());
-    (router, policy, layout, cache, limits, host).prop_map(|(router, policy, layout, cache, limits, host)| Options {
+    (router, rules, layout, cache, limits, host).prop_map(|(router, scheduler, layout, cache, limits, host)| Options {
         replicas: layout.0,
         data_parallel: layout.1,
         pipeline: layout.2,
@@ -71,7 +134,7 @@ fn services() -> impl Strategy<Value = Options> {
             chunked_prefill: limits.2,
             reserve_full_prompt: limits.3,
         },
-        scheduler: sched::Options { policy, ..sched::Options::default() },
+        scheduler,
         router,
         host_ns: host.0,
         overlap_host: host.1,
@@ -176,7 +239,10 @@ proptest! {
 
     #[test]
     fn skipping_keeps_fractions_of_a_nanosecond(load in loads(), options in services()) {
-        let options = Options { pipeline: 1, data_parallel: 1, replicas: 1, ..options };
+        // A nanosecond may change what policies say that look at the time or at what was served.
+        let policy = [PolicyKind::Fcfs, PolicyKind::Srpt][options.scheduler.policy as usize % 2];
+        let scheduler = sched::Options { policy, ..sched::Options::default() };
+        let options = Options { pipeline: 1, data_parallel: 1, replicas: 1, scheduler, ..options };
         let step_time = StepTime::linear(50.3, 3.7, 2.1, 0.123);
         let (skipped, fast) = run(&load, &step_time, &options);
         let (stepped, slow) = run(&load, &step_time, &Options { skip: false, ..options });

@@ -13,6 +13,7 @@ mod sched;
 mod sched_columns;
 mod sim;
 mod sim_jobs;
+mod sim_told;
 
 #[pymodule]
 mod _native {

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::arrays::{Input, Output};
 use crate::cost::step::StepTime;
 use crate::errors::{detached, to_python};
+use crate::sim_told::Told;
 
 /// `paretoserve.sim.Trace`.
 #[derive(FromPyObject)]
@@ -64,7 +65,7 @@ pub(crate) struct Arrays {
 /// Totals of one replica in the order of `sim::Totals`.
 type TotalsRow = (u64, u64, u64, u64, f64, f64, u64, u64, u64, u64, u32);
 
-fn options(config: &Configuration, extras: &Extras) -> paretoserve_core::Result<sim::Options> {
+fn options(config: &Configuration, told: &Told, extras: &Extras) -> paretoserve_core::Result<sim::Options> {
     Ok(sim::Options {
         replicas: config.replicas,
         data_parallel: config.data_parallel,
@@ -80,7 +81,7 @@ fn options(config: &Configuration, extras: &Extras) -> paretoserve_core::Result<
             policy: PolicyKind::parse(&config.policy)?,
             fifo_share: config.fifo_share,
             preempt: Preempt::parse(&extras.preempt)?,
-            ..sched::Options::default()
+            ..told.options()
         },
         router: sim::Router::parse(&config.router)?,
         host_ns: extras.host_ns,
@@ -96,17 +97,19 @@ type LogRow = (u32, u32, u32, Cow<'static, [u8]>);
 
 /// Simulate a trace; fills `arrays`, returns the totals of each replica and the decision logs.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "one per kind of input of the Python function")]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
 pub(crate) fn simulate(
     py: Python<'_>,
     mut arrays: Arrays,
     trace: Trace,
     expected_output_tokens: Option<Input<i32>>,
+    told: Told,
     step_time: &StepTime,
     config: Configuration,
     extras: Extras,
 ) -> PyResult<(Vec<TotalsRow>, Vec<LogRow>)> {
-    let options = options(&config, &extras).map_err(|error| to_python(py, &error))?;
+    let options = options(&config, &told, &extras).map_err(|error| to_python(py, &error))?;
     let step_time = Arc::clone(&step_time.inner);
     let signal = Mutex::new(None);
     let stop = || {
@@ -133,6 +136,7 @@ pub(crate) fn simulate(
             output_tokens: trace.output_tokens.as_slice(),
             expected_output_tokens: expected_output_tokens.as_ref().map(Input::as_slice),
             hashes,
+            terms: told.terms(),
         };
         let mut rows = sim::Rows {
             replica: arrays.replica.as_mut_slice(),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoserve.errors import DataError
+from paretoserve.sim.terms import Terms
 from paretoserve.sim.trace import MAX_TOKENS, Trace
 
 __all__ = ["Columns", "Hashes", "Rules", "assemble", "problem", "shown"]
@@ -63,6 +64,7 @@ class Columns:
     first_line: int
     counted: str = "line"
     hashes: Hashes | None = None
+    terms: Terms | None = None
 
     def at(self, index: int) -> str:
         """Return where request `index` stands in the file, as the user counts, for example ``line 4``."""
@@ -101,6 +103,7 @@ def assemble(columns: Columns, rules: Rules, name: str) -> Trace:
     if hashes is not None:
         _refuse_excess_hashes(columns, hashes)
         hashes = hashes.take(keep)
+    terms = None if columns.terms is None else columns.terms.take(keep).moved(arrival, arrival - arrival[0])
     return Trace(
         arrival_ns=arrival - arrival[0],
         prompt_tokens=columns.prompt_tokens[keep].astype(np.int32),
@@ -109,6 +112,7 @@ def assemble(columns: Columns, rules: Rules, name: str) -> Trace:
         hash_ids=None if hashes is None else hashes.ids,
         hash_block_tokens=512 if hashes is None else hashes.block_tokens,
         name=name,
+        terms=terms,
     )
 
 

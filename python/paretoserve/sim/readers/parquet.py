@@ -1,14 +1,15 @@
 """Our own trace file: Parquet, one row per request. Needs pyarrow, imported when used.
 
 Schema 1: `arrival_ns` int64, `prompt_tokens` int32, `output_tokens` int32 and, if the trace has block hashes,
-`hash_ids` list<int64>. The file metadata `paretoserve.trace` is JSON with `schema`, `name` and `hash_block_tokens`.
-Other integer widths and other columns are accepted when reading, so that any tool can write such a file; the metadata
-is optional then.
+`hash_ids` list<int64>. The file metadata `paretoserve.trace` is JSON with `schema`, `name`, `hash_block_tokens` and, if
+the trace has terms, `terms`: the names of their columns, of which `output_range` is a list of two. Other integer widths
+and other columns are accepted when reading, so that any tool can write such a file; the metadata is optional then.
 """
 
 import json
 import os
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paretoserve.sim.readers.assemble import Columns, Hashes, Rules, problem
+from paretoserve.sim.terms import Terms
 from paretoserve.sim.trace import Trace
 
 __all__ = ["COLUMNS", "read_parquet", "write_trace"]
@@ -24,6 +26,7 @@ COLUMNS = ("arrival_ns", "prompt_tokens", "output_tokens")
 _HASHES = "hash_ids"
 _METADATA = b"paretoserve.trace"
 _SCHEMA = 1
+_TERMS = {field.name for field in fields(Terms)}
 
 
 def _import_pyarrow() -> Any:
@@ -75,6 +78,10 @@ def write_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
         lists = pa.LargeListArray.from_arrays(pa.array(trace.hash_offsets), pa.array(trace.hash_ids))
         arrays[_HASHES] = lists.cast(pa.list_(pa.int64()))
     about = {"schema": _SCHEMA, "name": trace.name, "hash_block_tokens": trace.hash_block_tokens}
+    if trace.terms is not None:
+        columns = dict(trace.terms.columns())
+        about["terms"] = list(columns)
+        arrays |= {name: pa.array(values if values.ndim == 1 else values.tolist()) for name, values in columns.items()}
     table = pa.table(arrays).replace_schema_metadata({_METADATA: json.dumps(about)})
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -105,18 +112,20 @@ def read_parquet(file: str, content: bytes, rules: Rules) -> tuple[Columns, str 
         at = f"row {early[0] + 1}"
         raise problem(file, f"must not be negative, got {time[early[0]]}", at=at, column=COLUMNS[0])
     hashes = _hashes(pa, file, table, about["hash_block_tokens"]) if with_hashes else None
-    columns = Columns(file, time, prompt, output, COLUMNS, first_line=1, counted="row", hashes=hashes)
+    terms = _terms(pa, file, table, about["terms"]) if about["terms"] else None
+    columns = Columns(file, time, prompt, output, COLUMNS, first_line=1, counted="row", hashes=hashes, terms=terms)
     return columns, about["name"]
 
 
 def _about(file: str, metadata: bytes | None) -> dict[str, Any]:
-    about: dict[str, Any] = {"schema": _SCHEMA, "name": None, "hash_block_tokens": 512}
+    about: dict[str, Any] = {"schema": _SCHEMA, "name": None, "hash_block_tokens": 512, "terms": []}
     if metadata is None:
         return about
     try:
         about.update(json.loads(metadata))
         known = about["schema"] == _SCHEMA
         valid = isinstance(about["name"], str | None) and type(about["hash_block_tokens"]) is int
+        valid = valid and isinstance(about["terms"], list) and set(about["terms"]) <= _TERMS
     except (ValueError, TypeError):
         known, valid = True, False
     if not known:
@@ -165,3 +174,16 @@ def _hashes(pa: Any, file: str, table: Any, block_tokens: int) -> Hashes:
     except pa.ArrowInvalid as error:
         raise problem(file, f"must fit 64-bit integers: {error}", column=_HASHES) from None
     return Hashes(offsets, values, block_tokens, _HASHES)
+
+
+def _terms(pa: Any, file: str, table: Any, names: list[str]) -> Terms:
+    """Return the terms; they are checked like those of a caller, and the error names the file and the column."""
+    arrays = {name: _present(pa, file, table, name) for name in names}
+    for name, array in arrays.items():
+        try:
+            nested = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
+            values = np.array(array.to_pylist()) if nested else array.to_numpy(zero_copy_only=False)
+            arrays[name] = next(column for _, column in Terms(**{name: values}).columns())
+        except (TypeError, ValueError) as error:
+            raise problem(file, str(error), column=name) from None
+    return Terms(**arrays)

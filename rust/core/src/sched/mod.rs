@@ -28,6 +28,7 @@ mod blocks;
 mod calls;
 mod check;
 mod forecast;
+mod ids;
 mod job;
 pub mod log;
 mod named;
@@ -41,6 +42,7 @@ mod scheduler;
 mod share;
 mod snapshot;
 mod stats;
+mod tenant_names;
 
 pub use job::{Job, State};
 pub use named::{NamedScheduler, Names};

@@ -3,13 +3,13 @@
 //!
 //! Calls about many requests check everything first and change nothing if one row is wrong.
 
-use std::collections::HashMap;
-
 use super::blocks::CountedBlocks;
+use super::ids::IdMap;
 use super::job::Job;
 use super::log::NAME;
 use super::request::{Batch, Limits, ProgramIndex, Request, RequestIndex};
 use super::scheduler::Scheduler;
+use super::tenant_names::TenantNames;
 use crate::{Error, Result};
 
 /// What the engine calls the tenant and the program of a request.
@@ -25,12 +25,11 @@ pub struct Names {
 #[derive(Debug)]
 pub struct NamedScheduler {
     pub(super) scheduler: Scheduler,
-    pub(super) handles: HashMap<i64, RequestIndex>,
+    pub(super) handles: IdMap<RequestIndex>,
     ids: Vec<i64>,
-    pub(super) programs: HashMap<i64, ProgramIndex>,
+    pub(super) programs: IdMap<ProgramIndex>,
     program_ids: Vec<i64>,
-    pub(super) tenants: HashMap<i64, u32>,
-    pub(super) tenant_ids: Vec<i64>,
+    pub(super) tenants: TenantNames,
     pub(super) blocks: CountedBlocks,
     batch: Batch,
     scratch: Vec<RequestIndex>,
@@ -43,10 +42,10 @@ impl NamedScheduler {
             return Err(Error::value("block_size", "at least 1", 0));
         }
         let blocks = CountedBlocks::new(block_size);
-        let (handles, programs, tenants) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (ids, program_ids, tenant_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let (handles, programs, tenants) = (IdMap::default(), IdMap::default(), TenantNames::default());
+        let (ids, program_ids) = (Vec::new(), Vec::new());
         let (batch, scratch) = (Batch::default(), Vec::new());
-        Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, tenant_ids, blocks, batch, scratch })
+        Ok(Self { scheduler, handles, ids, programs, program_ids, tenants, blocks, batch, scratch })
     }
 
     /// The scheduler under the names.
@@ -60,20 +59,12 @@ impl NamedScheduler {
             return Err(Error::value("request_id", "new", format!("{id}, which is waiting or running")));
         }
         self.scheduler.check(&request, cached_tokens)?;
-        let tenant = self.tenant(names.tenant)?;
-        let program = names.program.map(|program| self.program(program)).transpose()?;
-        let handle = self.scheduler.submit_cached(Request { tenant, program, ..request }, cached_tokens)?;
-        self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
-        self.add_id(id, handle);
-        self.blocks.set_cached(handle, cached_tokens);
-        Ok(())
+        self.enter(id, request, cached_tokens, names)
     }
 
     /// Submit all of `ids`, whose requests `row` gives with their cached tokens; all or none.
     pub fn submit_many(&mut self, ids: &[i64], row: impl Fn(usize) -> (Request, u32, Names)) -> Result<()> {
-        let mut sorted = ids.to_vec();
-        sorted.sort_unstable();
-        if let Some([twice, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        if let Some(twice) = first_twice(ids) {
             return Err(Error::value("request_ids", "different", format!("{twice} twice")));
         }
         if let Some(known) = ids.iter().find(|id| self.handles.contains_key(id)) {
@@ -84,10 +75,23 @@ impl NamedScheduler {
             self.scheduler.check(&request, cached_tokens)?;
         }
         self.handles.reserve(ids.len());
+        self.scheduler.reserve(ids.len());
         for (index, &id) in ids.iter().enumerate() {
             let (request, cached_tokens, names) = row(index);
-            self.submit(id, request, cached_tokens, names)?;
+            self.enter(id, request, cached_tokens, names)?;
         }
+        Ok(())
+    }
+
+    /// Submit what was checked.
+    fn enter(&mut self, id: i64, request: Request, cached_tokens: u32, names: Names) -> Result<()> {
+        let tenant = self.tenant(names.tenant)?;
+        let program = names.program.map(|program| self.program(program)).transpose()?;
+        let handle = self.scheduler.submit_checked(Request { tenant, program, ..request }, cached_tokens)?;
+        self.tenants.add(tenant);
+        self.scheduler.note([NAME, i64::from(handle), id, 0, 0, 0]);
+        self.add_id(id, handle);
+        self.blocks.set_cached(handle, cached_tokens);
         Ok(())
     }
 
@@ -177,16 +181,18 @@ impl NamedScheduler {
     /// Forget a request that has all its output. O(log n).
     pub fn finish(&mut self, id: i64) -> Result<()> {
         let handle = self.handle(id)?;
+        let tenant = self.scheduler.job(handle)?.request.tenant;
         self.scheduler.finish(handle)?;
-        self.forget(id, handle);
+        self.forget(id, handle, tenant);
         Ok(())
     }
 
     /// Forget a request that nobody wants. O(log n).
     pub fn cancel(&mut self, id: i64) -> Result<()> {
         let handle = self.handle(id)?;
+        let tenant = self.scheduler.job(handle)?.request.tenant;
         self.scheduler.cancel(handle)?;
-        self.forget(id, handle);
+        self.forget(id, handle, tenant);
         Ok(())
     }
 
@@ -222,7 +228,7 @@ impl NamedScheduler {
     /// What the engine calls the tenant and the program of `job`.
     pub fn names(&self, job: &Job) -> Names {
         let program = job.request.program.map(|program| self.program_ids[program as usize]);
-        Names { tenant: self.tenant_ids[job.request.tenant as usize], program }
+        Names { tenant: self.tenants.name(job.request.tenant), program }
     }
 
     /// The id behind a handle of a batch.
@@ -259,19 +265,26 @@ impl NamedScheduler {
     }
 
     fn tenant(&mut self, tenant: i64) -> Result<u32> {
-        if let Some(&index) = self.tenants.get(&tenant) {
-            return Ok(index);
-        }
-        let next = u32::try_from(self.tenants.len()).map_err(|_| Error::value("tenant", "fewer than 2**32", tenant))?;
-        self.tenants.insert(tenant, next);
-        self.tenant_ids.push(tenant);
-        Ok(next)
+        let scheduler = &mut self.scheduler;
+        let number = self.tenants.number(tenant, || scheduler.remembered_tenants());
+        number.ok_or_else(|| Error::value("tenant", "one of fewer than 2**32", tenant))
     }
 
-    fn forget(&mut self, id: i64, handle: RequestIndex) {
+    fn forget(&mut self, id: i64, handle: RequestIndex, tenant: u32) {
         self.handles.remove(&id);
+        self.tenants.remove(tenant);
         self.blocks.forget(handle);
     }
+}
+
+/// An id that comes more than once. Rising ids are the usual case and need no sorting.
+fn first_twice(ids: &[i64]) -> Option<i64> {
+    if ids.is_sorted_by(|before, after| before < after) {
+        return None;
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// Write down the id behind an index.

@@ -104,6 +104,16 @@ impl Scheduler {
     /// This only places it in the queue; the cache is asked again at admission.
     pub fn submit_cached(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         self.check(&request, cached_tokens)?;
+        self.submit_checked(request, cached_tokens)
+    }
+
+    /// Make room for so many more.
+    pub(super) fn reserve(&mut self, additional: usize) {
+        self.jobs.reserve(additional.saturating_sub(self.free.len()));
+    }
+
+    /// [`Scheduler::submit_cached`] for what [`Scheduler::check`] accepts.
+    pub(super) fn submit_checked(&mut self, request: Request, cached_tokens: u32) -> Result<RequestIndex> {
         let mut job = Job {
             request,
             sequence: self.next_sequence,
@@ -270,6 +280,12 @@ impl Scheduler {
         self.steady_steps > 0
     }
 
+    /// Whether a request is placed by what was served before it arrived: progress in a stretch of steps has to be told
+    /// before it is submitted. Only where tenants share.
+    pub fn counts_progress(&self) -> bool {
+        self.waiting.counts_progress()
+    }
+
     /// Give a tenant a weight in millionths: one of weight 2 is served twice as much as one of weight 1, which all have
     /// at first. Only under `tenant_fairness` or `vtc`.
     pub fn set_tenant_weight(&mut self, tenant: u32, weight: u64) -> Result<()> {
@@ -282,6 +298,11 @@ impl Scheduler {
         }
         self.note([log::TENANT_WEIGHT, i64::from(tenant), weight as i64, 0, 0, 0]);
         Ok(())
+    }
+
+    /// Forget tenants that make no difference any more; returns, in order, those that do although nobody of them lives.
+    pub(super) fn remembered_tenants(&mut self) -> Vec<u32> {
+        self.waiting.remembered_tenants()
     }
 
     /// Put a waiting request where its key says, or move it there.

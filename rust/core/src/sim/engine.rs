@@ -74,7 +74,7 @@ impl<'a> Service<'a> {
     fn replica(&self) -> Result<Replica<'a>> {
         let hash_block_tokens = self.trace.hashes.map_or(1, |hashes| hashes.block_tokens);
         let clock = StepClock::new(self.step_time, &self.options);
-        Replica::new(clock, &self.options, hash_block_tokens, self.stop)
+        Replica::new(clock, &self.options, &self.trace.terms, hash_block_tokens, self.stop)
     }
 
     /// All replicas in one time, for routers that look at them.

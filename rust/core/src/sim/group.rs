@@ -3,6 +3,7 @@
 use super::kv::KvBlocks;
 use super::lane::{Lane, PoolView};
 use super::options::Options;
+use super::terms::Terms;
 use crate::Result;
 use crate::cost::StepShape;
 
@@ -46,9 +47,9 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(options: &Options, index: u32) -> Result<Self> {
+    pub(super) fn new(options: &Options, terms: &Terms<'_>, index: u32) -> Result<Self> {
         Ok(Self {
-            lanes: (0..options.data_parallel).map(|_| Lane::new(options)).collect::<Result<_>>()?,
+            lanes: (0..options.data_parallel).map(|_| Lane::new(options, terms)).collect::<Result<_>>()?,
             shapes: vec![StepShape::default(); options.data_parallel as usize],
             flight: None,
             planned: 0,

@@ -1,14 +1,17 @@
 //! One scheduler with the requests it serves: turns batches into step shapes and steps into progress.
 
+use std::collections::HashMap;
+
 use super::kv::KvBlocks;
 use super::options::Options;
 use super::result::{Outcome, Totals};
 use super::router::Load;
+use super::terms::{Terms, left_when_known};
 use super::trace::Trace;
 use crate::Result;
 use crate::cost::StepShape;
 use crate::sched::log::Row;
-use crate::sched::{Batch, KvCache, Limits, Request, RequestIndex, Scheduled, Scheduler};
+use crate::sched::{Batch, KvCache, Limits, ProgramIndex, Request, RequestIndex, Scheduled, Scheduler};
 
 const NOTHING: Outcome =
     Outcome { scheduled_ns: -1, first_token_ns: -1, finish_ns: -1, preemptions: 0, cached_tokens: 0 };
@@ -22,6 +25,9 @@ struct Active {
     output_tokens: u32,
     /// Output tokens so far.
     generated: u32,
+    /// Output tokens after which the scheduler is told how many there are, and how many it is told.
+    known_after: u32,
+    told_tokens: u32,
     /// Most tokens it ever had in the cache.
     most_computed: u32,
     outcome: Outcome,
@@ -39,6 +45,12 @@ impl Active {
         self.generated > 0 && computed + 1 == self.known_tokens()
     }
 
+    /// Output tokens until it finishes, or until the scheduler is told when.
+    fn until_news(&self) -> u32 {
+        let next = if self.generated < self.known_after { self.known_after } else { self.output_tokens };
+        next - self.generated
+    }
+
     /// Its first chunk (again) starts after `computed` tokens that the cache had.
     fn note_start(&mut self, now_ns: u64, computed: u32) {
         if self.outcome.scheduled_ns < 0 {
@@ -54,6 +66,8 @@ pub(super) struct Lane {
     limits: Limits,
     batch: Batch,
     active: Vec<Active>,
+    /// By their numbers in the trace.
+    programs: HashMap<i64, ProgramIndex>,
     load: Load,
     /// Rows and outcomes in the order of finishing.
     pub(super) done: Vec<(u32, Outcome)>,
@@ -92,18 +106,18 @@ impl KvCache for PoolView<'_, '_> {
 }
 
 impl Lane {
-    pub(super) fn new(options: &Options) -> Result<Self> {
+    pub(super) fn new(options: &Options, terms: &Terms<'_>) -> Result<Self> {
         let slots = options.limits.slots.div_ceil(options.pipeline);
         // Lanes that share a pool cannot evict each other's requests. If each waited with half a prompt for the blocks
         // of the other, none would ever sample.
         let reserve_full_prompt = options.limits.reserve_full_prompt || options.pipeline > 1;
-        let mut scheduler = Scheduler::new(options.scheduler)?;
-        scheduler.record(options.record);
+        let scheduler = terms.scheduler(options.scheduler, options.record)?;
         Ok(Self {
             scheduler,
             limits: Limits { slots, reserve_full_prompt, ..options.limits },
             batch: Batch::default(),
             active: Vec::new(),
+            programs: HashMap::new(),
             load: Load::default(),
             done: Vec::new(),
         })
@@ -131,19 +145,25 @@ impl Lane {
     /// Take the request in `row` of the trace.
     pub(super) fn submit<'a>(&mut self, trace: &Trace<'a>, row: usize, pool: &mut PoolView<'_, 'a>) -> Result<()> {
         let prompt_tokens = trace.prompt_tokens[row] as u32;
-        let expected = trace.expected_output_tokens.unwrap_or(trace.output_tokens);
-        let request = self.scheduler.submit(Request {
+        let output_tokens = trace.output_tokens[row] as u32;
+        let told_tokens = trace.expected_output_tokens.unwrap_or(trace.output_tokens)[row] as u32;
+        let known_after = output_tokens - left_when_known(self.scheduler.options(), output_tokens);
+        let request = Request {
             arrival_ns: trace.arrival_ns[row] as u64,
             prompt_tokens,
-            expected_output_tokens: Some(expected[row] as u32),
-            ..Request::default()
-        })?;
+            expected_output_tokens: (known_after == 0).then_some(told_tokens),
+            program: self.program(&trace.terms, row)?,
+            ..trace.terms.request(row)
+        };
+        let request = self.scheduler.submit(request)?;
         pool.pool.enter(pool.key(request), prompt_tokens, trace.hashes_of(row));
         let active = Active {
             row: row as u32,
             prompt_tokens,
-            output_tokens: trace.output_tokens[row] as u32,
+            output_tokens,
             generated: 0,
+            known_after,
+            told_tokens,
             most_computed: 0,
             outcome: NOTHING,
         };
@@ -154,6 +174,19 @@ impl Lane {
         self.load.requests += 1;
         self.load.prompt_tokens += u64::from(prompt_tokens);
         Ok(())
+    }
+
+    /// The program of a request; its first call here begins it. The trace does not say when programs end.
+    fn program(&mut self, terms: &Terms<'_>, row: usize) -> Result<Option<ProgramIndex>> {
+        let Some(program) = terms.program.map(|column| column[row]).filter(|&program| program != -1) else {
+            return Ok(None);
+        };
+        if let Some(&known) = self.programs.get(&program) {
+            return Ok(Some(known));
+        }
+        let index = self.scheduler.add_program()?;
+        self.programs.insert(program, index);
+        Ok(Some(index))
     }
 
     /// Form the next batch at `now_ns`; an empty shape if nothing can run.
@@ -194,12 +227,8 @@ impl Lane {
         if steady == 0 {
             return u64::from(!self.batch.scheduled.is_empty());
         }
-        let left = |request: RequestIndex| {
-            let active = &self.active[request as usize];
-            u64::from(active.output_tokens - active.generated)
-        };
-        let to_finish = self.batch.scheduled.iter().map(|scheduled| left(scheduled.request)).min().unwrap_or(1);
-        let most = to_finish.min(steady + 1);
+        let left = |scheduled: &Scheduled| u64::from(self.active[scheduled.request as usize].until_news());
+        let most = self.batch.scheduled.iter().map(left).min().unwrap_or(1).min(steady + 1);
         // The largest number of steps for which the pool has blocks.
         let (mut low, mut high) = (1, most);
         if self.has_room(pool, most) {
@@ -232,6 +261,11 @@ impl Lane {
         self.batch.scheduled.iter().map(missing).sum()
     }
 
+    /// Whether its scheduler has to know what was served when a request arrives.
+    pub(super) fn counts_progress(&self) -> bool {
+        self.scheduler.counts_progress()
+    }
+
     /// Whether the batch in flight repeats whatever was submitted meanwhile.
     pub(super) fn is_steady(&self) -> bool {
         (self.batch.scheduled.is_empty() && !self.has_work()) || self.scheduler.steady()
@@ -262,14 +296,16 @@ impl Lane {
             let request = scheduled.request;
             let active = &mut self.active[request as usize];
             let computed = scheduled.num_computed_tokens;
+            let sampled;
             if active.decodes(computed) {
+                sampled = steps;
                 totals.decode_tokens += num_steps;
                 active.generated += steps;
                 active.most_computed = active.most_computed.max(computed + steps);
                 self.scheduler.advance(request, steps, steps)?;
             } else {
                 totals.prefill_tokens += u64::from(scheduled.num_tokens);
-                let sampled = u32::from(computed + scheduled.num_tokens == active.known_tokens());
+                sampled = u32::from(computed + scheduled.num_tokens == active.known_tokens());
                 active.generated += sampled;
                 if sampled == 1 && active.outcome.first_token_ns < 0 {
                     active.outcome.first_token_ns = end_ns as i64;
@@ -283,6 +319,8 @@ impl Lane {
                 self.done.push((active.row, active.outcome));
                 self.scheduler.finish(request)?;
                 pool.release(request);
+            } else if sampled > 0 && active.generated == active.known_after {
+                self.scheduler.update(request, Some(active.told_tokens), None, None)?;
             }
         }
         self.batch.clear();

@@ -15,6 +15,7 @@ mod options;
 mod replica;
 mod result;
 mod router;
+mod terms;
 mod trace;
 mod worst_case;
 
@@ -23,5 +24,6 @@ pub use kv::KvBlocks;
 pub use options::{Options, Refusal};
 pub use result::{DecisionLog, Rows, Run, Totals};
 pub use router::Router;
+pub use terms::Terms;
 pub use trace::{PrefixHashes, Trace};
 pub use worst_case::{Climb, WorstCase, worst_case};

@@ -17,6 +17,7 @@ use super::lane::Lane;
 use super::options::Options;
 use super::result::{DecisionLog, ReplicaResult, Totals};
 use super::router::Load;
+use super::terms::Terms;
 use super::trace::{MAX_TIME_NS, Trace};
 use crate::cost::StepShape;
 use crate::{Error, Result};
@@ -57,13 +58,14 @@ impl<'a> Replica<'a> {
     pub(super) fn new(
         clock: StepClock<'a>,
         options: &Options,
+        terms: &Terms<'_>,
         hash_block_tokens: u32,
         stop: &'a (dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         let pool = |_| KvBlocks::new(options.num_blocks, options.block_size, hash_block_tokens);
         Ok(Self {
             clock,
-            groups: (0..options.pipeline).map(|index| Group::new(options, index)).collect::<Result<_>>()?,
+            groups: (0..options.pipeline).map(|index| Group::new(options, terms, index)).collect::<Result<_>>()?,
             pools: (0..options.data_parallel).map(pool).collect(),
             stage_free_ns: vec![0; options.pipeline as usize],
             skip: options.skip,
@@ -98,6 +100,9 @@ impl<'a> Replica<'a> {
         let places = (0..self.groups.len() * ranks).map(|place| (place / ranks, place % ranks));
         let (index, rank) =
             places.min_by_key(|&(group, rank)| self.groups[group].lanes[rank].load()).unwrap_or_default();
+        if self.groups[index].lanes[rank].counts_progress() {
+            self.catch_up(index, now_ns)?;
+        }
         let group = &mut self.groups[index];
         if group.flight.is_none() && !group.has_work() {
             group.ready_ns = now_ns;
@@ -188,6 +193,9 @@ impl<'a> Replica<'a> {
             let lane = &mut group.lanes[rank];
             let shape = lane.form(now_ns, &mut view, &mut self.totals)?;
             self.totals.batches += u64::from(shape != StepShape::default());
+            if self.step_by_step && lane.counts_progress() {
+                planned = 1;
+            }
             if planned > 1 && lane.has_work() {
                 planned = planned.min(lane.repeats(&view).max(1));
             }
@@ -293,12 +301,26 @@ impl<'a> Replica<'a> {
         }
         let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
         let num_steps = self.steps_before(index, now_ns);
-        if num_steps < flight.num_steps {
-            self.stage_free_ns.fill(flight.start_ns);
-            let shorter = self.flight(index, flight.start_ns, num_steps)?;
-            self.groups[index].flight = Some(shorter);
-            self.groups[index].planned = num_steps;
+        if num_steps < flight.num_steps { self.shorten(index, flight, num_steps) } else { Ok(()) }
+    }
+
+    /// Let the steps of a stretch that ended until now end, so that the scheduler knows what they served.
+    fn catch_up(&mut self, index: usize, now_ns: u64) -> Result<()> {
+        // Of single steps it is told as they end.
+        let Some(flight) = self.groups[index].flight.filter(|flight| flight.num_steps > 1) else { return Ok(()) };
+        let ended = self.steps_before(index, now_ns + 1) - 1;
+        if ended == 0 {
+            return Ok(());
         }
+        self.shorten(index, flight, ended)?;
+        self.run_until(now_ns)
+    }
+
+    fn shorten(&mut self, index: usize, flight: Flight, num_steps: u64) -> Result<()> {
+        self.stage_free_ns.fill(flight.start_ns);
+        let shorter = self.flight(index, flight.start_ns, num_steps)?;
+        self.groups[index].flight = Some(shorter);
+        self.groups[index].planned = num_steps;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Requests to simulate, as the slices of a caller.
 
+use super::terms::Terms;
 use crate::{Error, Result};
 
 /// Latest time that a simulation handles, about 146 years: sums of two times stay inside 64 bits.
@@ -30,6 +31,8 @@ pub struct Trace<'a> {
     pub expected_output_tokens: Option<&'a [i32]>,
     /// Shared prefixes, if the trace has them.
     pub hashes: Option<PrefixHashes<'a>>,
+    /// What else the scheduler is told.
+    pub terms: Terms<'a>,
 }
 
 impl<'a> Trace<'a> {
@@ -68,6 +71,7 @@ impl<'a> Trace<'a> {
             let got = format!("{} after {} in request {row}", self.arrival_ns[row], self.arrival_ns[row - 1]);
             return Err(Error::value("arrival_ns", "in order", got));
         }
+        self.terms.check(n)?;
         self.hashes.map_or(Ok(()), |hashes| check_hashes(&hashes, n))
     }
 }
@@ -102,7 +106,14 @@ mod tests {
     use super::*;
 
     fn trace<'a>(arrival_ns: &'a [i64], prompt: &'a [i32], output: &'a [i32]) -> Trace<'a> {
-        Trace { arrival_ns, prompt_tokens: prompt, output_tokens: output, expected_output_tokens: None, hashes: None }
+        Trace {
+            arrival_ns,
+            prompt_tokens: prompt,
+            output_tokens: output,
+            expected_output_tokens: None,
+            hashes: None,
+            terms: Terms::default(),
+        }
     }
 
     #[test]

@@ -80,9 +80,15 @@ pub const SAMPLES: i64 = 25;
 pub const CAPACITY: i64 = 26;
 /// Another rank for the policy `external`: handle, rank.
 pub const RANK: i64 = 27;
+/// Follows the options: the version of the rules by which answers are found, absent from logs of version 1.
+pub const VERSION: i64 = 28;
+
+/// Raised whenever the same calls give another answer. 2: tenants that are equal go in the order in which they came,
+/// and whoever comes when nobody waits starts with what the last that waited was served by then.
+const RULES: i64 = 2;
 
 /// The rows that describe `options`. Shares, weights and gains are kept in millionths, as the scheduler uses them.
-pub fn options_rows(options: &Options) -> [Row; 2] {
+pub fn options_rows(options: &Options) -> [Row; 3] {
     [
         [
             OPTIONS,
@@ -100,6 +106,7 @@ pub fn options_rows(options: &Options) -> [Row; 2] {
             micro(options.eps) as i64,
             i64::from(options.tenant_fairness),
         ],
+        [VERSION, RULES, 0, 0, 0, 0],
     ]
 }
 
@@ -133,10 +140,22 @@ pub fn read_options(rows: &[Row]) -> Result<Options> {
     })
 }
 
+/// The row after the options and the version. Refuses logs whose answers other rules have found.
+fn check_rules(rows: &[Row], options: &Options) -> Result<usize> {
+    match rows.get(2) {
+        Some(&[VERSION, RULES, ..]) => Ok(3),
+        Some(&[VERSION, rules, ..]) => Err(broken(2, format!("version {RULES} of the rules or less"), rules)),
+        // Only the rules for tenants have changed since.
+        _ if !options.shares_tenants() => Ok(2),
+        _ => Err(broken(2, format!("version {RULES} of the rules, which the shares of tenants need"), "version 1")),
+    }
+}
+
 /// Repeat every call of a log on a fresh scheduler. An error names the first row that differs or makes no sense.
 pub fn replay(rows: &[Row]) -> Result<Scheduler> {
-    let (samples, first) = read_samples(rows)?;
-    let mut scheduler = Scheduler::with_samples(read_options(rows)?, samples)?;
+    let options = read_options(rows)?;
+    let (samples, first) = read_samples(rows, check_rules(rows, &options)?)?;
+    let mut scheduler = Scheduler::with_samples(options, samples)?;
     scheduler.record(true);
     let mut batch = Batch::default();
     let mut at = first;

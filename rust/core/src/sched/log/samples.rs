@@ -13,10 +13,9 @@ pub(in crate::sched) fn samples_rows(rows: &mut Vec<Row>, samples: &[Vec<u32>]) 
     }
 }
 
-/// The lists after the two rows of options, and the first row after them.
-pub(super) fn read_samples(rows: &[Row]) -> Result<(Vec<Vec<u32>>, usize)> {
+/// The lists from row `at` on, and the first row after them.
+pub(super) fn read_samples(rows: &[Row], mut at: usize) -> Result<(Vec<Vec<u32>>, usize)> {
     let mut samples: Vec<Vec<u32>> = Vec::new();
-    let mut at = 2;
     while let Some(&[SAMPLES, number, ..]) = rows.get(at) {
         if usize::try_from(number).ok() == Some(samples.len()) {
             samples.push(Vec::new());

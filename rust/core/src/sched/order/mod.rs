@@ -3,12 +3,14 @@
 //! [`Ranked`] is a heap over the ranks of a policy and enough for most. Others need to know more than one request: how
 //! long it has waited ([`Ratio`]), who else lives ([`Stack`], [`Weights`]), what its tenant has received ([`Tenants`]).
 
+mod accounts;
 mod ranked;
 mod ratio;
 mod stack;
 mod tenants;
 mod weights;
 
+pub(super) use accounts::is_time_to_forget;
 pub use ranked::Ranked;
 pub use ratio::Ratio;
 pub use stack::Stack;
@@ -88,9 +90,19 @@ pub trait Order: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether an arrival is placed by what was served before it, so that progress has to be told first.
+    fn counts_progress(&self) -> bool {
+        false
+    }
+
     /// Whether who is first may change with time or with progress alone.
     fn drifts(&self) -> bool {
         false
+    }
+
+    /// Forget tenants on whom no further decision depends; returns, in order, those of which something is known.
+    fn remembered_tenants(&mut self) -> Vec<u32> {
+        Vec::new()
     }
 
     /// Give a tenant a weight in millionths; false if tenants do not matter.

@@ -18,12 +18,13 @@ use super::order::Order;
 use super::program::Programs;
 use super::request::RequestIndex;
 use super::scheduler::Scheduler;
+use super::tenant_names::TenantNames;
 use crate::{Error, Result};
 
 /// What the bytes start with.
 const MAGIC: &[u8; 7] = b"pssched";
 /// Raised whenever a field is added or a decision changes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER: usize = MAGIC.len() + 1 + 16;
 
 impl Scheduler {
@@ -130,7 +131,9 @@ impl NamedScheduler {
         self.scheduler.save(&mut out);
         in_order(self.handles.iter().map(|(&id, &handle)| (id, handle))).save(&mut out);
         in_order(self.programs.iter().map(|(&id, &program)| (id, program))).save(&mut out);
-        self.tenant_ids.save(&mut out);
+        let (names, free) = self.tenants.parts();
+        names.save(&mut out);
+        free.save(&mut out);
         self.blocks.block_size.save(&mut out);
         let held = |&(_, handle): &(i64, RequestIndex)| self.blocks.held(handle);
         in_order(self.handles.iter().map(|(&id, &handle)| (id, handle)))
@@ -147,10 +150,11 @@ impl NamedScheduler {
             let scheduler = Scheduler::load(input, None)?;
             let handles = <Vec<(i64, RequestIndex)>>::load(input)?;
             let programs = <Vec<(i64, u32)>>::load(input)?;
-            let tenant_ids = <Vec<i64>>::load(input)?;
+            let tenants = TenantNames::new(&<Vec<i64>>::load(input)?, <Vec<u32>>::load(input)?);
             let mut named = Self::new(scheduler, u32::load(input)?)?;
+            named.tenants = tenants.ok_or_else(|| broken("one name for every tenant"))?;
             let held = <Vec<Held>>::load(input)?;
-            named.name(&handles, &held, tenant_ids.len())?;
+            named.name(&handles, &held)?;
             for (id, program) in programs {
                 named.scheduler.program(program)?;
                 named.add_program_id(id, program);
@@ -158,17 +162,17 @@ impl NamedScheduler {
             if named.programs.len() as u64 != named.scheduler.stats().num_programs {
                 return Err(broken("a name for every program"));
             }
-            named.tenants = tenant_ids.iter().copied().zip(0..).collect();
-            named.tenant_ids = tenant_ids;
             Ok(named)
         })
     }
 
-    fn name(&mut self, handles: &[(i64, RequestIndex)], held: &[Held], num_tenants: usize) -> Result<()> {
+    fn name(&mut self, handles: &[(i64, RequestIndex)], held: &[Held]) -> Result<()> {
         for (&(id, handle), &held) in handles.iter().zip(held) {
-            if self.scheduler.job(handle)?.request.tenant as usize >= num_tenants {
+            let tenant = self.scheduler.job(handle)?.request.tenant;
+            if !self.tenants.has(tenant) {
                 return Err(broken("a name for every tenant"));
             }
+            self.tenants.add(tenant);
             self.add_id(id, handle);
             self.blocks.set_held(handle, held);
         }
