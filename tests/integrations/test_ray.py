@@ -102,7 +102,10 @@ def serve():
         import ray
         from ray import serve
 
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        with pytest.MonkeyPatch.context() as patch:
+            # What else fills the memory of this machine is no reason to kill our workers.
+            patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
         yield serve
         serve.shutdown()
         ray.shutdown()

@@ -215,3 +215,17 @@ def test_terms_in_bulk_equal_terms_one_by_one():
     assert bulk.snapshot() == single.snapshot()
     np.testing.assert_array_equal(bulk.log(), single.log())
     assert bulk.explain(2) == single.explain(2)
+
+
+@pytest.mark.parametrize("policy", ["srpt", "op_srpt", "balance", "slf", "a_min"])
+def test_an_output_below_what_was_sampled_is_refused(policy):
+    made = sched.Scheduler(policy)
+    made.submit(1, 0, prompt_tokens=4, expected_output_tokens=2)
+    made.next_batch(0, 1, 100, None)
+    made.advance(1, 6, 3)
+    before = made.snapshot()
+    with pytest.raises(ValueError, match="`expected_output_tokens` must be at least 3, the output so far, got 2"):
+        made.update(1, expected_output_tokens=2, priority=7)
+    assert made.snapshot() == before
+    made.update(1, expected_output_tokens=3)
+    assert made.explain(1)["estimated_remaining_tokens"] > 0

@@ -186,6 +186,8 @@ class Submission:
     ) -> None:
         """Change what is known about a request; None keeps a value. Arguments and errors as in `submit`.
 
+        An output below what was sampled so far is refused, too; one that turns out too small later is doubled.
+
         Examples
         --------
         >>> from paretoserve.sched import Scheduler

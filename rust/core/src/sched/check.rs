@@ -81,3 +81,10 @@ pub(super) fn check_sizes(request: &Request, cached_tokens: u32) -> Result<()> {
     }
     Ok(())
 }
+
+/// Who learns a size afterwards knows what was sampled until then.
+pub(super) fn check_estimate(expected_output_tokens: Option<u32>, num_sampled: u32) -> Result<()> {
+    let Some(expected) = expected_output_tokens.filter(|&expected| expected < num_sampled) else { return Ok(()) };
+    let least = format!("at least {num_sampled}, the output so far");
+    Err(Error::value("expected_output_tokens", least, expected))
+}

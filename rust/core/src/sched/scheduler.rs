@@ -1,6 +1,6 @@
 //! The life of a request: submit, advance, finish or cancel. How a step is formed is in `batch.rs`.
 
-use super::check::check_sizes;
+use super::check::{check_estimate, check_sizes};
 use super::forecast::Forecast;
 use super::job::{Job, State};
 use super::log::{self, Row};
@@ -153,7 +153,7 @@ impl Scheduler {
         Ok(index)
     }
 
-    /// Change what is known about a request. `None` keeps a value. A waiting request moves to its new place, O(log n).
+    /// Change what is known about a request. `None` keeps a value; an output below what was sampled is refused. A waiting request moves to its new place, O(log n).
     pub fn update(
         &mut self,
         request: RequestIndex,
@@ -167,6 +167,7 @@ impl Scheduler {
         job.num_cached = cached_tokens.unwrap_or(job.num_cached);
         job.request.priority = priority.unwrap_or(job.request.priority);
         check_sizes(&job.request, job.num_cached)?;
+        check_estimate(expected_output_tokens, job.num_sampled)?;
         if job.start == 0 {
             job.class = class(self.size.work(&job));
         }

@@ -186,7 +186,8 @@ impl Machine<'_> {
             if active.left == active.hidden_above {
                 let (job, estimates) = (active.job as usize, self.jobs.estimate.unwrap_or(self.jobs.size));
                 let total: i64 = estimates[self.first[job]..self.first[job + 1]].iter().sum();
-                self.scheduler.update(handle, Some(total as u32), None, None)?;
+                let done = self.scheduler.job(handle)?.num_sampled;
+                self.scheduler.update(handle, Some(done.max(total as u32)), None, None)?;
             }
             return Ok(None);
         }
