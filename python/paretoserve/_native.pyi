@@ -466,6 +466,8 @@ def moe_placement(
     slot_start: Sequence[int] | NDArray[np.int64],
     speed: NDArray[np.uint32],
     ranks_per_node: int,
+    previous: NDArray[np.int64] | None,
+    target: int,
     threads: int | None,
 ) -> int: ...
 def moe_placement_maps(

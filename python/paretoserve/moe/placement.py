@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._integers import check_integer, integer_array
+from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._integers import check_integer, integer_array, shown
 from paretoserve.errors import ShapeError
 from paretoserve.moe._counts import layer_loads
 from paretoserve.moe.topology import Topology
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Placement", "plan_placement"]
 
 _MOST_SLOTS = 2**24
+_MOST_TARGET = 1e6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,8 @@ def plan_placement(
     num_ranks: int,
     *,
     topology: Topology | None = None,
+    previous: Placement | ArrayLike | None = None,
+    target: float | None = None,
     threads: int | None = None,
 ) -> Placement:
     """Choose how many copies each expert gets and on which rank each of them is.
@@ -103,6 +107,12 @@ def plan_placement(
     topology : Topology, optional
         Speeds, nodes, and which ranks are dead; equal ranks on one node by default. A dead rank keeps its slot numbers
         and gets nothing.
+    previous : Placement or array_like of int, shape (num_layers, num_slots), optional
+        The expert of each slot now, -1 if none: copies stay where they are unless `target` cannot be met so. What is on
+        dead ranks is lost. Of two copies on one rank the second is given up.
+    target : float, optional
+        Ratio of each layer that is good enough, at least 1. By default 1.02 from a previous placement and 1.001 from
+        nothing; what is reached may be worse.
     threads : int, optional
         How many to use; by default as many as the work is worth. The result does not depend on it.
 
@@ -120,9 +130,15 @@ def plan_placement(
 
     Notes
     -----
-    Every further copy goes to the expert whose copies carry most; then the copies go, from heavy to light, to the rank
-    that is done first with them. That is O(n log n) for n slots. Ties go to fewer copies, then to lower numbers; all is
-    computed with integers. Slots stay empty only where a rank already has every expert.
+    From nothing: every further copy goes to the expert whose copies carry most; then the copies go, from heavy to
+    light, to the rank that is done first with them; at last the slowest rank swaps experts with fast ones. That is
+    O(n log n) for n slots. Slots stay empty only where a rank already has every expert.
+
+    From a previous placement: the slowest rank above the target gives load away, by a swap with another rank or a
+    further copy of one of its experts in place of a copy that others have, whichever saves most time above the target
+    per copy fetched; O(n s) per step for s slots per rank. A layer that meets the target is left as it is.
+
+    Ties go to fewer copies, then to lower numbers; all is computed with integers.
 
     Graham, "Bounds on multiprocessing timing anomalies", 1969 (the packing); DeepSeek-AI, EPLB, 2025 (the rule).
 
@@ -133,6 +149,12 @@ def plan_placement(
     array([[0, 1, 0, 2, 0, 3]])
     >>> placement.ratio
     array([1.])
+
+    The load has shifted: one copy is fetched, of expert 1 by rank 1, and expert 0 keeps two.
+
+    >>> later = plan_placement([[60, 60, 30, 30]], 6, 3, previous=placement)
+    >>> later.moves
+    array([[0, 1, 0, 1, 2]])
     """
     num_ranks = check_integer("num_ranks", num_ranks, 1, 2**16)
     topology = Topology(num_ranks) if topology is None else topology
@@ -146,10 +168,12 @@ def plan_placement(
     ratio = np.empty(layers)
     if threads is not None:
         threads = check_integer("threads", threads, 1, 2**16)
+    before = None if previous is None else _previous_map(previous, placed.shape, experts)
+    goal = _millionths(target, 1.001 if before is None else 1.02)
     group = topology.thousandths, topology.node_size
-    width = _native.moe_placement(placed, copies, ratio, loads, start, *group, threads)
+    width = _native.moe_placement(placed, copies, ratio, loads, start, *group, before, goal, threads)
     slots = np.empty((layers, experts, width), dtype=np.int64)
-    moves = _native.moe_placement_maps(slots, placed, None, layers, width, start, *group)
+    moves = _native.moe_placement_maps(slots, placed, before, layers, width, start, *group)
     return Placement(placed, slots, copies, start, np.array(moves, dtype=np.int64).reshape(-1, 5), ratio)
 
 
@@ -163,3 +187,21 @@ def _slot_start(num_slots: ArrayLike, num_ranks: int) -> NDArray[np.int64]:
     if each.sum() > _MOST_SLOTS:
         raise ValueError(f"`num_slots` must sum to at most {_MOST_SLOTS}, got {each.sum()}")
     return np.concatenate([[0], np.cumsum(each)])
+
+
+def _previous_map(previous: Placement | ArrayLike, shape: tuple[int, ...], num_experts: int) -> NDArray[np.int64]:
+    """Return the expert of each slot before, checked."""
+    values = previous.physical_to_logical if isinstance(previous, Placement) else previous
+    array = numpy_values(values, "previous") if is_torch(values) else np.asarray(values)  # type: ignore[arg-type]
+    if array.shape != shape:
+        raise ShapeError(f"`previous` must have shape {shape}, a slot in each column, got {array.shape}")
+    flat = integer_array("previous", array.reshape(-1), np.int64, -1, num_experts - 1)
+    return flat.reshape(shape)
+
+
+def _millionths(target: float | None, default: float) -> int:
+    value = default if target is None else target
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not 1 <= value <= _MOST_TARGET:
+        raise ValueError(f"`target` must be a number from 1 to {_MOST_TARGET:g}, got {shown(value)}")
+    return round(float(value) * 1e6)

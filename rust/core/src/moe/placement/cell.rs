@@ -126,14 +126,26 @@ impl Cell {
         self.time(rank, self.rank_load[rank])
     }
 
-    /// The rank that takes longest, the first of several.
-    pub(super) fn hottest(&self) -> usize {
-        (1..self.num_ranks())
-            .fold(0, |most, rank| if self.rank_time(rank) > self.rank_time(most) { rank } else { most })
+    /// Time of each rank if all share the load by their speeds, times `millionths`.
+    pub(super) fn limit(&self, millionths: u64) -> u64 {
+        // A rank's rate is the inverse of its factor; the slowest has rate 1.
+        let rates: u128 = self.factor.iter().map(|&factor| (1_u128 << (FACTOR_BITS + 32)) / u128::from(factor)).sum();
+        let total: u128 = self.load.iter().map(|&load| u128::from(load)).sum();
+        ((total << 32) / rates * u128::from(millionths) / 1_000_000).min(u128::from(u64::MAX)) as u64
     }
 
     pub(super) fn holds(&self, rank: usize, expert: usize) -> bool {
         self.holders[expert].contains(&(rank as u32))
+    }
+
+    /// Whether a rank has an expert already that is to come from elsewhere.
+    pub(super) fn has_twice(&self, rank: usize, expert: u32) -> bool {
+        expert != EMPTY && self.copies(expert as usize) > 1 && self.holds(rank, expert as usize)
+    }
+
+    /// Slots of a rank that hold an expert, if none before them is empty.
+    pub(super) fn filled_slots(&self, rank: usize) -> std::ops::Range<usize> {
+        self.start[rank]..self.start[rank] + self.filled[rank] as usize
     }
 
     pub(super) fn copies(&self, expert: usize) -> usize {
@@ -166,6 +178,17 @@ impl Cell {
         self.rank_load[rank as usize] -= self.share[expert];
         self.holders[expert].retain(|&holder| holder != rank);
         self.reshare(expert, self.load[expert] / self.copies(expert).max(1) as u64);
+    }
+
+    /// Exchange what two slots of different ranks hold; the first holds an expert.
+    pub(super) fn swap(&mut self, from: usize, to: usize) {
+        let (given, taken) = (self.slots[from], self.slots[to]);
+        self.empty(from);
+        if taken != EMPTY {
+            self.empty(to);
+            self.fill(from, taken as usize);
+        }
+        self.fill(to, given as usize);
     }
 
     /// Write the expert of each slot into the layer's map.

@@ -1,16 +1,21 @@
 //! Which copy of an expert sits in which slot, layer by layer.
 //!
-//! From nothing: copies by load, packed heaviest first (`scratch`). Every layer is planned by itself, so that results do
-//! not depend on the number of threads.
+//! From nothing: copies by load, packed heaviest first (`scratch`), then swaps (`polish`). From an earlier placement:
+//! as few fetched copies as it takes to get below a ratio (`search`). Every layer is planned by itself, so that results
+//! do not depend on the number of threads.
 
 mod cell;
 mod maps;
+mod polish;
+mod resume;
 mod scratch;
+mod search;
 
 use std::num::NonZeroUsize;
 
 use self::cell::{Cell, shift_of};
 use self::scratch::Scratch;
+use self::search::Search;
 use super::Ranks;
 use crate::parallel;
 use crate::{Error, Result};
@@ -22,6 +27,9 @@ pub const ABSENT: u64 = u64::MAX;
 
 /// Loads of a layer sum to less than this, so that their shares are compared exactly enough.
 pub const MOST_LOAD: u64 = 1 << 53;
+
+/// Swaps after packing a layer from nothing: enough for hundredths, and still less work than the packing.
+const MOST_SWAPS: usize = 32;
 
 /// Bytes that placing a slot is worth when choosing the number of threads.
 const WORK_PER_SLOT: usize = 512;
@@ -37,6 +45,10 @@ pub struct Problem<'a> {
     pub slot_start: &'a [usize],
     /// Nodes and speeds.
     pub ranks: &'a Ranks,
+    /// A placement to start from, slot by slot; -1 is an empty slot.
+    pub previous: Option<&'a [i64]>,
+    /// Ratio, in millionths, that is good enough.
+    pub target: u64,
 }
 
 impl Problem<'_> {
@@ -60,10 +72,11 @@ impl Problem<'_> {
         if self.slot_start.len() != num_ranks + 1 || self.slot_start[0] != 0 || !self.slot_start.is_sorted() {
             return Err(Error::shape("slot_start", format!("({},)", num_ranks + 1), self.slot_start.len()));
         }
-        for layer in 0..self.num_layers() {
-            self.check_layer(layer)?;
+        let slots = self.num_layers() * self.num_slots();
+        if let Some(previous) = self.previous.filter(|previous| previous.len() != slots) {
+            return Err(Error::shape("previous", format!("({slots},)"), previous.len()));
         }
-        Ok(())
+        (0..self.num_layers()).try_for_each(|layer| self.check_layer(layer))
     }
 
     fn check_layer(&self, layer: usize) -> Result<()> {
@@ -124,6 +137,7 @@ pub fn place(
 struct Worker {
     cell: Cell,
     scratch: Scratch,
+    search: Search,
 }
 
 impl Worker {
@@ -132,7 +146,17 @@ impl Worker {
         let total = loads.iter().filter(|&&load| load != ABSENT).sum();
         self.cell.set_experts(loads, shift_of(total), |expert| loads[expert] != ABSENT);
         self.cell.set_ranks(problem.ranks, problem.slot_start, |_| true);
-        self.scratch.fill(&mut self.cell);
+        let limit = self.cell.limit(problem.target);
+        if let Some(previous) = problem.previous {
+            let slots = problem.num_slots();
+            resume::load(&mut self.cell, &previous[layer * slots..(layer + 1) * slots]);
+            resume::restore(&mut self.cell);
+            self.search.run(&mut self.cell, limit);
+        } else {
+            self.scratch.fill(&mut self.cell);
+            let swaps = self.cell.num_ranks().min(MOST_SWAPS);
+            polish::run(&mut self.cell, limit, swaps);
+        }
         map.fill(-1);
         self.cell.export(map);
     }
