@@ -43,6 +43,7 @@ __all__ = [
     "fit_grid",
     "moe_placement",
     "moe_placement_maps",
+    "moe_llep",
     "moe_remap32",
     "moe_remap64",
     "operator_features",
@@ -478,6 +479,16 @@ def moe_placement_maps(
     speed: NDArray[np.uint32],
     ranks_per_node: int,
 ) -> list[int]: ...
+def moe_llep(
+    loads: ArrayLike,
+    counts: ArrayLike,
+    num_local: int,
+    capacity: int,
+    minimum: int,
+    merge: bool,
+    keep_home: bool,
+    min_piece: bool,
+) -> tuple[list[tuple[int, int, int, int]], tuple[int, int, int]]: ...
 def moe_remap32(
     out: ArrayLike,
     ids: ArrayLike,

@@ -26,6 +26,7 @@ mod _native {
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
     use super::moe::placement::{moe_placement, moe_placement_maps};
+    use super::moe::llep::moe_llep;
     #[pymodule_export]
     use super::moe::remap::{moe_remap32, moe_remap64};
     #[pymodule_export]
