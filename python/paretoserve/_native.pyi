@@ -41,6 +41,7 @@ __all__ = [
     "cuda_quant_pack",
     "cuda_quant_swizzle",
     "fit_grid",
+    "moe_llep",
     "moe_placement",
     "moe_placement_maps",
     "moe_remap32",
@@ -458,6 +459,16 @@ def fit_grid(
     slope: float,
     rounds: int,
 ) -> None: ...
+def moe_llep(
+    loads: ArrayLike,
+    counts: ArrayLike,
+    num_local: int,
+    capacity: int,
+    minimum: int,
+    merge: bool,
+    keep_home: bool,
+    min_piece: bool,
+) -> tuple[list[tuple[int, int, int, int]], tuple[int, int, int]]: ...
 def moe_placement(
     physical_to_logical: NDArray[np.int64],
     replica_count: NDArray[np.int64],

@@ -18,8 +18,9 @@ __all__ = [
     "as_topology",
     "count_array",
     "home_array",
-    "is_plain",
     "per_rank_limit",
+    "plain",
+    "plain_copy",
     "tolerance_millionths",
 ]
 
@@ -28,14 +29,18 @@ _MOST_EXPERTS = 2**20
 _UNLIMITED = 2**32 - 1
 
 
-def is_plain(count: object, num_experts: int) -> bool:
-    """Tell whether counts can go to the native module as they are."""
-    return (
-        type(count) is np.ndarray
-        and count.dtype == np.int64
-        and count.shape == (num_experts,)
-        and count.flags.c_contiguous
-    )
+def plain(count: ArrayLike, num_experts: int) -> NDArray[np.int64]:
+    """Return counts as the native module takes them; those of a step in the usual form at once."""
+    ready = type(count) is np.ndarray and count.dtype == np.int64 and count.shape == (num_experts,)
+    if ready and count.flags.c_contiguous:  # type: ignore[union-attr]
+        return count  # type: ignore[return-value]
+    return count_array(count, num_experts)
+
+
+def plain_copy(count: ArrayLike, num_experts: int) -> NDArray[np.int64]:
+    """Return a copy of counts as the native module takes them."""
+    array = plain(count, num_experts)
+    return array.copy() if array is count or array.base is not None else array
 
 
 def count_array(count: ArrayLike, num_experts: int | None = None) -> NDArray[np.int64]:
@@ -75,7 +80,7 @@ def home_array(home: ArrayLike | None, num_experts: int, num_ranks: int) -> NDAr
     """Return the rank of each expert: as given, or contiguous blocks with the remainder on the first ranks."""
     check_integer("num_experts", num_experts, 1, _MOST_EXPERTS)
     if home is not None:
-        return integer_array("home", home, np.uint32, 0, num_ranks - 1, num_experts)
+        return integer_array("home", home, np.uint32, 0, num_ranks - 1, num_experts).copy()
     sizes = np.full(num_ranks, num_experts // num_ranks)
     sizes[: num_experts % num_ranks] += 1
     return np.repeat(np.arange(num_ranks, dtype=np.uint32), sizes)

@@ -15,8 +15,8 @@ class CostModel:
     """Times of a standard rank, with which planners weigh tokens against weights.
 
     A block of `n` tokens of one expert takes ``launch_ns + max(expert_ns, n * token_ns)``; a rank works through its
-    blocks one after another, at its speed. Ranks send one expert at a time and receive one at a time, so transfers take as
-    long as the busiest rank sends or receives; a share `overlap` of that is hidden. A step takes the longest
+    blocks one after another, at its speed. Ranks send one expert at a time and receive one at a time, so transfers take
+    as long as the busiest rank sends or receives; a share `overlap` of that is hidden. A step takes the longest
     work of a rank plus the transfers that nothing hides. Kept in whole picoseconds, so that all ranks agree.
 
     Parameters

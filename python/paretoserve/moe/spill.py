@@ -14,8 +14,8 @@ from paretoserve.moe._arguments import (
     as_topology,
     count_array,
     home_array,
-    is_plain,
     per_rank_limit,
+    plain_copy,
     tolerance_millionths,
 )
 from paretoserve.moe.cost import CostModel
@@ -90,7 +90,6 @@ class Spiller:
         self._home = home_array(home, num_experts, ranks.num_ranks)
         self._home.setflags(write=False)
         self._max_foreign = per_rank_limit("max_foreign", max_foreign, ranks.num_ranks)
-        limits = [_limit("max_in", max_in), _limit("max_out", max_out)]
         self._num_experts = num_experts
         self._rows = num_experts + ranks.num_ranks
         self._num_ranks = ranks.num_ranks
@@ -101,7 +100,8 @@ class Spiller:
             millionths,
             check_integer("min_tokens", min_tokens, 1, MOST_TOKENS),
             self._max_foreign,
-            *limits,
+            _limit("max_in", max_in),
+            _limit("max_out", max_out),
             fanout == "relay",
             cost._row() if cost else None,
         )
@@ -125,14 +125,15 @@ class Spiller:
         ShapeError, DtypeError, ValueError
             As for `plan_spill`.
         """
-        if not is_plain(count, self._num_experts):
-            count = count_array(count, self._num_experts)
+        # A copy: the plan must not change with the buffer of the next step.
+        counts = plain_copy(count, self._num_experts)
         rows = np.empty((self._rows, 5), dtype=np.int64)
         loads = np.empty(self._num_ranks, dtype=np.int64)
-        found, kind, number, before, after, ratio = self._native.plan(rows, loads, count)
+        found, kind, number, before, after, ratio = self._native.plan(rows, loads, counts)
         rows = rows[:found].copy()
-        times = (before / 1000, after / 1000) if self._timed else (None, None)
-        return SpillPlan(rows[:, :4], rows[:, 4], loads, ratio, *times, (kind, number), count, self._home)
+        before_ns, after_ns = (before / 1000, after / 1000) if self._timed else (None, None)
+        decision = (kind, number)
+        return SpillPlan(rows[:, :4], rows[:, 4], loads, ratio, before_ns, after_ns, decision, counts, self._home)
 
 
 def plan_spill(
@@ -164,8 +165,8 @@ def plan_spill(
     cost : CostModel, optional
         What steps cost. With it a plan is never slower than moving nothing, or nothing moves.
     tolerance : float or "auto", default "auto"
-        How far above its share of the tokens a rank may stay: 0 is exact balance (the mean rounded up). "auto" takes the
-        one of 0, 1, 2, 5, 10, 20 and 50 % whose plan the cost model likes best; without a cost model 5 %.
+        How far above its share of the tokens a rank may stay: 0 is exact balance (the mean rounded up). "auto" takes
+        the one of 0, 1, 2, 5, 10, 20 and 50 % whose plan the cost model likes best; without a cost model 5 %.
     min_tokens : int, default 1
         Smaller pieces stay at home.
     max_foreign : int or array_like of int, shape (num_ranks,), optional

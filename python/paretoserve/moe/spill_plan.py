@@ -26,8 +26,8 @@ class SpillPlan:
     Parameters
     ----------
     transfers : ndarray of int64, shape (n, 4)
-        Expert, source rank, destination rank, and which of the foreign experts there it is. A source has the weights: it
-        is the expert's home or the destination of an earlier row.
+        Expert, source rank, destination rank, and which of the foreign experts there it is. A source has the weights:
+        it is the expert's home or the destination of an earlier row.
     tokens : ndarray of int64, shape (n,)
         Tokens of the expert that are computed at the destination.
     loads : ndarray of int64, shape (num_ranks,)

@@ -10,7 +10,7 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.errors import ShapeError
-from paretoserve.moe._arguments import as_topology, count_array, is_plain
+from paretoserve.moe._arguments import as_topology, count_array, plain
 from paretoserve.moe.cost import CostModel
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Split:
     Parameters
     ----------
     quota : ndarray of int64, shape (num_experts, most copies)
-        Tokens of each copy; the first ``quota[e, 0]`` tokens of an expert in the order of source ranks go to its first copy,
-        and so on.
+        Tokens of each copy; the first ``quota[e, 0]`` tokens of an expert in the order of source ranks go to its first
+        copy, and so on.
     logical_to_physical : ndarray of int64, shape (num_experts, most copies)
         Slot of each copy, rising; -1 where there is none. Of copies on one rank the first counts.
     loads : ndarray of int64, shape (num_ranks,)
@@ -148,11 +148,10 @@ class Splitter:
         ShapeError, DtypeError, ValueError
             As for `split_tokens`.
         """
-        if not is_plain(count, len(self._slots)):
-            count = count_array(count, len(self._slots))
+        counts = plain(count, len(self._slots))
         quota = np.empty_like(self._slots)
         loads = np.empty(len(self._speed), dtype=np.int64)
-        ratio = self._native.split(quota, loads, count, self._objective, self._row)
+        ratio = self._native.split(quota, loads, counts, self._objective, self._row)
         return Split(quota, self._slots, loads, ratio, self._objective)
 
 
@@ -200,10 +199,10 @@ def split_tokens(
 
     Notes
     -----
-    Objective "tokens": cyclic water-filling on whole tokens, then augmenting chains from the rank that ends last; when there
-    is none, the split is optimal (max flow, min cut): the largest load is the optimum of the linear program, rounded up
-    when ranks are equal. Objective "active": the same on one unit per expert, so each uses one copy. Objective "cost": a
-    local search from both, because fixed charges make it NP-hard. Ties go to lower numbers.
+    Objective "tokens": cyclic water-filling on whole tokens, then augmenting chains from the rank that ends last; when
+    there is none, the split is optimal (max flow, min cut): the largest load is the optimum of the linear program,
+    rounded up when ranks are equal. Objective "active": the same on one unit per expert, so each uses one copy.
+    Objective "cost": a local search from both, because fixed charges make it NP-hard. Ties go to lower numbers.
 
     Examples
     --------

@@ -26,6 +26,8 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::moe::llep::moe_llep;
+    #[pymodule_export]
     use super::moe::placement::{moe_placement, moe_placement_maps};
     #[pymodule_export]
     use super::moe::remap::{moe_remap32, moe_remap64};

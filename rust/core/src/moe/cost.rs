@@ -40,16 +40,16 @@ impl Cost {
         if ranks.node(source) == ranks.node(destination) { self.transfer } else { self.transfer_inter }
     }
 
-    /// Refuse what would not fit 64 bits when all tokens are on the slowest rank.
+    /// Refuse what would not fit 64 bits when all tokens are on a rank of the least speed.
     pub fn check(&self, total: u64, num_experts: usize, ranks: &Ranks) -> Result<()> {
-        let slowest = (0..ranks.count()).map(|rank| ranks.speed(rank)).filter(|&speed| speed > 0).min().unwrap_or(1);
         let blocks = num_experts as u128;
         let work =
             u128::from(total) * u128::from(self.token) + blocks * (u128::from(self.expert) + u128::from(self.launch));
-        let links = blocks * ranks.count() as u128 * u128::from(self.transfer.max(self.transfer_inter));
-        let most = work * 1000 + work * 1000 / u128::from(slowest) * 1000 + links * u128::from(WHOLE);
+        // No plan has more transfers than experts and ranks together.
+        let links = (blocks + ranks.count() as u128) * u128::from(self.transfer.max(self.transfer_inter));
+        let most = work * 1000 + links * u128::from(WHOLE);
         if most >= MOST_PS {
-            let got = format!("{total} tokens at {} ps on a rank of speed {slowest}/1000", self.token);
+            let got = format!("{total} tokens at {} ps", self.token);
             return Err(Error::value("cost", "small enough for 2^62 picoseconds in all", got));
         }
         Ok(())

@@ -13,8 +13,8 @@ struct Cursor {
 
 /// Fill `out` with where each token of `ids` goes; -1 stays -1.
 ///
-/// The first `quota[e][0]` tokens of expert `e` get `targets[e][0]`, the next `quota[e][1]` get `targets[e][1]` and so on;
-/// without targets the number of the column. `start[e]` tokens of it came before, from lower source ranks.
+/// The first `quota[e][0]` tokens of expert `e` get `targets[e][0]`, the next `quota[e][1]` get `targets[e][1]` and so
+/// on; without targets the number of the column. `start[e]` tokens of it came before, from lower source ranks.
 pub fn remap<T: Copy + Into<i64> + TryFrom<i64>>(
     out: &mut [T],
     ids: &[T],

@@ -55,7 +55,8 @@ impl MoeSplitter {
         }
     }
 
-    /// Fill `quota`, laid out as `slots`, and `loads` with the tokens of a step; returns the largest load over the mean.
+    /// Fill `quota`, laid out as `slots`, and `loads` with the tokens of a step; returns the largest load over the
+    /// mean.
     #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]
     fn split(
         &self,

@@ -11,13 +11,16 @@ pub(super) struct Piece {
     pub(super) tokens: u64,
 }
 
-/// Order in which an attempt gives tokens away.
+/// Order in which an attempt gives tokens away. All but the first send a surplus that fits one rank to where least room
+/// is left over, and one that does not to the emptiest rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Order {
-    /// The rank with the largest surplus gives next, rather than the one with the largest expert.
-    pub(super) by_surplus: bool,
-    /// A surplus that fits goes where least room is left over, rather than to the emptiest rank.
-    pub(super) best_fit: bool,
+pub(super) enum Order {
+    /// The largest expert first, always to the emptiest rank: least-loaded assignment.
+    LargestExpert,
+    /// The rank with the largest surplus gives next.
+    LargestSurplus,
+    /// The rank with the smallest surplus gives next: what fits exactly is matched before what has to be spread.
+    SmallestSurplus,
 }
 
 /// What an attempt starts from; the same for all of them.
@@ -124,8 +127,10 @@ impl Attempt {
     }
 
     fn next_giver(&self, start: &Start<'_>, order: Order) -> Option<usize> {
-        let key = |giver: &Giver| {
-            if order.by_surplus { giver.surplus } else { start.counts[start.natives[giver.next as usize] as usize] }
+        let key = |giver: &Giver| match order {
+            Order::LargestExpert => start.counts[start.natives[giver.next as usize] as usize],
+            Order::LargestSurplus => giver.surplus,
+            Order::SmallestSurplus => u64::MAX - giver.surplus,
         };
         let mut best: Option<(u64, usize)> = None;
         for (place, giver) in self.givers.iter().enumerate() {
@@ -148,7 +153,7 @@ impl Attempt {
                 tightest = Some((taker.room, place));
             }
         }
-        let chosen = if order.best_fit { tightest.or(emptiest) } else { emptiest };
+        let chosen = if order == Order::LargestExpert { emptiest } else { tightest.or(emptiest) };
         chosen.map(|(_, place)| place)
     }
 

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 const MOST_TOKENS: u64 = 1 << 53;
 
 /// Orders that are tried at each tolerance, the least-loaded rule first.
-const ORDERS: [Order; 2] = [Order { by_surplus: false, best_fit: false }, Order { by_surplus: true, best_fit: true }];
+const ORDERS: [Order; 3] = [Order::LargestExpert, Order::LargestSurplus, Order::SmallestSurplus];
 
 /// Weights of an expert that go to another rank, and its tokens that are computed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,1 @@
+"""Signatures and rules of other projects, for drop-in use and comparison."""
