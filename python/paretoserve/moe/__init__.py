@@ -1,5 +1,6 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
+from paretoserve.moe import loads
 from paretoserve.moe.cost import CostModel
 from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
@@ -18,6 +19,7 @@ __all__ = [
     "Split",
     "Splitter",
     "Topology",
+    "loads",
     "plan_placement",
     "plan_spill",
     "remap_topk",

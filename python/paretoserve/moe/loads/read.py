@@ -1,0 +1,286 @@
+"""Readers of expert loads: SGLang's recorder, what vLLM holds and returns, tables of counts.
+
+SGLang's expert distribution recorder writes one file of logical counts per step (mode `stat`) or one file per rank of
+physical counts per forward pass (`per_pass`). vLLM writes no file: its load window and its returned routing are arrays.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paretoserve.errors import DataError, ShapeError
+from paretoserve.moe.loads.trace import Loads
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["from_routed", "from_window", "read"]
+
+_COLUMNS = ("layer", "expert", "count")
+
+
+def read(*paths: str | os.PathLike[str], select: Mapping[str, str] | None = None) -> Loads:
+    r"""Read a trace of loads from files.
+
+    Parameters
+    ----------
+    *paths : path
+        One file: ``.csv`` with the columns `layer`, `expert`, `count`; ``.json`` or ``.pt`` of SGLang's recorder
+        (`logical_count`); ``.npz`` with `counts`, or with vLLM's `expert_load_window` and `physical_to_logical_map`;
+        ``.npy`` with the `routed_experts` of a vLLM request. Or the ``.pt`` files of all ranks of one recording per
+        pass, whose counts add up.
+    select : mapping of str to str, optional
+        Rows of a CSV to take, by column: ``{"model": "olmoe", "selection": "topk"}``. Each combination of values
+        that is left in other columns is a step, in the order of the file.
+
+    Returns
+    -------
+    Loads
+        Steps without any token are left out.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or broken; the message names file, row and column.
+
+    Notes
+    -----
+    ``.pt`` files need torch and are loaded without running code from them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from paretoserve.moe import loads
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "counts.csv")
+    ...     _ = path.write_text("domain,layer,expert,count\na,0,0,5\na,0,1,3\nb,0,0,1\nb,0,1,7\n")
+    ...     drawn = loads.read(path)
+    >>> drawn.labels, drawn.counts.tolist()
+    (('a', 'b'), [[[5, 3]], [[1, 7]]])
+    """
+    files = [Path(path) for path in paths]
+    if not files:
+        raise ValueError("`paths` must name at least one file")
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{file}: there is no such file")
+    suffix = files[0].suffix.lower()
+    if len(files) > 1 and suffix != ".pt":
+        raise DataError(f"{files[1]}: only .pt files of one recording can be read together")
+    if suffix == ".csv":
+        return _read_csv(files[0], dict(select or {}))
+    if select:
+        raise ValueError("`select` needs a CSV file")
+    readers = {".pt": _from_dump, ".json": _from_dump, ".npz": _from_npz, ".npy": _from_npy}
+    if suffix not in readers:
+        raise DataError(f"{files[0]}: the name must end in .csv, .json, .pt, .npz or .npy")
+    try:
+        return readers[suffix](files)
+    except DataError:
+        raise
+    except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
+        raise DataError(f"{files[0]}: {error}") from error
+
+
+def from_window(window: ArrayLike, physical_to_logical: ArrayLike, *, name: str = "vLLM") -> Loads:
+    """Turn vLLM's load window, counts per physical expert, into loads of logical experts.
+
+    Parameters
+    ----------
+    window : array_like of int, shape (num_steps, num_layers, num_physical)
+        `expert_load_window` of vLLM's EPLB state, added up over ranks.
+    physical_to_logical : array_like of int, shape (num_layers, num_physical)
+        `physical_to_logical_map` of the same state; -1 is an empty slot.
+    name : str, default "vLLM"
+        Name of the result.
+
+    Returns
+    -------
+    Loads
+        Steps without any token, which the window has until it is full, are left out.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from paretoserve.moe import loads
+    >>> loads.from_window([[[4, 3, 2]], [[0, 0, 0]]], [[0, 1, 0]]).counts.tolist()
+    [[[6, 3]]]
+    """
+    counts, experts = np.asarray(window), np.asarray(physical_to_logical)
+    if counts.ndim != 3 or experts.shape != counts.shape[1:]:
+        raise ShapeError(
+            "`window` must have shape (steps, layers, physical) and `physical_to_logical` (layers, physical), "
+            f"got {counts.shape} and {experts.shape}"
+        )
+    if experts.dtype.kind not in "iu" or experts.min() < -1 or experts.max() < 0:
+        raise ShapeError("`physical_to_logical` must hold experts, or -1 for empty slots")
+    found = np.zeros((*counts.shape[:2], int(experts.max()) + 2), dtype=np.int64)
+    steps, layers = np.ogrid[: counts.shape[0], : counts.shape[1]]
+    np.add.at(found, (steps[..., None], layers[..., None], experts[None]), counts)
+    return _nonempty(found[..., :-1], name=name)
+
+
+def from_routed(routed: ArrayLike, *, num_experts: int | None = None, tokens_per_step: int | None = None) -> Loads:
+    """Count routed experts, as vLLM returns them per request (`enable_return_routed_experts`).
+
+    Parameters
+    ----------
+    routed : array_like of int, shape (num_tokens, num_layers, top_k)
+        Experts of each token in each layer; -1 is ignored.
+    num_experts : int, optional
+        Experts of a layer; one more than the largest id by default.
+    tokens_per_step : int, optional
+        Tokens that make a step; all of them by default.
+
+    Returns
+    -------
+    Loads
+        One step per `tokens_per_step` tokens, in order.
+
+    Raises
+    ------
+    ShapeError
+        If `routed` has another shape.
+    ValueError
+        If an id is out of range.
+
+    Examples
+    --------
+    >>> from paretoserve.moe import loads
+    >>> loads.from_routed([[[0, 2]], [[0, 1]], [[2, 1]]], tokens_per_step=2).counts.tolist()
+    [[[2, 1, 1]], [[0, 1, 1]]]
+    """
+    ids = np.asarray(routed)
+    if ids.ndim != 3 or not ids.size or ids.dtype.kind not in "iu":
+        raise ShapeError(f"`routed` must be integers of shape (tokens, layers, top_k), got {ids.dtype} {ids.shape}")
+    ids = ids.astype(np.int64)
+    experts = int(ids.max()) + 1 if num_experts is None else num_experts
+    if ids.min() < -1 or ids.max() >= experts or experts < 1:
+        raise ValueError(f"`routed` must hold experts from 0 to {experts - 1}, or -1, got {ids.min()} to {ids.max()}")
+    size = len(ids) if tokens_per_step is None else tokens_per_step
+    if size < 1:
+        raise ValueError(f"`tokens_per_step` must be at least 1, got {size}")
+    steps = [ids[first : first + size] for first in range(0, len(ids), size)]
+    counts = [
+        [np.bincount(step[:, layer].ravel() + 1, minlength=experts + 1)[1:] for layer in range(ids.shape[1])]
+        for step in steps
+    ]
+    return Loads(np.array(counts), None if (ids < 0).any() else ids.shape[2], "routed experts")
+
+
+def _read_csv(path: Path, select: dict[str, str]) -> Loads:
+    """Return a table of counts; every step must have every layer and expert once."""
+    cells: dict[tuple[str, ...], dict[tuple[int, int], int]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        names = rows.fieldnames or []
+        for column in (*_COLUMNS, *select):
+            if column not in names:
+                raise DataError(f"{path}: there is no column `{column}`, only {', '.join(names)}")
+        others = [name for name in names if name not in _COLUMNS and name not in select]
+        for number, row in enumerate(rows, 2):
+            if any(row[column] != value for column, value in select.items()):
+                continue
+            layer, expert, count = (_whole(path, number, column, row[column]) for column in _COLUMNS)
+            step = cells.setdefault(tuple(str(row[name]) for name in others), {})
+            if (layer, expert) in step:
+                hint = f"\nhint: select a value of {', '.join(others)}" if others else ""
+                raise DataError(f"{path}: row {number} has layer {layer}, expert {expert} a second time{hint}")
+            step[layer, expert] = count
+    if not cells:
+        raise DataError(f"{path}: no row is left" + f" of {select}" * bool(select))
+    keys = sorted(next(iter(cells.values())))
+    layers, experts = ({key[index] for key in keys} for index in (0, 1))
+    for label, step in cells.items():
+        if sorted(step) != keys or len(keys) != len(layers) * len(experts):
+            raise DataError(
+                f"{path}: not all steps have the same layers and experts, see {' '.join(label) or 'the rows'}"
+                "\nhint: choose rows that belong together by `select`"
+            )
+    counts = np.array([[step[key] for key in keys] for step in cells.values()], dtype=np.int64)
+    labels = tuple(" ".join(label) for label in cells)
+    name = " ".join(select.values()) or path.stem
+    return Loads(counts.reshape(len(cells), len(layers), len(experts)), None, name, labels if others else ())
+
+
+def _whole(path: Path, number: int, column: str, text: str | None) -> int:
+    if text is None or not text.strip().isdigit() or len(text) > 18:
+        raise DataError(f"{path}: row {number}, column `{column}` must be a whole number, got {text!r}")
+    return int(text)
+
+
+def _from_dump(files: list[Path]) -> Loads:
+    """Return what SGLang's recorder wrote: counts by step, or records of all ranks that add up by pass."""
+    dumps = [_loaded(file) for file in files]
+    if "logical_count" in dumps[0]:
+        if len(dumps) > 1:
+            raise DataError(f"{files[1]}: counts of one file are those of all ranks already")
+        counts = np.asarray(dumps[0]["logical_count"])
+        return _nonempty(counts if counts.ndim == 3 else counts[None], name=files[0].stem)
+    passes: dict[int, Any] = {}
+    experts: NDArray[Any] | None = None
+    for file, dump in zip(files, dumps, strict=True):
+        if "records" not in dump or "last_physical_to_logical_map" not in dump:
+            raise DataError(f"{file}: there is neither `logical_count` nor `records`")
+        experts = np.asarray(dump["last_physical_to_logical_map"])
+        for record in dump["records"]:
+            number = int(record["forward_pass_id"])
+            passes[number] = passes.get(number, 0) + np.asarray(record["global_physical_count"]).astype(np.int64)
+    if not passes or experts is None:
+        raise DataError(f"{files[0]}: the recording has no passes")
+    return from_window(np.stack([passes[number] for number in sorted(passes)]), experts, name=files[0].stem)
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    if file.suffix.lower() == ".json":
+        found = json.loads(file.read_text(encoding="utf-8"))
+    else:
+        import pickle
+
+        import torch
+
+        try:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError) as error:
+            raise DataError(f"{file}: not a file that torch saved: {str(error).splitlines()[0]}") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{file}: expected a dictionary, got {type(found).__name__}")
+    return found
+
+
+def _from_npz(files: list[Path]) -> Loads:
+    with np.load(files[0], allow_pickle=False) as arrays:
+        if "counts" in arrays:
+            top_k = int(arrays["top_k"]) if "top_k" in arrays else None
+            return Loads(arrays["counts"], top_k, files[0].stem)
+        if "expert_load_window" in arrays and "physical_to_logical_map" in arrays:
+            return from_window(arrays["expert_load_window"], arrays["physical_to_logical_map"], name=files[0].stem)
+        raise DataError(f"{files[0]}: there is no `counts` and no `expert_load_window`, only {', '.join(arrays)}")
+
+
+def _from_npy(files: list[Path]) -> Loads:
+    return from_routed(np.load(files[0], allow_pickle=False))
+
+
+def _nonempty(counts: NDArray[Any], *, name: str) -> Loads:
+    """Return loads without the steps of a ring buffer that were never written."""
+    if counts.dtype.kind not in "iu" or counts.ndim != 3:
+        raise ShapeError(
+            f"counts must be integers of shape (steps, layers, experts), got {counts.dtype} {counts.shape}"
+        )
+    kept = counts[counts.any(axis=(1, 2))]
+    if not len(kept):
+        raise ShapeError("no step has any tokens")
+    return Loads(kept, None, name)
