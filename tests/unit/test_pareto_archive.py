@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paretoserve import pareto
-from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.errors import DataError, DtypeError, ShapeError
 from paretoserve.pareto import Archive
 
 SHAPES = ["uniform", "grid", "sphere", "corr"]
@@ -262,11 +262,64 @@ def test_extremes_are_values_like_any_other():
         (lambda: Archive(2).add_many([[1, 2]], ids=[1, 2]), ShapeError, "`ids`"),
         (lambda: Archive(2).add_many([[1, 2]], ids=[0.5]), DtypeError, "`ids`"),
         (lambda: Archive(2).dominated([1, 2]), ShapeError, "`points`"),
+        (
+            lambda: Archive(2).add([1.0, 2.0], id=2**63),
+            ValueError,
+            "`id` must be from .* got 9223372036854775808",
+        ),
+        (lambda: Archive(2).add([1.0, 2.0], id=np.uint64(2**63)), ValueError, "`id` must be from"),
+        (lambda: Archive(2).add([1.0, 2.0], id=-(10**5000)), ValueError, "`id` must be from .* got a larger one"),
+        (lambda: Archive(2).add([1.0, 2.0], id="a"), DtypeError, "`id` must be a whole number or None, got str"),
+        (lambda: Archive(2).add([1.0, 2.0], id=1.0), DtypeError, "`id` must be a whole number or None, got float"),
+        (lambda: Archive(2).add([1.0, 2.0], id=True), DtypeError, "`id` must be a whole number or None, got bool"),
+        (
+            lambda: Archive(2).add_many([[1, 2]], ids=[2**64]),
+            ValueError,
+            "`ids` must be from .* got 18446744",
+        ),
+        (lambda: Archive(2).add_many([[1, 2]] * 2, ids=[2**63, -1]), ValueError, "`ids` must be from"),
+        (lambda: Archive(2).add_many([[1, 2]] * 2, ids=[[1], [1, 2]]), ShapeError, "`ids` must have shape"),
     ],
 )
 def test_bad_input_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"points": None}, DtypeError, "`points` must be rows of real numbers"),
+        ({"points": 5}, DataError, "points of shape"),
+        ({"points": [[1, 2], [3]]}, ShapeError, "`points`"),
+        ({"points": [[1, 2], [2, 3]]}, DataError, "one beats that in row 1\nhint: pass what `Archive.to_dict`"),
+        ({"points": [[1, np.nan], [2, 1]]}, ValueError, "`points` must be free of NaN"),
+        ({"ids": [1]}, DataError, "an id per point, got 2 points"),
+        ({"ids": None}, DataError, "an id per point"),
+        ({"ids": ["a", "b"]}, DtypeError, "`ids` must be whole numbers"),
+        ({"counters": [1, 2, 3]}, DataError, "none above the one before it"),
+        ({"counters": [3, 3, 0]}, DataError, "counters .* of 2 members"),
+        ({"counters": None}, DataError, "counters"),
+        ({"capacity": 1}, DataError, "at most 1 points, its capacity, got 2"),
+        ({"num_objectives": 3}, ShapeError, "`sense` must have 3 entries"),
+        ({"sense": None}, DtypeError, "`sense`"),
+        ({"keep": None}, ValueError, "`keep`"),
+    ],
+)
+def test_a_broken_copy_is_refused(change, error, message):
+    archive = Archive(2)
+    archive.add_many([[1, 2], [2, 1]])
+    with pytest.raises(error, match=message):
+        Archive.from_dict(archive.to_dict() | change)
+
+
+def test_what_is_no_copy_is_refused():
+    whole = Archive(2).to_dict()
+    for name in whole:
+        with pytest.raises(DataError, match=f"must hold the entry '{name}'"):
+            Archive.from_dict({key: value for key, value in whole.items() if key != name})
+    with pytest.raises(DtypeError, match=r"must be a dict as `Archive.to_dict` returns, got list"):
+        Archive.from_dict([])
 
 
 def test_peers_agree():

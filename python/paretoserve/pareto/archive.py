@@ -11,6 +11,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._archive_data import archive_parts, broken, point_ids
 from paretoserve.pareto._arguments import box_sizes, directions, one_of, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
@@ -180,7 +181,7 @@ class Archive(_native.ParetoArchive):
         """
         rows = self._rows(points)
         kept = np.zeros(len(rows), dtype=np.bool_)
-        self.offer(kept.view(np.uint8), rows, None if ids is None else _ids(ids, len(rows)), thread_count(threads))
+        self.offer(kept.view(np.uint8), rows, None if ids is None else point_ids(ids, len(rows)), thread_count(threads))
         return kept
 
     def dominated(self, points: PointsLike) -> NDArray[np.bool_]:
@@ -293,6 +294,13 @@ class Archive(_native.ParetoArchive):
         -------
         archive : Archive
 
+        Raises
+        ------
+        DtypeError, DataError
+            If `data` is no dict, lacks an entry, or its entries do not belong together.
+        ShapeError, ValueError
+            As for `Archive` and `add_many`.
+
         Examples
         --------
         >>> archive = Archive(2)
@@ -301,11 +309,17 @@ class Archive(_native.ParetoArchive):
         >>> Archive.from_dict(archive.to_dict()).front
         array([[1., 2.]])
         """
-        settings = {name: data[name] for name in ("keep", "eps", "capacity", "ref")}
-        archive = cls(data["num_objectives"], data["sense"], **settings)
-        if data["points"]:
-            archive.add_many(np.asarray(data["points"], dtype=np.float64), data["ids"])
-        archive.set_counted(*data["counters"])
+        settings, points, ids, counters = archive_parts(data)
+        archive = cls(settings.pop("num_objectives"), settings.pop("sense"), **settings)
+        if settings["capacity"] is not None and len(points) > settings["capacity"]:
+            raise broken(f"at most {settings['capacity']} points, its capacity, got {len(points)}")
+        if len(points):
+            kept = archive.add_many(points, ids)
+            if not kept.all():
+                raise broken(f"points none of which another one beats, but one beats that in row {kept.argmin()}")
+        if counters[1] - counters[2] != len(archive):
+            raise broken(f"counters [offered, kept, removed] of {len(archive)} members, got {counters}")
+        archive.set_counted(*counters)
         return archive
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -345,14 +359,3 @@ def _count(argument: str, value: int, most: int) -> int:
     if not 1 <= value <= most:
         raise ValueError(f"`{argument}` must be from 1 to {most}, got {value}")
     return int(value)
-
-
-def _ids(ids: ArrayLike, n: int) -> NDArray[np.int64]:
-    array = np.asarray(ids)
-    if array.shape != (n,):
-        raise ShapeError(f"`ids` must have shape ({n},), one per point, got {array.shape}")
-    if array.dtype.kind not in "iu" and array.size:
-        raise DtypeError(f"`ids` must be whole numbers, got {array.dtype}")
-    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"`ids` must be below 2^63, got {array.max()}")
-    return np.ascontiguousarray(array, dtype=np.int64)

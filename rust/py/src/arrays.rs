@@ -1,10 +1,12 @@
-//! Python buffers as slices: the only `unsafe` of this crate.
+//! Python buffers and lists as slices: the only `unsafe` of this crate.
 //!
 //! Python checks dtype and contiguity with good messages first (`_arrays.py`); the checks here are what memory safety
 //! needs.
 
 use pyo3::buffer::{Element, PyBuffer};
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::errors::raise;
 
@@ -13,6 +15,33 @@ pub(crate) struct Input<T: Element>(PyBuffer<T>);
 
 /// A buffer of one or two dimensions that is only read, with any strides that are not negative.
 pub(crate) struct Strided<T: Element>(PyBuffer<T>);
+
+/// Fill `out` from a list or tuple of as many floats; false if `object` is anything else.
+pub(crate) fn read_floats(object: &Bound<'_, PyAny>, out: &mut [f64]) -> bool {
+    type Item = unsafe extern "C" fn(*mut ffi::PyObject, ffi::Py_ssize_t) -> *mut ffi::PyObject;
+    let (length, item): (_, Item) = if let Ok(list) = object.cast_exact::<PyList>() {
+        (list.len(), ffi::PyList_GetItem)
+    } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+        (tuple.len(), ffi::PyTuple_GetItem)
+    } else {
+        return false;
+    };
+    if length != out.len() {
+        return false;
+    }
+    for (index, out) in (0..).zip(out) {
+        // SAFETY: `object` is a list or tuple of this class itself, and `index` is below its length. The item is
+        // borrowed from it: nothing here runs Python code or lets go of the interpreter lock, so it stays there.
+        unsafe {
+            let value = item(object.as_ptr(), index);
+            if ffi::PyFloat_CheckExact(value) == 0 {
+                return false;
+            }
+            *out = ffi::PyFloat_AsDouble(value);
+        }
+    }
+    true
+}
 
 /// A C-contiguous writable buffer that a call fills.
 pub(crate) struct Output<T: Element>(PyBuffer<T>);

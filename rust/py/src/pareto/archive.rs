@@ -6,11 +6,12 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use paretoserve_core::pareto::{Archive, ArchiveOptions, Counters};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyList, PyTuple};
+use pyo3::types::PyBool;
 
-use crate::arrays::{Input, Output};
-use crate::errors::{detached, to_python};
+use crate::arrays::{Input, Output, read_floats};
+use crate::errors::{detached, raise, to_python};
 
 /// Points that none of the others dominates; see `paretoserve.pareto.Archive`.
 #[pyclass(frozen, subclass, module = "paretoserve._native")]
@@ -44,16 +45,19 @@ impl ParetoArchive {
     }
 }
 
-/// Read a list or tuple of floats; false if it is anything else, which Python turns into an array first.
-fn read_floats(point: &Bound<'_, PyAny>, out: &mut [f64]) -> bool {
-    if let Ok(list) = point.cast_exact::<PyList>() {
-        return list.len() == out.len() && all_floats(list.iter(), out);
+/// The id of a point: any whole number of 64 bits.
+fn whole_number(id: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let class = || Ok::<_, PyErr>(id.get_type().name()?.to_string());
+    let overflows = |error: &PyErr| error.is_instance_of::<PyOverflowError>(id.py());
+    match id.extract::<i64>() {
+        Ok(number) if !id.is_instance_of::<PyBool>() => Ok(number),
+        Err(error) if overflows(&error) => {
+            // Python does not write out the very largest.
+            let got = id.str().map_or_else(|_| "a larger one".into(), |text| text.to_string());
+            Err(PyValueError::new_err(format!("`id` must be from -2^63 to 2^63 - 1, got {got:.60}")))
+        }
+        _ => Err(raise(id.py(), "DtypeError", format!("`id` must be a whole number or None, got {}", class()?))),
     }
-    point.cast_exact::<PyTuple>().is_ok_and(|tuple| tuple.len() == out.len() && all_floats(tuple.iter(), out))
-}
-
-fn all_floats<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, out: &mut [f64]) -> bool {
-    items.zip(out).all(|(item, out)| item.cast_exact::<PyFloat>().map(|value| *out = value.value()).is_ok())
 }
 
 #[pymethods]
@@ -92,9 +96,9 @@ impl ParetoArchive {
     /// Raises
     /// ------
     /// ShapeError, DtypeError
-    ///     If `point` is not d real numbers.
+    ///     If `point` is not d real numbers or `id` no whole number.
     /// ValueError
-    ///     If one of them is NaN.
+    ///     If a number is NaN, or 64 bits do not hold `id`.
     ///
     /// Notes
     /// -----
@@ -107,7 +111,8 @@ impl ParetoArchive {
     /// >>> archive.add([1.0, 2.0]), archive.add([2.0, 2.0], id=7)
     /// (True, False)
     #[pyo3(signature = (point, id=None))]
-    fn add(&self, py: Python<'_>, point: &Bound<'_, PyAny>, id: Option<i64>) -> PyResult<bool> {
+    fn add(&self, py: Python<'_>, point: &Bound<'_, PyAny>, id: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let id = id.map(whole_number).transpose()?;
         let mut few = [0.0; FEW];
         let mut many = Vec::new();
         let values = if let Some(values) = few.get_mut(..self.num_objectives) {
