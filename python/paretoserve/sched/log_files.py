@@ -36,6 +36,10 @@ def write_log(log: ArrayLike, path: str | os.PathLike[str]) -> None:
         row) or ``.npy`` (numpy's own format, 48 bytes per row). Written to a temporary name first, so that a full disk
         leaves no broken file behind.
 
+    Returns
+    -------
+    None
+
     Raises
     ------
     ShapeError, DtypeError
