@@ -218,7 +218,7 @@ class Submission:
         tenant : int
             Any 64-bit integer.
         weight : float
-            0.000001 to 1000.
+            0.000001 to 1000. A tenant of another weight than 1 is remembered as long as the scheduler lives.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class Submission:
         ...     scheduler.submit(request_id, 0, prompt_tokens=100, tenant=request_id % 2)
         >>> batch = scheduler.next_batch(0, 3, 1000, None)
         >>> (batch.request_ids % 2).tolist()
-        [1, 0, 1]
+        [0, 1, 1]
         """
         check_integer("tenant", tenant, *RANGES["request_id"])
         self._native.set_tenant_weight(tenant, native_weight("tenant_weight", weight))
