@@ -102,6 +102,7 @@ __all__ = [
     "quant_unpack_bits",
     "quant_unpack_planes",
     "quant_unswizzle_scales",
+    "sched_compare",
     "sched_replay",
     "sim_jobs",
     "sim_worst_case",
@@ -898,6 +899,7 @@ def quant_unpack_planes(
 def quant_unswizzle_scales(
     out: NDArray[np.uint8], tiled: NDArray[np.uint8], cols: int, threads: int | None
 ) -> None: ...
+def sched_compare(rows: NDArray[Any]) -> tuple[dict[str, int], tuple[int, list[int] | None] | None]: ...
 def sched_replay(rows: NDArray[Any]) -> dict[str, int]: ...
 def sim_jobs(
     completion: NDArray[Any],

@@ -6,7 +6,8 @@ from collections import namedtuple
 
 import pytest
 
-from paretoserve.sched import replay
+from paretoserve import sim
+from paretoserve.sched import KINDS, replay, write_log
 
 Run = namedtuple("Run", ["tokens", "finished_at", "num_steps", "scheduler"])
 
@@ -118,7 +119,7 @@ def test_shortest_first_halves_the_mean_flow_and_keeps_every_token(engine):
     assert ours.num_steps <= 1.1 * fifo.num_steps
 
 
-def test_the_decision_log_of_the_engine_replays_bit_for_bit(engine):
+def test_the_decision_log_of_the_engine_replays_bit_for_bit(engine, tmp_path):
     from paretoserve.integrations import transformers as adapter
 
     adapter.register("test-log", policy="srpt", fifo_share=0.5, record=True)
@@ -129,6 +130,16 @@ def test_the_decision_log_of_the_engine_replays_bit_for_bit(engine):
     assert counters["num_waiting"] == counters["num_running"] == 0
     assert counters["num_finished"] >= 30
     assert replay(decisions.log()) == counters
+    write_log(decisions.log(), tmp_path / "decisions.parquet")
+    found = sim.replay(tmp_path / "decisions.parquet")
+    assert found.identical, found.explain()
+    assert found.counters == counters
+    assert found.num_decisions > 100
+    # One admission changed: the simulator names the row.
+    rows = decisions.log().copy()
+    place = int((rows[:, 0] == KINDS.index("admitted")).nonzero()[0][20])
+    rows[place, 1] += 1
+    assert sim.replay(rows).difference.row == place
 
 
 def test_requests_moved_out_of_a_small_cache_get_the_same_tokens(engine):

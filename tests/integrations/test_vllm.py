@@ -9,7 +9,7 @@ import pytest
 from _data import data
 from paretoserve import sim
 from paretoserve.integrations.vllm import PROGRESS_STEPS
-from paretoserve.sched import replay
+from paretoserve.sched import replay, write_log
 
 NUM_REQUESTS = 700
 
@@ -66,7 +66,7 @@ def test_shortest_first_on_real_chat_loses_no_request_and_no_block(make_engine):
 
 
 @pytest.mark.parametrize("preempt", ["none", "slots"])
-def test_few_blocks_and_preemptions_lose_nothing_and_the_log_replays(make_engine, preempt):
+def test_few_blocks_and_preemptions_lose_nothing_and_the_log_replays(make_engine, preempt, tmp_path):
     engine = make_engine(ours=True, num_blocks=120, options={"record": True, "preempt": preempt})
     requests = burst(100) | {f"late{place}": (0.5 + place / 50, 16, 3) for place in range(20)}
     served = engine.serve(requests)
@@ -77,6 +77,10 @@ def test_few_blocks_and_preemptions_lose_nothing_and_the_log_replays(make_engine
     assert counters["num_waiting"] == counters["num_running"] == 0
     assert counters["num_finished"] == len(requests)
     assert replay(engine.scheduler.decisions.log()) == counters
+    write_log(engine.scheduler.decisions.log(), tmp_path / "decisions.parquet")
+    found = sim.replay(tmp_path / "decisions.parquet")
+    assert found.identical, found.explain()
+    assert (found.counters, found.num_steps > 100) == (counters, True)
 
 
 def test_slots_are_taken_for_shorter_requests_where_it_pays(make_engine):

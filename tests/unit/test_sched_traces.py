@@ -22,8 +22,9 @@ def run(trace, policy, slots, fifo_share=0.0, preempt="none"):
     return times
 
 
-def test_chat_in_overload():
-    trace = sim.load_trace(data(TRACES[0]))
+@pytest.mark.parametrize("name", [TRACES[0], TRACES[2]])
+def test_chat_in_overload(name):
+    trace = sim.load_trace(data(name))
     first, shortest = run(trace, "fcfs", 24), run(trace, "srpt", 24)
     turns = run(trace, "srpt", 24, fifo_share=0.5)
     assert first.mean() > 100, "the engine is overloaded"

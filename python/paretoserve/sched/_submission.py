@@ -13,6 +13,8 @@ from paretoserve.sched._rank import RankFunction, rank_of
 from paretoserve.sched._terms import Terms, native_terms, native_weight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike
 
     from paretoserve import _native
@@ -74,39 +76,25 @@ class Submission:
         ValueError
             If the id is in use, time runs backwards or a number is out of range. Nothing has changed then.
         """
-        rank = 0
+        numbers = {
+            "request_id": request_id,
+            "now_ns": now_ns,
+            "prompt_tokens": prompt_tokens,
+            "expected_output_tokens": expected_output_tokens,
+            "cached_tokens": cached_tokens,
+            "priority": priority,
+        }
+        given = native_terms(terms) if terms else None
         if self._function is not None:
-            refuse(
-                request_id=request_id,
-                now_ns=now_ns,
-                prompt_tokens=prompt_tokens,
-                expected_output_tokens=expected_output_tokens,
-                cached_tokens=cached_tokens,
-                priority=priority,
-            )
-            native_terms(terms)
-            known: dict[str, Any] = {"request_id": request_id, "arrival_ns": now_ns, "prompt_tokens": prompt_tokens}
-            known |= {"expected_output_tokens": expected_output_tokens, "cached_tokens": cached_tokens}
-            rank = rank_of(self._function, {**known, "priority": priority, **terms})
+            refuse(**numbers)
+            known: dict[str, Any] = {**numbers, "arrival_ns": now_ns, **terms}
+            del known["now_ns"]
+            given = native_terms(terms, rank_of(self._function, known))
+        submit: Callable[..., None] = self._native.submit
         try:
-            self._native.submit(
-                request_id,
-                now_ns,
-                prompt_tokens,
-                expected_output_tokens,
-                cached_tokens,
-                priority,
-                native_terms(terms, rank) if terms or rank else None,
-            )
+            submit(*numbers.values(), given)
         except (OverflowError, TypeError):
-            refuse(
-                request_id=request_id,
-                now_ns=now_ns,
-                prompt_tokens=prompt_tokens,
-                expected_output_tokens=expected_output_tokens,
-                cached_tokens=cached_tokens,
-                priority=priority,
-            )
+            refuse(**numbers)
             raise
 
     def submit_many(
@@ -230,7 +218,7 @@ class Submission:
         tenant : int
             Any 64-bit integer.
         weight : float
-            0.000001 to 1000.
+            0.000001 to 1000. A tenant of another weight than 1 is remembered as long as the scheduler lives.
 
         Raises
         ------
@@ -245,7 +233,7 @@ class Submission:
         ...     scheduler.submit(request_id, 0, prompt_tokens=100, tenant=request_id % 2)
         >>> batch = scheduler.next_batch(0, 3, 1000, None)
         >>> (batch.request_ids % 2).tolist()
-        [1, 0, 1]
+        [0, 1, 1]
         """
         check_integer("tenant", tenant, *RANGES["request_id"])
         self._native.set_tenant_weight(tenant, native_weight("tenant_weight", weight))

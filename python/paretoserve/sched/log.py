@@ -11,9 +11,9 @@ from paretoserve._integers import BITS_63, integer_array
 from paretoserve.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["KINDS", "replay"]
+__all__ = ["KINDS", "replay", "rows_of"]
 
 KINDS = (
     "options",
@@ -118,11 +118,17 @@ def replay(log: ArrayLike) -> dict[str, int]:
     >>> replay(scheduler.log())["num_running"]
     1
     """
-    rows = np.asarray(log)
-    if rows.ndim != 2 or rows.shape[1] != 6:
-        raise ShapeError(f"`log` must have shape (n, 6), got {rows.shape}")
-    flat = integer_array("log", rows.reshape(-1), np.int64, -BITS_63, BITS_63)
+    flat = rows_of(log).reshape(-1)
     try:
         return _native.sched_replay(flat)
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def rows_of(log: ArrayLike) -> NDArray[np.int64]:
+    """Return a log as rows of six 64-bit integers; ShapeError or DtypeError if it is none."""
+    rows = np.asarray(log)
+    if rows.ndim != 2 or rows.shape[1] != 6:
+        raise ShapeError(f"`log` must have shape (n, 6), got {rows.shape}")
+    flat = integer_array("log", rows.reshape(-1), np.int64, -BITS_63 - 1, BITS_63)
+    return flat.reshape(-1, 6)

@@ -6,6 +6,7 @@ from paretoserve.sim.jobs import Jobs, simulate_jobs
 from paretoserve.sim.load import load_trace
 from paretoserve.sim.profile import PROFILES
 from paretoserve.sim.readers.parquet import write_trace
+from paretoserve.sim.replay import Difference, Replay, replay
 from paretoserve.sim.result import DecisionLog, Simulation
 from paretoserve.sim.simulate import simulate
 from paretoserve.sim.terms import Terms
@@ -17,7 +18,9 @@ __all__ = [
     "Comparison",
     "Configuration",
     "DecisionLog",
+    "Difference",
     "Jobs",
+    "Replay",
     "Simulation",
     "Terms",
     "Trace",
@@ -25,6 +28,7 @@ __all__ = [
     "compare",
     "load_trace",
     "optimal_flow",
+    "replay",
     "simulate",
     "simulate_jobs",
     "worst_case",

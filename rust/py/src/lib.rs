@@ -112,7 +112,7 @@ mod _native {
     #[pymodule_export]
     use super::quant::transpose::{quant_transpose_nibbles, quant_transpose_words};
     #[pymodule_export]
-    use super::sched::{Scheduler, sched_replay};
+    use super::sched::{Scheduler, sched_compare, sched_replay};
     #[pymodule_export]
     use super::sim::simulate;
     #[pymodule_export]

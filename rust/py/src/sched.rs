@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use paretoserve_core::sched::log::{Row, replay};
+use paretoserve_core::sched::log::{Row, compare, replay};
 use paretoserve_core::sched::{Limits, NamedScheduler, Names, Options, POLICIES, PolicyKind, Preempt, Request};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -281,6 +281,21 @@ pub(crate) fn sched_replay(py: Python<'_>, rows: Input<i64>) -> PyResult<Bound<'
     let rows: &[Row] = rows;
     let end = detached(py, || replay(rows).map(|scheduler| scheduler.stats()))?;
     stats(py, &end)
+}
+
+/// A row of a log and what its replay decides there.
+type Decided = (usize, Option<Row>);
+
+/// Repeat a decision log; returns the counters at its end or before the first row that differs, and that row.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over what it extracts")]
+pub(crate) fn sched_compare(py: Python<'_>, rows: Input<i64>) -> PyResult<(Bound<'_, PyDict>, Option<Decided>)> {
+    let (rows, _) = rows.as_slice().as_chunks::<6>();
+    let (end, difference) = detached(py, || {
+        let (scheduler, difference) = compare(rows)?;
+        Ok((scheduler.stats(), difference.map(|found| (found.row, found.decided))))
+    })?;
+    Ok((stats(py, &end)?, difference))
 }
 
 fn stats<'py>(py: Python<'py>, stats: &paretoserve_core::sched::Stats) -> PyResult<Bound<'py, PyDict>> {
