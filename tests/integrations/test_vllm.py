@@ -12,6 +12,7 @@ from paretoserve.integrations.vllm import PROGRESS_STEPS
 from paretoserve.sched import replay, write_log
 
 NUM_REQUESTS = 700
+AZURE = "traces/azure2023/AzureLLMInferenceTrace_conv.part1.csv.gz"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,8 @@ def make_engine(tmp_path_factory):
         yield make
 
 
-def chat(count):
-    trace = sim.load_trace(data("traces/azure2023/AzureLLMInferenceTrace_conv.part1.csv.gz"), format="azure")
+def chat(count, *, real=True):
+    trace = sim.load_trace(data(AZURE), format="azure") if real else sim.load_trace("azure-chat", limit=count)
     columns = [column[:count].tolist() for column in (trace.arrival_ns, trace.prompt_tokens, trace.output_tokens)]
     start = columns[0][0]
     rows = zip(*columns, strict=True)
@@ -46,8 +47,9 @@ def burst(count, prompt=64):
     return {f"r{place}": (0.0, prompt, 8 + (place * 37) % 120) for place in range(count)}
 
 
-def test_shortest_first_on_real_chat_loses_no_request_and_no_block(make_engine):
-    requests = chat(NUM_REQUESTS)
+@pytest.mark.parametrize("real", [True, False], ids=["trace", "profile"])
+def test_shortest_first_on_chat_loses_no_request_and_no_block(make_engine, real):
+    requests = chat(NUM_REQUESTS, real=real)
     options = {"policy": "srpt", "fifo_share": 0.0}
     theirs, ours = make_engine(ours=False), make_engine(ours=True, options=options)
     free = ours.num_free_blocks
