@@ -480,6 +480,10 @@ def moe_placement(
     ranks_per_node: int,
     previous: NDArray[np.int64] | None,
     target: int,
+    max_moves: int | None,
+    groups: int | None,
+    sizes: NDArray[np.uint64] | None,
+    memory: Sequence[int] | NDArray[np.int64],
     threads: int | None,
 ) -> int: ...
 def moe_placement_maps(

@@ -24,16 +24,31 @@ pub(crate) fn moe_placement(
     ranks_per_node: usize,
     previous: Option<Input<i64>>,
     target: u64,
+    max_moves: Option<u64>,
+    groups: Option<usize>,
+    sizes: Option<Input<u64>>,
+    memory: Vec<u64>,
     threads: Option<NonZeroUsize>,
 ) -> PyResult<i64> {
     let (maps, copies, ratio) =
         (physical_to_logical.as_mut_slice(), replica_count.as_mut_slice(), ratio.as_mut_slice());
     let (loads, speed) = (loads.as_slice(), speed.as_slice());
-    let previous = previous.as_ref().map(Input::as_slice);
+    let (previous, sizes) = (previous.as_ref().map(Input::as_slice), sizes.as_ref().map(Input::as_slice));
     detached(py, || {
         let ranks = Ranks::new(speed, ranks_per_node)?;
         let num_experts = loads.len() / ratio.len().max(1);
-        let problem = Problem { loads, num_experts, slot_start: &slot_start, ranks: &ranks, previous, target };
+        let problem = Problem {
+            loads,
+            num_experts,
+            slot_start: &slot_start,
+            ranks: &ranks,
+            previous,
+            target,
+            max_moves,
+            groups,
+            sizes,
+            memory: &memory,
+        };
         place(maps, ratio, &problem, threads)?;
         let slots = maps.len() / ratio.len().max(1);
         for (copies, map) in copies.chunks_mut(num_experts).zip(maps.chunks(slots)) {

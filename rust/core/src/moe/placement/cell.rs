@@ -37,6 +37,12 @@ pub(super) struct Cell {
     pub(super) filled: Vec<u32>,
     /// Sum of the shares of the copies on each rank.
     pub(super) rank_load: Vec<u64>,
+    /// Memory that a copy of each expert takes; empty if copies only take slots.
+    pub(super) size: Vec<u64>,
+    /// Memory left on each rank; empty as `size`.
+    left: Vec<u64>,
+    /// Memory of each rank.
+    memory: Vec<u64>,
     /// Time that a unit of load takes there, relative to the slowest rank.
     factor: Vec<u64>,
     uniform: bool,
@@ -79,6 +85,18 @@ impl Cell {
         self.clear();
     }
 
+    /// Take over what a copy of each of the layer's experts takes, and what each of its ranks has.
+    pub(super) fn set_memory(&mut self, sizes: Option<&[u64]>, memory: &[u64], slot_start: &[usize]) {
+        self.size.clear();
+        self.memory.clear();
+        if let Some(sizes) = sizes {
+            self.size.extend(self.experts.iter().map(|&expert| sizes[expert as usize]));
+            let rank_at = |&origin: &usize| slot_start.partition_point(|&start| start <= origin) - 1;
+            self.memory.extend(self.origin.iter().map(|origin| memory[rank_at(origin)]));
+        }
+        self.left.clone_from(&self.memory);
+    }
+
     /// Take all copies away.
     pub(super) fn clear(&mut self) {
         let ranks = self.num_ranks();
@@ -88,8 +106,28 @@ impl Cell {
         self.filled.resize(ranks, 0);
         self.rank_load.clear();
         self.rank_load.resize(ranks, 0);
+        self.left.clone_from(&self.memory);
         self.holders.iter_mut().for_each(Vec::clear);
         self.share.clone_from(&self.load);
+    }
+
+    /// Whether copies take memory besides slots.
+    pub(super) fn is_sized(&self) -> bool {
+        !self.size.is_empty()
+    }
+
+    /// Memory left on a rank.
+    pub(super) fn left(&self, rank: usize) -> u64 {
+        self.left[rank]
+    }
+
+    /// Whether an expert fits the memory of a rank in place of what one of its slots holds.
+    pub(super) fn fits(&self, rank: usize, expert: u32, instead_of: u32) -> bool {
+        if !self.is_sized() || expert == EMPTY {
+            return true;
+        }
+        let freed = if instead_of == EMPTY { 0 } else { self.size[instead_of as usize] };
+        self.size[expert as usize] <= self.left[rank] + freed
     }
 
     pub(super) fn num_experts(&self) -> usize {
@@ -158,6 +196,9 @@ impl Cell {
         self.filled[rank] += 1;
         self.holders[expert].push(rank as u32);
         self.rank_load[rank] += self.share[expert];
+        if self.is_sized() {
+            self.left[rank] -= self.size[expert];
+        }
     }
 
     /// Give an expert one more copy, in an empty slot.
@@ -168,12 +209,18 @@ impl Cell {
         self.reshare(expert, self.load[expert] / (self.copies(expert) as u64 + 1));
         self.holders[expert].push(rank);
         self.rank_load[rank as usize] += self.share[expert];
+        if self.is_sized() {
+            self.left[rank as usize] -= self.size[expert];
+        }
     }
 
     /// Take the copy out of a slot.
     pub(super) fn empty(&mut self, slot: usize) {
         let (rank, expert) = (self.rank_of[slot], self.slots[slot] as usize);
         self.slots[slot] = EMPTY;
+        if self.is_sized() {
+            self.left[rank as usize] += self.size[expert];
+        }
         self.filled[rank as usize] -= 1;
         self.rank_load[rank as usize] -= self.share[expert];
         self.holders[expert].retain(|&holder| holder != rank);
@@ -191,13 +238,22 @@ impl Cell {
         self.fill(to, given as usize);
     }
 
+    /// Slot of the layer that a slot of the cell is.
+    pub(super) fn slot_in_layer(&self, slot: usize) -> usize {
+        let rank = self.rank_of[slot] as usize;
+        self.origin[rank] + slot - self.start[rank]
+    }
+
+    /// Expert of the layer that a slot of the cell holds, -1 for none.
+    pub(super) fn held_in_layer(&self, slot: usize) -> i64 {
+        let expert = self.slots[slot];
+        if expert == EMPTY { -1 } else { i64::from(self.experts[expert as usize]) }
+    }
+
     /// Write the expert of each slot into the layer's map.
     pub(super) fn export(&self, map: &mut [i64]) {
-        for rank in 0..self.num_ranks() {
-            let held = &self.slots[self.start[rank]..self.start[rank + 1]];
-            for (out, &expert) in map[self.origin[rank]..].iter_mut().zip(held) {
-                *out = if expert == EMPTY { -1 } else { i64::from(self.experts[expert as usize]) };
-            }
+        for slot in 0..self.slots.len() {
+            map[self.slot_in_layer(slot)] = self.held_in_layer(slot);
         }
     }
 

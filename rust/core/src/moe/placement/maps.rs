@@ -21,6 +21,20 @@ pub fn slots_of_experts(slots: &mut [i64], map: &[i64], width: usize) {
     }
 }
 
+/// Within each rank, put the experts that it had already back into the slots where they were.
+pub(super) fn keep_in_place(map: &mut [i64], previous: &[i64], slot_start: &[usize]) {
+    for rank in slot_start.windows(2) {
+        for slot in rank[0]..rank[1] {
+            while map[slot] >= 0
+                && map[slot] != previous[slot]
+                && let Some(was) = (rank[0]..rank[1]).find(|&was| previous[was] == map[slot] && map[was] != map[slot])
+            {
+                map.swap(slot, was);
+            }
+        }
+    }
+}
+
 /// Slots of a layer that hold an expert which was not in them before.
 pub fn changed_slots<'a>(map: &'a [i64], previous: &'a [i64]) -> impl Iterator<Item = usize> + 'a {
     (0..map.len()).filter(|&slot| map[slot] >= 0 && map[slot] != previous[slot])

@@ -4,18 +4,21 @@
 //! as few fetched copies as it takes to get below a ratio (`search`). Every layer is planned by itself, so that results
 //! do not depend on the number of threads.
 
+mod budget;
 mod cell;
+mod layer;
 mod maps;
+mod nodes;
 mod polish;
 mod resume;
 mod scratch;
 mod search;
+mod sized;
 
 use std::num::NonZeroUsize;
 
-use self::cell::{Cell, shift_of};
-use self::scratch::Scratch;
-use self::search::Search;
+use self::budget::Path;
+use self::layer::Worker;
 use super::Ranks;
 use crate::parallel;
 use crate::{Error, Result};
@@ -27,9 +30,6 @@ pub const ABSENT: u64 = u64::MAX;
 
 /// Loads of a layer sum to less than this, so that their shares are compared exactly enough.
 pub const MOST_LOAD: u64 = 1 << 53;
-
-/// Swaps after packing a layer from nothing: enough for hundredths, and still less work than the packing.
-const MOST_SWAPS: usize = 32;
 
 /// Bytes that placing a slot is worth when choosing the number of threads.
 const WORK_PER_SLOT: usize = 512;
@@ -49,6 +49,14 @@ pub struct Problem<'a> {
     pub previous: Option<&'a [i64]>,
     /// Ratio, in millionths, that is good enough.
     pub target: u64,
+    /// Copies that may be fetched, in all layers together; needs `previous`.
+    pub max_moves: Option<u64>,
+    /// Groups of consecutive experts whose copies stay on one node.
+    pub groups: Option<usize>,
+    /// Memory that a copy of each expert takes, layer by layer.
+    pub sizes: Option<&'a [u64]>,
+    /// Memory of each rank for the copies of one layer; needed with `sizes`.
+    pub memory: &'a [u64],
 }
 
 impl Problem<'_> {
@@ -64,6 +72,14 @@ impl Problem<'_> {
         &self.loads[layer * self.num_experts..(layer + 1) * self.num_experts]
     }
 
+    fn previous_layer(&self, layer: usize) -> Option<&[i64]> {
+        self.previous.map(|maps| &maps[layer * self.num_slots()..(layer + 1) * self.num_slots()])
+    }
+
+    fn sizes_of(&self, layer: usize) -> Option<&[u64]> {
+        self.sizes.map(|sizes| &sizes[layer * self.num_experts..(layer + 1) * self.num_experts])
+    }
+
     fn check(&self) -> Result<()> {
         let num_ranks = self.ranks.count();
         if self.num_experts == 0 || !self.loads.len().is_multiple_of(self.num_experts) {
@@ -75,6 +91,12 @@ impl Problem<'_> {
         let slots = self.num_layers() * self.num_slots();
         if let Some(previous) = self.previous.filter(|previous| previous.len() != slots) {
             return Err(Error::shape("previous", format!("({slots},)"), previous.len()));
+        }
+        if self.sizes.is_some_and(|sizes| sizes.len() != self.loads.len() || self.memory.len() != num_ranks) {
+            return Err(Error::shape("size", format!("({},)", self.loads.len()), "another"));
+        }
+        if let Some(groups) = self.groups.filter(|&groups| groups == 0 || !self.num_experts.is_multiple_of(groups)) {
+            return Err(Error::value("groups", format!("a divisor of {} experts", self.num_experts), groups));
         }
         (0..self.num_layers()).try_for_each(|layer| self.check_layer(layer))
     }
@@ -107,7 +129,7 @@ impl Problem<'_> {
 /// The ratio is the time of the slowest rank over that of all ranks sharing the load by their speeds.
 ///
 /// # Errors
-/// If the arrays do not fit each other, a layer's load is too large, or there are more experts than slots.
+/// If the arrays do not fit each other, a number is out of range, or experts do not fit; the message has the limit.
 pub fn place(
     physical_to_logical: &mut [i64],
     ratio: &mut [f64],
@@ -121,45 +143,44 @@ pub fn place(
     }
     let threads = parallel::num_threads(threads, layers * slots * WORK_PER_SLOT).min(layers).max(1);
     let rows = layers.div_ceil(threads).max(1);
-    let parts = physical_to_logical.chunks_mut(rows * slots).zip(ratio.chunks_mut(rows)).enumerate().collect();
-    parallel::each(parts, |(part, (maps, ratios)): (usize, (&mut [i64], &mut [f64]))| {
+    let parts = physical_to_logical.chunks_mut((rows * slots).max(1)).enumerate().collect();
+    let paths = parallel::each(parts, |(part, maps): (usize, &mut [i64])| {
         let mut worker = Worker::default();
-        for (at, (map, ratio)) in maps.chunks_mut(slots).zip(ratios).enumerate() {
-            worker.layer(map, problem, part * rows + at);
-            *ratio = ratio_of(map, problem, part * rows + at);
+        let mut paths = Vec::new();
+        for (at, map) in maps.chunks_mut(slots).enumerate() {
+            paths.append(&mut worker.layer(map, problem, part * rows + at)?);
         }
+        Ok(paths)
     });
+    let paths = paths.into_iter().collect::<Result<Vec<Vec<Path>>>>()?.concat();
+    if let Some(most) = problem.max_moves {
+        follow(physical_to_logical, slots, &paths, most)?;
+    }
+    for (layer, (map, ratio)) in physical_to_logical.chunks_mut(slots).zip(ratio).enumerate() {
+        if let Some(previous) = problem.previous_layer(layer) {
+            maps::keep_in_place(map, previous, problem.slot_start);
+        }
+        *ratio = ratio_of(map, problem, layer);
+    }
     Ok(())
 }
 
-/// What one thread needs, kept from layer to layer.
-#[derive(Debug, Default)]
-struct Worker {
-    cell: Cell,
-    scratch: Scratch,
-    search: Search,
-}
-
-impl Worker {
-    fn layer(&mut self, map: &mut [i64], problem: &Problem<'_>, layer: usize) {
-        let loads = problem.layer(layer);
-        let total = loads.iter().filter(|&&load| load != ABSENT).sum();
-        self.cell.set_experts(loads, shift_of(total), |expert| loads[expert] != ABSENT);
-        self.cell.set_ranks(problem.ranks, problem.slot_start, |_| true);
-        let limit = self.cell.limit(problem.target);
-        if let Some(previous) = problem.previous {
-            let slots = problem.num_slots();
-            resume::load(&mut self.cell, &previous[layer * slots..(layer + 1) * slots]);
-            resume::restore(&mut self.cell);
-            self.search.run(&mut self.cell, limit);
-        } else {
-            self.scratch.fill(&mut self.cell);
-            let swaps = self.cell.num_ranks().min(MOST_SWAPS);
-            polish::run(&mut self.cell, limit, swaps);
+/// Take those steps that are worth their share of `most` fetched copies.
+fn follow(maps: &mut [i64], slots: usize, paths: &[Path], most: u64) -> Result<()> {
+    let lost: usize = paths.iter().map(|path| path.lost).sum();
+    let Some(left) = most.checked_sub(lost as u64) else {
+        let expected = format!("at least {lost}, the experts that no rank that is alive has");
+        return Err(Error::value("max_moves", expected, most));
+    };
+    for (path, steps) in paths.iter().zip(budget::choose(paths, left)) {
+        let map = &mut maps[path.layer * slots..(path.layer + 1) * slots];
+        for step in &path.steps[..steps] {
+            for (&slot, &expert) in step.slots.iter().zip(&step.experts) {
+                map[slot] = expert;
+            }
         }
-        map.fill(-1);
-        self.cell.export(map);
     }
+    Ok(())
 }
 
 /// Time of the slowest rank over the least possible, if each copy gets an equal share of its expert's load.

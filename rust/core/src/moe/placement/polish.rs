@@ -32,7 +32,9 @@ fn best_pair(cell: &Cell, hot: usize, cold: usize) -> Option<(usize, usize)> {
         for to in cell.filled_slots(cold) {
             let Some(less) = share(from).checked_sub(share(to)).filter(|&less| less > 0) else { continue };
             let time = cell.time(hot, cell.rank_load[hot] - less).max(cell.time(cold, cell.rank_load[cold] + less));
-            if time < least && !cell.has_twice(cold, cell.slots[from]) && !cell.has_twice(hot, cell.slots[to]) {
+            let (given, taken) = (cell.slots[from], cell.slots[to]);
+            let fits = cell.fits(cold, given, taken) && cell.fits(hot, taken, given);
+            if time < least && fits && !cell.has_twice(cold, given) && !cell.has_twice(hot, taken) {
                 (least, best) = (time, Some((from, to)));
             }
         }

@@ -16,6 +16,16 @@ enum Step {
     Replace(usize, u32),
 }
 
+impl Step {
+    /// The slots that it changes, a single one twice.
+    fn slots(self) -> [usize; 2] {
+        match self {
+            Self::Swap(from, to) => [from, to],
+            Self::Replace(slot, _) => [slot, slot],
+        }
+    }
+}
+
 /// How good a step is.
 #[derive(Debug, Clone, Copy)]
 struct Score {
@@ -63,6 +73,15 @@ struct Given {
     fetched: bool,
 }
 
+/// What a step led to: what both of its slots hold now, copies fetched since the start, and the slowest rank's time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    pub(super) slots: [usize; 2],
+    pub(super) experts: [i64; 2],
+    pub(super) fetches: i64,
+    pub(super) most: u64,
+}
+
 /// Searches in one cell at a time; memory is kept.
 #[derive(Debug, Default)]
 pub(super) struct Search {
@@ -77,9 +96,10 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Make steps until no rank takes longer than `limit`, or none helps.
-    pub(super) fn run(&mut self, cell: &mut Cell, limit: u64) {
+    /// Make steps until no rank takes longer than `limit`, or none helps. Each is appended to `log` if there is one.
+    pub(super) fn run(&mut self, cell: &mut Cell, limit: u64, mut log: Option<&mut Vec<Done>>) {
         self.limit = limit;
+        let mut fetches = 0;
         self.remember(cell);
         self.stuck.clear();
         self.stuck.resize(cell.num_ranks(), false);
@@ -95,8 +115,16 @@ impl Search {
                 continue;
             };
             if let Some(step) = self.best_step(cell, hot) {
+                let slots = step.slots();
+                fetches -= self.fetched_in(cell, slots);
                 apply(cell, step);
+                fetches += self.fetched_in(cell, slots);
                 changed = true;
+                if let Some(log) = &mut log {
+                    let most = (0..cell.num_ranks()).map(|rank| cell.rank_time(rank)).max().unwrap_or(0);
+                    let experts = slots.map(|slot| cell.held_in_layer(slot));
+                    log.push(Done { slots: slots.map(|slot| cell.slot_in_layer(slot)), experts, fetches, most });
+                }
             } else {
                 self.stuck[hot] = true;
             }
@@ -124,6 +152,13 @@ impl Search {
     /// Whether `rank` would have to fetch `expert`: not if it had it at the start.
     fn fetches(&self, cell: &Cell, rank: usize, expert: u32) -> bool {
         expert != EMPTY && !self.before[rank * cell.num_experts() + expert as usize]
+    }
+
+    /// How many of a step's slots hold what was fetched.
+    fn fetched_in(&self, cell: &Cell, slots: [usize; 2]) -> i64 {
+        let distinct = if slots[0] == slots[1] { &slots[..1] } else { &slots[..] };
+        let fetched = |&&slot: &&usize| self.fetches(cell, cell.rank_of[slot] as usize, cell.slots[slot]);
+        distinct.iter().filter(fetched).count() as i64
     }
 
     fn best_step(&mut self, cell: &Cell, hot: usize) -> Option<Step> {
@@ -156,6 +191,10 @@ impl Search {
     /// Exchanges of an expert of the hot rank with a lighter one, or an empty slot, of another rank.
     fn swaps(&self, cell: &Cell, hot: usize, other: usize, best: &mut Best) {
         let (hot_time, other_time) = (cell.rank_time(hot), cell.rank_time(other));
+        // Of equal ranks, one above the limit only gains what the other loses.
+        if cell.is_uniform() && other_time >= self.limit {
+            return;
+        }
         let old = self.above(hot_time) + self.above(other_time);
         for slot in cell.start[other]..cell.start[other + 1] {
             let taken = cell.slots[slot];
@@ -176,6 +215,8 @@ impl Search {
                 if best.admits(old - new, fetches)
                     && !cell.has_twice(other, given.expert)
                     && !cell.has_twice(hot, taken)
+                    && cell.fits(other, given.expert, taken)
+                    && cell.fits(hot, taken, given.expert)
                 {
                     let score = Score { gain: old - new, fetches, spent: after - other_time };
                     best.consider(score, Step::Swap(given.slot, slot));
@@ -234,7 +275,8 @@ impl Search {
     /// The other copies of what it holds get larger shares, as those of the new expert get smaller ones.
     fn replace(&self, cell: &Cell, hot: usize, slot: usize, expert: usize, best: &mut Best) {
         let (rank, held) = (cell.rank_of[slot] as usize, cell.slots[slot]);
-        if cell.holds(rank, expert) {
+        let empty = held == EMPTY && !cell.has_room(rank);
+        if empty || cell.holds(rank, expert) || !cell.fits(rank, expert as u32, held) {
             return;
         }
         let share = cell.load[expert] / (cell.copies(expert) as u64 + 1);
