@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from _moe_steps import link_ns, step_ns
 from paretoserve import moe
 from paretoserve.errors import DtypeError, ShapeError
 
@@ -20,22 +21,6 @@ def shares(generator, num_experts, kind):
         return hot
     ranks = np.arange(1, num_experts + 1) ** -float(generator.uniform(0.3, 1.2))
     return generator.permutation(ranks / ranks.sum())
-
-
-def step_ns(plan, cost, speed=None, nodes=None):
-    """Time of a plan from its definition, transfers sent from home: floats, no shortcuts."""
-    num_ranks = len(plan.loads)
-    speed = np.ones(num_ranks) if speed is None else np.asarray(speed)
-    nodes = np.zeros(num_ranks, dtype=int) if nodes is None else nodes
-    work = [sum(cost.block_ns(int(tokens)) for tokens in plan.quota[:, rank]) for rank in range(num_ranks)]
-    sent, received = np.zeros(num_ranks), np.zeros(num_ranks)
-    for _, source, destination, _ in plan.transfers.tolist():
-        inter = cost.transfer_ns if cost.transfer_inter_ns is None else cost.transfer_inter_ns
-        each = cost.transfer_ns if nodes[source] == nodes[destination] else inter
-        sent[source] += each
-        received[destination] += each
-    links = max(sent.max(), received.max())
-    return max(work / speed) + (1 - cost.overlap) * links
 
 
 def test_exact_balance_is_exact():
@@ -127,6 +112,44 @@ def test_hot_expert_pays():
     assert plan.after_ns < plan.before_ns / 2
     assert plan.to_dict()["transfers"] == plan.transfers.tolist()
     assert "expert 0: " in plan.explain()
+
+
+def test_hot_experts_go_through_relays():
+    count = np.full(256, 1000)
+    count[0] = 10**7
+    cost = moe.CostModel(token_ns=98, expert_ns=13_000, transfer_ns=119_000)
+    direct = moe.plan_spill(count, 64, cost=cost, tolerance=0.0)
+    relayed = moe.plan_spill(count, 64, cost=cost, tolerance=0.0, fanout="relay")
+    relayed.check()
+    nodes = np.zeros(64, dtype=int)
+    assert link_ns(direct, cost, nodes, relay=False) == 63 * 119_000
+    # Ranks that have the weights double in every round.
+    assert link_ns(relayed, cost, nodes, relay=True) == 6 * 119_000
+    assert relayed.after_ns == pytest.approx(step_ns(relayed, cost, relay=True))
+    limited = moe.plan_spill(count, 64, cost=cost, tolerance=0.0, fanout="relay", max_out=2)
+    limited.check()
+    assert np.bincount(limited.transfers[:, 1]).max() == 2
+    assert limited.loads.max() == relayed.loads.max()
+
+
+def test_relays_are_never_slower_than_homes_and_as_scheduled():
+    generator = np.random.default_rng(8)
+    relays = 0
+    for case in range(300):
+        ranks, experts = int(generator.integers(2, 33)), int(generator.integers(2, 129))
+        count = generator.multinomial(8192 * ranks, shares(generator, experts, ("zipf", "hot")[case % 2]))
+        topology = moe.Topology(ranks, ranks_per_node=int(generator.integers(1, ranks + 1)))
+        cost = moe.CostModel(token_ns=98, transfer_ns=119_000, transfer_inter_ns=400_000, overlap=0.25)
+        options = {"topology": topology, "cost": cost, "max_out": int(generator.integers(1, 9)) if case % 3 else None}
+        plan = moe.plan_spill(count, ranks, fanout="relay", **options)
+        plan.check()
+        assert np.bincount(plan.transfers[:, 1], minlength=1).max(initial=0) <= (options["max_out"] or ranks * experts)
+        assert plan.after_ns <= moe.plan_spill(count, ranks, **options).after_ns + 1e-6
+        nodes = np.arange(ranks) // topology.node_size
+        through = (plan.transfers[:, 1] != plan.home[plan.transfers[:, 0]]).any()
+        relays += through
+        assert plan.after_ns == pytest.approx(step_ns(plan, cost, nodes=nodes, relay=through), rel=1e-6, abs=0.01)
+    assert relays > 100
 
 
 def test_homes_may_be_anywhere_and_blocks_uneven():

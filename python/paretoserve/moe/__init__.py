@@ -1,6 +1,7 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
 from paretoserve.moe import loads
+from paretoserve.moe.calibrate import calibrate
 from paretoserve.moe.cost import CostModel
 from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
@@ -19,6 +20,7 @@ __all__ = [
     "Split",
     "Splitter",
     "Topology",
+    "calibrate",
     "loads",
     "plan_placement",
     "plan_spill",

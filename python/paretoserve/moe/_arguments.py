@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._arrays import is_torch, numpy_values
 from paretoserve._integers import check_integer, integer_array, shown
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.moe.topology import Topology
@@ -55,7 +56,7 @@ def count_array(count: ArrayLike, num_experts: int | None = None) -> NDArray[np.
     ValueError
         If one is negative or too large; the message names its row and column.
     """
-    array = np.asarray(count)
+    array = numpy_values(count, "count") if is_torch(count) else np.asarray(count)  # type: ignore[arg-type]
     width = array.shape[-1] if array.ndim else 0
     if array.ndim not in (1, 2) or array.size == 0 or (num_experts is not None and width != num_experts):
         experts = "num_experts" if num_experts is None else num_experts

@@ -30,12 +30,14 @@ pub(super) struct Start<'a> {
     /// Tokens of each rank when everything stays at home.
     pub(super) loads: &'a [u64],
     pub(super) capacity: &'a [u64],
-    /// Experts of rank `r`, largest first, at `native_start[r]..native_start[r + 1]`.
+    /// Experts of rank `r`, largest first, at `first_native[r]..first_native[r + 1]`.
     pub(super) natives: &'a [u32],
-    pub(super) native_start: &'a [u32],
+    pub(super) first_native: &'a [u32],
     /// Work of each rank in picoseconds when everything stays at home; empty without a cost model.
     pub(super) work: &'a [u64],
     pub(super) min_tokens: u64,
+    /// Whether a rank sends each of its experts once, and others pass it on.
+    pub(super) relay: bool,
 }
 
 /// A rank that has more than its capacity.
@@ -98,7 +100,7 @@ impl Attempt {
         for rank in 0..start.loads.len() {
             let (load, capacity) = (start.loads[rank], start.capacity[rank]);
             if load > capacity {
-                let next = start.native_start[rank];
+                let next = start.first_native[rank];
                 let left = start.counts[start.natives[next as usize] as usize];
                 let giver =
                     Giver { rank: rank as u32, surplus: load - capacity, next, left, out: start.options.max_out };
@@ -170,15 +172,16 @@ impl Attempt {
         self.pieces.push(Piece { expert, source: giver.rank, destination: taker.rank, tokens });
         giver.surplus -= tokens;
         giver.left -= tokens;
-        giver.out -= 1;
+        giver.out -= u32::from(!start.relay);
         taker.room -= tokens;
         taker.slots -= 1;
         if taker.slots == 0 || taker.room < start.min_tokens {
             self.takers.remove(taker_place);
         }
         if giver.left < start.min_tokens {
+            giver.out -= u32::from(start.relay);
             giver.next += 1;
-            let end = start.native_start[giver.rank as usize + 1];
+            let end = start.first_native[giver.rank as usize + 1];
             giver.left = if giver.next < end { start.counts[start.natives[giver.next as usize] as usize] } else { 0 };
         }
         if giver.is_done(start.min_tokens) {

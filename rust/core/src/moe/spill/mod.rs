@@ -7,6 +7,7 @@
 
 mod capacity;
 mod greedy;
+mod links;
 pub mod llep;
 mod options;
 mod spiller;

@@ -2,6 +2,7 @@
 
 use super::capacity;
 use super::greedy::{Attempt, Order, Piece, Start};
+use super::links::{Links, Time};
 use super::options::{Options, SWEEP, Tolerance};
 use crate::moe::{Cost, Ranks, WHOLE};
 use crate::{Error, Result};
@@ -59,13 +60,13 @@ pub struct Spiller {
     ranks: Ranks,
     options: Options,
     home: Vec<u32>,
-    native_start: Vec<u32>,
+    first_native: Vec<u32>,
     natives: Vec<u32>,
     loads: Vec<u64>,
     work: Vec<u64>,
     exact: Vec<u64>,
     capacity: Vec<u64>,
-    traffic: Vec<[u64; 2]>,
+    links: Links,
     foreign: Vec<u32>,
     trial: Attempt,
     best: Attempt,
@@ -95,20 +96,22 @@ impl Spiller {
             let got = format!("{} for expert {expert}", home[expert]);
             return Err(Error::value("home", format!("below {num_ranks} everywhere"), got));
         }
-        let mut native_start = vec![0; num_ranks + 1];
-        home.iter().for_each(|&rank| native_start[rank as usize + 1] += 1);
-        (0..num_ranks).for_each(|rank| native_start[rank + 1] += native_start[rank]);
+        let mut first_native = vec![0; num_ranks + 1];
+        for &rank in home {
+            first_native[rank as usize + 1] += 1;
+        }
+        (0..num_ranks).for_each(|rank| first_native[rank + 1] += first_native[rank]);
         let mut natives: Vec<u32> = (0..num_experts as u32).collect();
         natives.sort_by_key(|&expert| home[expert as usize]);
         Ok(Self {
             home: home.to_vec(),
-            native_start,
+            first_native,
             natives,
             loads: vec![0; num_ranks],
             work: Vec::with_capacity(num_ranks),
             exact: vec![0; num_ranks],
             capacity: vec![0; num_ranks],
-            traffic: vec![[0; 2]; num_ranks],
+            links: Links::with_room(num_experts, num_ranks),
             foreign: vec![0; num_ranks],
             trial: Attempt::with_room(num_experts, num_ranks),
             best: Attempt::with_room(num_experts, num_ranks),
@@ -205,7 +208,7 @@ impl Spiller {
     fn sort_natives(&mut self, counts: &[u64]) {
         for rank in 0..self.loads.len() {
             if self.loads[rank] > self.exact[rank] {
-                let range = self.native_start[rank] as usize..self.native_start[rank + 1] as usize;
+                let range = self.first_native[rank] as usize..self.first_native[rank + 1] as usize;
                 let key = |&expert: &u32| (std::cmp::Reverse(counts[expert as usize]), expert);
                 self.natives[range].sort_unstable_by_key(key);
             }
@@ -229,7 +232,8 @@ impl Spiller {
                 break;
             }
             for order in ORDERS {
-                let score = self.attempt(counts, order);
+                let tried = self.attempt(counts, order, self.options.relay);
+                let Some(score) = tried.or_else(|| self.attempt(counts, order, false)) else { continue };
                 if found.is_none_or(|(best, _)| score < best) {
                     std::mem::swap(&mut self.trial, &mut self.best);
                     found = Some((score, tolerance));
@@ -246,7 +250,8 @@ impl Spiller {
         }
     }
 
-    fn attempt(&mut self, counts: &[u64], order: Order) -> Score {
+    /// Make an attempt; nothing if some rank would have to send too often.
+    fn attempt(&mut self, counts: &[u64], order: Order, relay: bool) -> Option<Score> {
         let largest = self.capacity.iter().copied().max().unwrap_or_default();
         let start = Start {
             options: &self.options,
@@ -254,20 +259,29 @@ impl Spiller {
             loads: &self.loads,
             capacity: &self.capacity,
             natives: &self.natives,
-            native_start: &self.native_start,
+            first_native: &self.first_native,
             work: &self.work,
             // A smallest piece that no rank could hold would keep everything at home.
             min_tokens: self.options.min_tokens.clamp(1, largest.max(1)),
+            relay,
         };
         self.trial.run(&start, order);
-        let time = self.options.cost.map_or(0, |cost| {
-            let links = transfer_time(&mut self.traffic, &self.trial.pieces, &cost, &self.ranks);
-            slowest(&self.trial.work, &self.ranks) + exposed(links, &cost)
-        });
+        let mut time = 0;
+        if self.options.cost.is_some() || relay {
+            let of_link = Time { cost: self.options.cost.as_ref(), ranks: &self.ranks };
+            let pieces = &mut self.trial.pieces;
+            let links = if relay {
+                self.links.relayed(pieces, &of_link, self.options.max_out)?
+            } else {
+                self.links.direct(pieces, &of_link, self.options.max_out)?
+            };
+            let work = |cost: &Cost| slowest(&self.trial.work, &self.ranks) + exposed(links, cost);
+            time = self.options.cost.as_ref().map_or(0, work);
+        }
         let moved = self.trial.pieces.iter().map(|piece| piece.tokens).sum();
         let excess = self.trial.excess;
         let wanted = if self.options.tolerance == Tolerance::Auto { 0 } else { excess };
-        Score { wanted, time, transfers: self.trial.pieces.len() as u64, excess, moved }
+        Some(Score { wanted, time, transfers: self.trial.pieces.len() as u64, excess, moved })
     }
 
     /// Turn the best attempt into transfers and loads.
@@ -277,7 +291,7 @@ impl Spiller {
             let Piece { expert, source, destination, tokens } = *piece;
             let slot = self.foreign[destination as usize];
             self.foreign[destination as usize] += 1;
-            self.loads[source as usize] -= tokens;
+            self.loads[self.home[expert as usize] as usize] -= tokens;
             self.loads[destination as usize] += tokens;
             self.transfers.push(Transfer { expert, source, destination, slot, tokens });
         }
@@ -293,17 +307,4 @@ fn slowest(work: &[u64], ranks: &Ranks) -> u64 {
 /// What nothing hides of the time of transfers.
 fn exposed(links: u64, cost: &Cost) -> u64 {
     links * cost.exposed / WHOLE
-}
-
-/// Time of the transfers when every rank sends one and receives one at a time: that of the busiest link end, because a
-/// bipartite multigraph has as many rounds as its largest degree (König).
-fn transfer_time(traffic: &mut [[u64; 2]], pieces: &[Piece], cost: &Cost, ranks: &Ranks) -> u64 {
-    traffic.fill([0; 2]);
-    for piece in pieces {
-        let (source, destination) = (piece.source as usize, piece.destination as usize);
-        let time = cost.transfer(ranks, source, destination);
-        traffic[source][0] += time;
-        traffic[destination][1] += time;
-    }
-    traffic.iter().map(|[sent, received]| *sent.max(received)).max().unwrap_or_default()
 }

@@ -38,8 +38,8 @@ pub(super) fn improve(quota: &mut [u64], work: &mut [u64], copies: &Copies, cost
 /// When the rank that ends last does, and which it is.
 fn last(work: &[u64], copies: &Copies) -> (u64, usize) {
     let mut found = (0, 0);
-    for rank in 0..work.len() {
-        let ends = time(work[rank], rank, copies);
+    for (rank, &work) in work.iter().enumerate() {
+        let ends = time(work, rank, copies);
         if ends > found.0 {
             found = (ends, rank);
         }
