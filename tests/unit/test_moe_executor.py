@@ -86,6 +86,34 @@ def test_results_and_gradients_are_the_single_process_ones(num_ranks):
     assert moved[2] >= num_ranks - 2
 
 
+def by_the_real_planner(rank, num_ranks):
+    """Return results and gradients of the experts by plans of `plan_spill`, and how many weights moved."""
+    work = layers.batch(num_ranks, skew=0.6, experts=11, padding=0.3)
+    layer = moe.ExpertParallel(11, timeout_s=30)
+    own = torch.from_numpy(layer.home == rank)
+    hidden, ids, router = work.of(rank)
+    counts = layer.counts(ids)
+    found = []
+    for options in ({"tolerance": 0.0}, {"tolerance": 0.1, "fanout": "relay"}, {"tolerance": 0.0, "max_foreign": 1}):
+        plan = moe.plan_spill(counts, num_ranks, **options)
+        gate_up = work.gate_up[own].clone().requires_grad_()
+        result = layer(hidden, ids, router, (gate_up, work.down[own]), plan=plan)
+        loss(result, sum(work.rows[:rank]) * hidden.shape[1]).backward()
+        found.append((result.detach().numpy(), gate_up.grad.numpy(), len(plan.transfers)))
+    return found
+
+
+def test_plans_of_the_planner_give_the_single_process_results():
+    ranks = _ranks.run(4, by_the_real_planner)
+    work = layers.batch(4, skew=0.6, experts=11, padding=0.3)
+    values = expected(work)
+    for index in range(3):
+        result, gate_up = (np.concatenate([rank[index][part] for rank in ranks]) for part in (0, 1))
+        np.testing.assert_allclose(result, values["result"].numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(gate_up, values["gate_up"].numpy(), rtol=1e-10, atol=1e-12)
+        assert ranks[0][index][2] > 0
+
+
 def polynomial(rows, scale, shift):
     """Return what an expert with two vectors as weights computes."""
     return rows * rows * scale + shift

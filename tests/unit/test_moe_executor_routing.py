@@ -31,7 +31,7 @@ def random_case(seed):
 def test_rows_follow_the_global_order_of_an_experts_tokens(seed):
     counts, home, plan = random_case(seed)
     num_ranks, experts = counts.shape
-    quota, copies = routing.checked_plan(plan, counts, home)
+    quota, copies = routing.checked_plan(plan, counts.sum(axis=0), home, num_ranks)
     routes = [routing.route(rank, counts, home, quota, copies) for rank in range(num_ranks)]
     walked = np.zeros((num_ranks, experts, num_ranks), dtype=np.int64)
     for expert in range(experts):
@@ -46,15 +46,14 @@ def test_rows_follow_the_global_order_of_an_experts_tokens(seed):
 
 
 def test_without_a_plan_home_computes_everything():
-    quota, copies = routing.checked_plan(None, np.array([[3, 0, 1], [0, 2, 1]]), np.array([0, 0, 1]))
+    quota, copies = routing.checked_plan(None, np.array([3, 2, 2]), np.array([0, 0, 1]), 2)
     assert quota.tolist() == [[3, 0], [2, 0], [0, 2]]
     assert copies == ()
 
 
 def test_copies_wait_for_their_source_in_any_order():
-    counts = np.array([[8], [0], [0], [0]])
     plan = Plan(np.array([[2, 2, 2, 2]]), np.array([[0, 2, 3, 0], [0, 1, 2, 0], [0, 0, 1, 0]]))
-    _, copies = routing.checked_plan(plan, counts, np.array([0]))
+    _, copies = routing.checked_plan(plan, np.array([8]), np.array([0]), 4)
     assert [copy.stage for copy in copies] == [3, 2, 1]
 
 
@@ -63,7 +62,7 @@ def test_blocks_of_experts_with_the_remainder_first():
     assert routing.home_of(2, 4, None).tolist() == [0, 1]
 
 
-COUNTS = np.array([[4, 0], [2, 2]])
+TOTAL = np.array([6, 2])
 QUOTA = np.array([[3, 3], [0, 2]])
 TRANSFERS = np.array([[0, 0, 1, 0]])
 
@@ -87,4 +86,4 @@ TRANSFERS = np.array([[0, 0, 1, 0]])
 )
 def test_plans_that_cannot_be_executed_are_refused(quota, transfers, error, words):
     with pytest.raises(error, match=words):
-        routing.checked_plan(Plan(quota, np.asarray(transfers)), COUNTS, np.array([0, 1]))
+        routing.checked_plan(Plan(quota, np.asarray(transfers)), TOTAL, np.array([0, 1]), 2)

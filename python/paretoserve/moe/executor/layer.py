@@ -206,7 +206,7 @@ class ExpertParallel:
             problem = problem or error
         counts = agreement.agree(self._mail, terms, problem, mine)
         chosen = self._planned(plan, counts, terms) if callable(plan) else plan
-        quota, copies = routing.checked_plan(chosen, counts, self.home)
+        quota, copies = routing.checked_plan(chosen, counts.sum(axis=0), self.home, self.num_ranks)
         route = routing.route(self.rank, counts, self.home, quota, copies)
         job = Job(self._mail, route, self._expert, self._gemm, topk_ids, needs[0], needs[1], needs[2:])
         with self._mail.together():

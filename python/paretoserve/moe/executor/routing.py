@@ -99,8 +99,8 @@ def plan_digest(plan: Plan | None) -> int:
     return int.from_bytes(state.digest(), "little") >> 1
 
 
-def checked_plan(plan: Plan | None, counts: Counts, home: Counts) -> tuple[Counts, tuple[Copy, ...]]:
-    """Return the quotas and the copies of a plan, in stages, after all checks; of standard EP without one.
+def checked_plan(plan: Plan | None, total: Counts, home: Counts, num_ranks: int) -> tuple[Counts, tuple[Copy, ...]]:
+    """Return the quotas and the copies of a plan for each expert's tokens, after all checks; of standard EP without.
 
     Raises
     ------
@@ -111,8 +111,7 @@ def checked_plan(plan: Plan | None, counts: Counts, home: Counts) -> tuple[Count
     ValueError
         If a token is not computed exactly once, or an expert would be computed where it is not.
     """
-    num_ranks, num_experts = counts.shape
-    total = counts.sum(axis=0)
+    num_experts = len(total)
     if plan is None:
         quota = np.zeros((num_experts, num_ranks), dtype=np.int64)
         quota[np.arange(num_experts), home] = total
