@@ -52,7 +52,8 @@ pub(super) fn order(values: &[f64]) -> Vec<u32> {
 }
 
 /// Sort pairs by their value; equal ones keep their order.
-fn sort<P: Copy>(pairs: &mut [(f64, P)]) {
+#[inline(always)]
+pub(super) fn sort<P: Copy>(pairs: &mut [(f64, P)]) {
     if pairs.len() > SHORT {
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         return;

@@ -7,6 +7,7 @@
 //! form the first slice together. In space a sweep ends the recursion.
 
 use super::corner::Corner;
+use super::order::sort;
 use super::set::{Set, count, covers, delimit, within};
 use super::watch::Watch;
 use crate::simd::{Kernel, Level, dispatch};
@@ -195,25 +196,6 @@ fn most_shared(clipped: &Set, corner: &[f64]) -> usize {
         }
     }
     sliced
-}
-
-/// Sort by the value, then by the point.
-#[inline(always)]
-fn sort(pairs: &mut [(f64, u32)]) {
-    if pairs.len() > 24 {
-        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        return;
-    }
-    // They come by point.
-    for index in 1..pairs.len() {
-        let pair = pairs[index];
-        let mut free = index;
-        while free > 0 && pairs[free - 1].0 > pair.0 {
-            pairs[free] = pairs[free - 1];
-            free -= 1;
-        }
-        pairs[free] = pair;
-    }
 }
 
 /// What `points`, none of which dominates another or is better than `corner`, dominate below `far`.

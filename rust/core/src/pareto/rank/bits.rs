@@ -4,7 +4,7 @@
 //! highest layer down, so that for a later row the first bit of its set of dominators is the one on the highest layer.
 //! n^2 d / 1024 steps of one cache line, whatever the shape of the data.
 
-use super::sets::{BLOCK, Blocks};
+use super::sets::{BLOCK, Blocks, RAISED};
 use crate::parallel;
 use crate::simd::{Kernel, dispatch, level};
 
@@ -37,7 +37,7 @@ pub(super) fn layers(columns: &[Vec<i32>], limit: usize, threads: usize) -> Vec<
         let size = later.len().div_ceil(parts);
         let targets = later.chunks_mut(size).enumerate().map(|(part, layers)| (end + part * size, layers)).collect();
         let (blocks, falling) = (&blocks, &falling);
-        parallel::each(targets, |(first, layers)| dispatch(level(), Push { blocks, falling, first, layers }));
+        parallel::each(targets, |(first, layers)| dispatch(level(), Push { blocks, start, falling, first, layers }));
     }
     layers
 }
@@ -77,7 +77,9 @@ impl Kernel for Within<'_> {
 /// Raise the layers of later rows above those of their dominators in the tabulated block.
 struct Push<'a> {
     blocks: &'a Blocks<'a>,
-    /// Per bit of the block: its layer.
+    /// The first row of the block.
+    start: usize,
+    /// Per bit of the block: its layer and its row.
     falling: &'a [(i32, u16)],
     /// The row of the first of `layers`.
     first: usize,
@@ -89,7 +91,11 @@ impl Kernel for Push<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Some(&(highest, _)) = self.falling.first() else { return };
+        let Some(&(highest, top)) = self.falling.first() else { return };
+        // A row on the highest layer dominates most rows that are far behind it: they need no sets.
+        for (first, layers) in (self.first..).step_by(RAISED).zip(self.layers.chunks_mut(RAISED)) {
+            self.blocks.raise(self.start + usize::from(top), highest + 1, first, layers);
+        }
         let mut open = [0_usize; BATCH];
         let mut sets = [[0; BLOCK / 64]; BATCH];
         let mut next = 0;

@@ -12,6 +12,8 @@ pub(in crate::pareto) type Set = [u64; BLOCK / 64];
 
 /// Rows compared at once inside a block.
 const LANES: usize = 32;
+/// Rows that one row raises at once.
+pub(super) const RAISED: usize = 64;
 /// Values that are filled at once.
 const RUN: usize = 32;
 
@@ -70,6 +72,22 @@ impl<'a> Blocks<'a> {
         }
         flags[first..=row].fill(0);
         first
+    }
+
+    /// Raise to `layer` what is below it of the layers of the rows from `first` on that `row`, an earlier one,
+    /// dominates; at most `RAISED` rows.
+    #[inline(always)]
+    pub(super) fn raise(&self, row: usize, layer: i32, first: usize, layers: &mut [i32]) {
+        let mut flags = [-1; RAISED];
+        for column in self.columns {
+            let own = column[row];
+            for (flag, &value) in flags.iter_mut().zip(&column[first..first + layers.len()]) {
+                *flag &= -i32::from(own <= value);
+            }
+        }
+        for (own, flag) in layers.iter_mut().zip(flags) {
+            *own = (*own).max(layer & flag);
+        }
     }
 
     /// Tabulate the sets of the block from `start` to `end`; `bit_of` gives each row's bit, or none to leave it out.
