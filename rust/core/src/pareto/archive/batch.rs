@@ -64,12 +64,12 @@ impl Archive {
             self.offer_front(&mut batch, &table, threads)?;
         } else {
             let threads = threads.map_or_else(|| super::super::automatic_threads(points.len()), NonZeroUsize::get);
+            if self.counters.offered >= self.strong.1.max(STRONG_SAMPLE as u64) && n >= STRONG_SAMPLE {
+                self.choose_strong(&table);
+            }
             self.take_in(&mut batch, &table, threads);
         }
         self.counters.offered += n as u64;
-        if self.counters.offered >= self.strong.1.max(STRONG_SAMPLE as u64) && n > 0 {
-            self.choose_strong(&table);
-        }
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl Archive {
         }
     }
 
-    /// Choose the points that a batch meets first, among the members and the batch just offered.
+    /// Choose the points that a batch meets first, among the members and the batch that comes now.
     fn choose_strong(&mut self, table: &Table<'_>) {
         self.strong.1 = self.counters.offered * STRONG_FOR;
         let every = |count: usize| (0..count).step_by(count.div_ceil(STRONG_SAMPLE).max(1));
