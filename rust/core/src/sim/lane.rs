@@ -274,7 +274,9 @@ impl Lane {
                 self.scheduler.finish(request)?;
                 pool.release(request);
             } else if sampled > 0 && active.generated == active.known_after {
-                self.scheduler.update(request, Some(active.told_tokens), None, None)?;
+                // What is told may be wrong, but not less than everybody has seen.
+                let told = active.told_tokens.max(active.generated);
+                self.scheduler.update(request, Some(told), None, None)?;
             }
         }
         self.batch.clear();
