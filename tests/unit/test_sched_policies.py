@@ -154,6 +154,21 @@ def test_a_tenant_that_returns_has_saved_nothing(make):
     assert order(scheduler, 6) == [4, 6, 5, 7, 8, 9]
 
 
+@pytest.mark.parametrize("policy", ["fcfs", "vtc"])
+def test_endless_tenants_leave_nothing_behind(policy):
+    scheduler = engine(policy, record=False)
+    for first in range(0, 100_000, 1000):
+        ids = np.arange(first, first + 1000)
+        scheduler.submit_many(ids, first, prompt_tokens=np.full(1000, 10), tenant=ids * 7919 - 10**6)
+        (served,) = scheduler.next_batch(first, 1, 100, None).request_ids.tolist()
+        scheduler.advance(served, 10, 1)
+        scheduler.finish(served)
+        for request_id in set(ids.tolist()) - {served}:
+            scheduler.cancel(request_id)
+    # At most the names of those that were there at once.
+    assert len(scheduler.snapshot()) < 20_000
+
+
 def test_weights_and_any_order_inside(make):
     scheduler = make("srpt", tenant_fairness=True, tenant_weights={1: 2.0}, prefill_weight=0.0)
     for request_id, size in enumerate([90, 80, 10, 20, 30, 40]):

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::active::{Active, NOTHING};
 use super::kv::KvBlocks;
 use super::options::Options;
 use super::result::{Outcome, Totals};
@@ -12,53 +13,6 @@ use crate::Result;
 use crate::cost::StepShape;
 use crate::sched::log::Row;
 use crate::sched::{Batch, KvCache, Limits, ProgramIndex, Request, RequestIndex, Scheduled, Scheduler};
-
-const NOTHING: Outcome =
-    Outcome { scheduled_ns: -1, first_token_ns: -1, finish_ns: -1, preemptions: 0, cached_tokens: 0 };
-
-/// A request that has not finished.
-#[derive(Debug, Clone, Copy)]
-struct Active {
-    /// Its row in the trace.
-    row: u32,
-    prompt_tokens: u32,
-    output_tokens: u32,
-    /// Output tokens so far.
-    generated: u32,
-    /// Output tokens after which the scheduler is told how many there are, and how many it is told.
-    known_after: u32,
-    told_tokens: u32,
-    /// Most tokens it ever had in the cache.
-    most_computed: u32,
-    outcome: Outcome,
-}
-
-impl Active {
-    /// Prompt and output so far.
-    fn known_tokens(&self) -> u32 {
-        self.prompt_tokens + self.generated
-    }
-
-    /// Whether a step that finds `computed` tokens in the cache decodes: only the last output token is missing. The end
-    /// of a recomputation may look the same, and is.
-    fn decodes(&self, computed: u32) -> bool {
-        self.generated > 0 && computed + 1 == self.known_tokens()
-    }
-
-    /// Output tokens until it finishes, or until the scheduler is told when.
-    fn until_news(&self) -> u32 {
-        let next = if self.generated < self.known_after { self.known_after } else { self.output_tokens };
-        next - self.generated
-    }
-
-    /// Its first chunk (again) starts after `computed` tokens that the cache had.
-    fn note_start(&mut self, now_ns: u64, computed: u32) {
-        if self.outcome.scheduled_ns < 0 {
-            self.outcome.scheduled_ns = now_ns as i64;
-            self.outcome.cached_tokens = computed;
-        }
-    }
-}
 
 /// A scheduler, its requests and its last batch.
 pub(super) struct Lane {
@@ -320,7 +274,9 @@ impl Lane {
                 self.scheduler.finish(request)?;
                 pool.release(request);
             } else if sampled > 0 && active.generated == active.known_after {
-                self.scheduler.update(request, Some(active.told_tokens), None, None)?;
+                // What is told may be wrong, but not less than everybody has seen.
+                let told = active.told_tokens.max(active.generated);
+                self.scheduler.update(request, Some(told), None, None)?;
             }
         }
         self.batch.clear();

@@ -5,6 +5,7 @@
 //! step by [`crate::cost::StepTime`]; this module owns time, cache and bookkeeping. Time is integer nanoseconds, a
 //! fraction of one is carried from step to step, and equal input gives equal output.
 
+mod active;
 mod clock;
 mod engine;
 mod group;

@@ -148,18 +148,21 @@ impl Accounts {
     }
 
     /// Who waited last and what it was served, then for every tenant that makes a difference its number, what it was
-    /// served, its weight, its credits and since when it lives.
+    /// served, its weight, its credits and since when it lives. Of those of whom nobody lives only what matters, so that
+    /// it does not depend on when others were forgotten.
     pub(super) fn state(&self) -> Vec<u64> {
+        let floor = self.floor();
         let halves = |served: u128| [served as u64, (served >> 64) as u64];
         let mut state = vec![self.last.map_or(0, |last| u64::from(last) + 1)];
         state.extend(halves(self.last_served));
         for (number, index) in self.remembered() {
             let tenant = &self.known[index as usize];
+            let (served, since) = if tenant.num_live > 0 { tenant.key() } else { (tenant.served.max(floor), 0) };
             state.push(u64::from(number));
-            state.extend(halves(tenant.served));
+            state.extend(halves(served));
             state.push(tenant.weight);
             state.extend(tenant.share.credit);
-            state.push(tenant.since);
+            state.push(since);
         }
         state
     }
