@@ -182,4 +182,6 @@ def test_bad_observations_are_refused():
         estimator.observe(request(prompt=0), 5)
     with pytest.raises(TypeError, match="`request` must be a mapping"):
         estimator.predict("text")
+    with pytest.raises(TypeError, match="`model` must be a name or a number"):
+        estimator.predict({"model": ["m"], "prompt_tokens": 5})
     assert estimator.report()["num_observed"] == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -155,5 +155,8 @@ def _keys(request: Mapping[str, Any]) -> list[Key]:
     prompt = request.get("prompt_tokens")
     bucket = None if prompt is None else int(math.log2(check_integer("prompt_tokens", prompt, 1, BITS_32)))
     parts = (request.get("model"), request.get("tenant"), bucket)
+    for name, part in zip(("model", "tenant"), parts, strict=False):
+        if not isinstance(part, Hashable):
+            raise TypeError(f"`{name}` must be a name or a number, got {shown(part)}")
     known = next((place for place, part in enumerate(parts) if part is None), len(parts))
     return [parts[:length] for length in range(known, -1, -1)]
