@@ -38,12 +38,16 @@ struct Score {
 }
 
 impl Score {
-    /// Whether this is better per fetch; a step that fetches nothing is better than any that does.
+    /// Whether this is better per fetch.
     fn beats(self, other: Self) -> bool {
-        // A gain has fewer than 60 bits, and no step fetches more than two copies.
-        let (one, two) = (self.gain * other.fetches, other.gain * self.fetches);
+        let (one, two) = (self.gain * price(other.fetches), other.gain * price(self.fetches));
         if one == two { (other.spent, self.gain) > (self.spent, other.gain) } else { one > two }
     }
+}
+
+/// What fetches cost; a step without any costs little. A gain has at most 58 bits, and a step fetches at most twice.
+fn price(fetches: u64) -> u64 {
+    16 * fetches + 1
 }
 
 /// The best step so far.
@@ -53,7 +57,7 @@ struct Best(Option<(Score, Step)>);
 impl Best {
     /// Whether a step could be the best with this gain for this many fetches.
     fn admits(&self, gain: u64, fetches: u64) -> bool {
-        self.0.is_none_or(|(best, _)| gain * best.fetches >= best.gain * fetches)
+        self.0.is_none_or(|(best, _)| gain * price(best.fetches) >= best.gain * price(fetches))
     }
 
     fn consider(&mut self, score: Score, step: Step) {
@@ -96,6 +100,19 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// Make at most `most_steps`, of which none costs anything, to get below `limit`.
+    pub(super) fn run_free(&mut self, cell: &mut Cell, limit: u64, most_steps: usize) {
+        self.limit = limit;
+        self.before.clear();
+        self.before.resize(cell.num_experts() * cell.num_ranks(), true);
+        self.stuck.clear();
+        self.stuck.resize(cell.num_ranks(), false);
+        for _ in 0..most_steps {
+            let Some(step) = self.hottest(cell).and_then(|hot| self.best_step(cell, hot)) else { return };
+            apply(cell, step);
+        }
+    }
+
     /// Make steps until no rank takes longer than `limit`, or none helps. Each is appended to `log` if there is one.
     pub(super) fn run(&mut self, cell: &mut Cell, limit: u64, mut log: Option<&mut Vec<Done>>) {
         self.limit = limit;
