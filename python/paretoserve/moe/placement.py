@@ -151,8 +151,9 @@ def plan_placement(
     Notes
     -----
     From nothing: every further copy goes to the expert whose copies carry most; then the copies go, from heavy to
-    light, to the rank that is done first with them; at last the slowest rank swaps experts with fast ones. That is
-    O(n log n) for n slots. Slots stay empty only where a rank already has every expert.
+    light, to the rank that is done first with them; then the slowest rank swaps experts with fast ones. That is
+    O(n log n) for n slots. At last a few steps of the kind below help where swaps do not. Slots stay empty only where a
+    rank already has every expert, or where any copy would be too much for a rank that is slower than others.
 
     From a previous placement: the slowest rank above the target gives load away, by a swap with another rank or a
     further copy of one of its experts in place of a copy that others have, whichever saves most time above the target

@@ -1,7 +1,7 @@
 //! A placement made better step by step: the rank that takes longest gives load away until all are below a limit.
 //!
 //! Two kinds of steps: two ranks swap an expert each, or a slot that is empty or holds one of several copies of an
-//! expert gets another expert. Each step is the one that takes most time above the limit away per copy that it fetches;
+//! expert gets another expert (or, on ranks of different speeds, nothing). Each step is the one that takes most time above the limit away per copy that it fetches;
 //! it never makes a rank as slow as the slowest was. Which copies are fetched is counted against the placement from
 //! which the search started, so that taking something back costs nothing.
 
@@ -12,7 +12,7 @@ use super::cell::{Cell, EMPTY};
 enum Step {
     /// Exchange the contents of two slots.
     Swap(usize, usize),
-    /// Put an expert into a slot, in place of what it holds.
+    /// Put an expert, or nothing, into a slot in place of what it holds.
     Replace(usize, u32),
 }
 
@@ -185,6 +185,9 @@ impl Search {
             self.swaps(cell, hot, rank, &mut best);
         }
         self.copies_elsewhere(cell, hot, &mut best);
+        if !cell.is_uniform() {
+            self.drops(cell, hot, &mut best);
+        }
         if best.0.is_none() {
             self.lighter_copies(cell, hot, &mut best);
         }
@@ -238,6 +241,26 @@ impl Search {
                     let score = Score { gain: old - new, fetches, spent: after - other_time };
                     best.consider(score, Step::Swap(given.slot, slot));
                 }
+            }
+        }
+    }
+
+    /// Copies given up by the hot rank, which may be too slow for any of them.
+    fn drops(&self, cell: &Cell, hot: usize, best: &mut Best) {
+        let most = cell.rank_time(hot);
+        for given in self.given.iter().filter(|given| cell.copies(given.expert as usize) > 1) {
+            let expert = given.expert as usize;
+            let more = cell.load[expert] / (cell.copies(expert) as u64 - 1) - given.share;
+            let (mut old, mut new, mut slowest) = (0, 0, 0);
+            for &holder in &cell.holders[expert] {
+                let (rank, load) = (holder as usize, cell.rank_load[holder as usize]);
+                let after = cell.time(rank, if rank == hot { load - given.share } else { load + more });
+                old += self.above(cell.time(rank, load));
+                new += self.above(after);
+                slowest = slowest.max(after);
+            }
+            if slowest < most && new < old {
+                best.consider(Score { gain: old - new, fetches: 0, spent: more }, Step::Replace(given.slot, EMPTY));
             }
         }
     }
@@ -345,7 +368,9 @@ fn apply(cell: &mut Cell, step: Step) {
             if cell.slots[slot] != EMPTY {
                 cell.empty(slot);
             }
-            cell.fill(slot, expert as usize);
+            if expert != EMPTY {
+                cell.fill(slot, expert as usize);
+            }
         }
     }
 }
