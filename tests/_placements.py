@@ -1,6 +1,8 @@
-"""What holds for every placement, checked the slow and obvious way."""
+"""What holds for every placement, checked the slow and obvious way; loads like those of a real model."""
 
 import numpy as np
+
+from _data import data
 
 
 def ranks_of_slots(placement):
@@ -37,3 +39,31 @@ def equal_share_ratio(placement, load, topology=None):
         total = np.asarray(tokens)[np.asarray(tokens) > 0].sum()
         ratios.append((loads[alive] / speed[alive]).max() / (total / speed.sum()) if total else 1.0)
     return np.array(ratios)
+
+
+def profiles():
+    """Expert loads of OLMoE: (profiles, 64)."""
+    table = np.genfromtxt(
+        data("moe/olmoe_mixtral_expert_counts.csv"), delimiter=",", dtype=None, names=True, encoding="utf-8"
+    )
+    table = table[(table["selection"] == "topk") & np.char.startswith(table["model"], "olmoe")]
+    keys = sorted({(row["model"], row["domain"], row["layer"]) for row in table})
+    index = {key: number for number, key in enumerate(keys)}
+    counts = np.zeros((len(keys), 64))
+    for row in table:
+        counts[index[row["model"], row["domain"], row["layer"]], row["expert"]] = row["count"]
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def realistic(layers, experts, rng, tokens=32 * 8192 * 8):
+    """Loads like OLMoE's: values of one profile, resampled with a little noise, drawn by a multinomial."""
+    chosen = profiles()
+    rows = [
+        rng.choice(chosen[rng.integers(len(chosen))], experts) * rng.lognormal(0, 0.15, experts) for _ in range(layers)
+    ]
+    return np.stack([rng.multinomial(tokens, row / row.sum()) for row in rows])
+
+
+def drifted(load, rng, sigma=0.3):
+    rows = load * rng.lognormal(0, sigma, load.shape)
+    return np.stack([rng.multinomial(old.sum(), row / row.sum()) for old, row in zip(load, rows, strict=True)])

@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 PARTS = ["cost", "cuda", "errors", "moe", "pareto", "plan", "quant", "sched", "sim"]
-PARTS += [f"integrations.{engine}" for engine in ("ray", "sglang", "transformers", "vllm")]
+PARTS += [f"integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
 
 
 def public(part: str) -> list[tuple[str, object]]:

@@ -21,7 +21,7 @@ def imported(part: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-ADAPTERS = [f".integrations.{engine}" for engine in ("ray", "sglang", "transformers", "vllm")]
+ADAPTERS = [f".integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
 
 
 @pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".moe", ".pareto", ".quant", ".sched", ".sim", *ADAPTERS])

@@ -1,6 +1,7 @@
 """Mixture-of-experts layers over ranks: where expert copies sit, which copy serves which tokens, what to move now."""
 
 from paretoserve.moe import loads
+from paretoserve.moe.allocate import Keep, RankAllocation, allocate_experts, allocate_ranks
 from paretoserve.moe.calibrate import calibrate
 from paretoserve.moe.cost import CostModel
 from paretoserve.moe.executor import ExpertParallel
@@ -16,13 +17,17 @@ __all__ = [
     "Comparison",
     "CostModel",
     "ExpertParallel",
+    "Keep",
     "Placement",
+    "RankAllocation",
     "Replay",
     "SpillPlan",
     "Spiller",
     "Split",
     "Splitter",
     "Topology",
+    "allocate_experts",
+    "allocate_ranks",
     "calibrate",
     "compare",
     "loads",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
 from paretoserve._arrays import is_torch, numpy_values
-from paretoserve._integers import check_integer, integer_array, shown
+from paretoserve._integers import BITS_63, check_integer, integer_array, shown
 from paretoserve.errors import ShapeError
 from paretoserve.moe._counts import layer_loads
 from paretoserve.moe.topology import Topology
@@ -21,6 +21,7 @@ __all__ = ["Placement", "plan_placement"]
 
 _MOST_SLOTS = 2**24
 _MOST_TARGET = 1e6
+_MOST_BYTES = 2**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,12 @@ def plan_placement(
     *,
     topology: Topology | None = None,
     previous: Placement | ArrayLike | None = None,
+    max_moves: int | None = None,
     target: float | None = None,
+    groups: int | None = None,
+    policy: Literal["global", "hierarchical"] = "global",
+    size: ArrayLike | None = None,
+    capacity: ArrayLike | None = None,
     threads: int | None = None,
 ) -> Placement:
     """Choose how many copies each expert gets and on which rank each of them is.
@@ -110,9 +116,21 @@ def plan_placement(
     previous : Placement or array_like of int, shape (num_layers, num_slots), optional
         The expert of each slot now, -1 if none: copies stay where they are unless `target` cannot be met so. What is on
         dead ranks is lost. Of two copies on one rank the second is given up.
+    max_moves : int, optional
+        Copies that may be fetched from `previous`, in all layers together: they go where they take most tokens off the
+        slowest ranks. No limit by default.
     target : float, optional
         Ratio of each layer that is good enough, at least 1. By default 1.02 from a previous placement and 1.001 from
-        nothing; what is reached may be worse.
+        nothing; what is reached may be worse. With "hierarchical", of each node.
+    groups : int, optional
+        Groups of consecutive experts, for "hierarchical"; divides the number of experts.
+    policy : {"global", "hierarchical"}, default "global"
+        Whether copies may be anywhere, or those of a group on one node only, because the router sends a token to few
+        groups. That costs balance, and fails for hot experts. A previous placement keeps its groups on their nodes.
+    size : array_like of int, shape (num_experts,) or (num_layers, num_experts), optional
+        What a copy of each expert takes, for example bytes; nothing but a slot by default.
+    capacity : int or array_like of int, shape (num_ranks,), optional
+        What each rank has for the copies of one layer, in units of `size`; given with it.
     threads : int, optional
         How many to use; by default as many as the work is worth. The result does not depend on it.
 
@@ -126,17 +144,23 @@ def plan_placement(
     ShapeError, DtypeError
         If an array does not have its shape or does not hold numbers.
     ValueError
-        If a number is out of range, or a layer has more experts than the ranks that are alive have slots.
+        If a number is out of range, a layer has more experts than the ranks that are alive have slots, an expert finds
+        no rank with room for its size, or more experts are lost with dead ranks than `max_moves`; the message names
+        the limit.
 
     Notes
     -----
     From nothing: every further copy goes to the expert whose copies carry most; then the copies go, from heavy to
-    light, to the rank that is done first with them; at last the slowest rank swaps experts with fast ones. That is
-    O(n log n) for n slots. Slots stay empty only where a rank already has every expert.
+    light, to the rank that is done first with them; then the slowest rank swaps experts with fast ones. That is
+    O(n log n) for n slots. At last a few steps of the kind below help where swaps do not. Slots stay empty only where a
+    rank already has every expert, or where any copy would be too much for a rank that is slower than others.
 
     From a previous placement: the slowest rank above the target gives load away, by a swap with another rank or a
     further copy of one of its experts in place of a copy that others have, whichever saves most time above the target
     per copy fetched; O(n s) per step for s slots per rank. A layer that meets the target is left as it is.
+
+    With sizes, the first copies go largest first (best fit decreasing if need be), then further copies where they fit.
+    A message that one does not fit is no proof that no packing exists.
 
     Ties go to fewer copies, then to lower numbers; all is computed with integers.
 
@@ -170,8 +194,21 @@ def plan_placement(
         threads = check_integer("threads", threads, 1, 2**16)
     before = None if previous is None else _previous_map(previous, placed.shape, experts)
     goal = _millionths(target, 1.001 if before is None else 1.02)
+    if max_moves is not None:
+        max_moves = check_integer("max_moves", max_moves, 0, BITS_63)
+        if before is None:
+            raise ValueError("`max_moves` needs `previous`, a placement from which to move")
+    if policy not in ("global", "hierarchical"):
+        raise ValueError(f'`policy` must be "global" or "hierarchical", got {shown(policy)}')
+    if (policy == "hierarchical") != (groups is not None):
+        raise ValueError(f'`groups` and `policy="hierarchical"` go together, got {shown(groups)} and "{policy}"')
+    if groups is not None:
+        groups = check_integer("groups", groups, 1, experts)
+    sizes, memory = _memory(size, capacity, loads.shape, num_ranks)
     group = topology.thousandths, topology.node_size
-    width = _native.moe_placement(placed, copies, ratio, loads, start, *group, before, goal, threads)
+    width = _native.moe_placement(
+        placed, copies, ratio, loads, start, *group, before, goal, max_moves, groups, sizes, memory, threads
+    )
     slots = np.empty((layers, experts, width), dtype=np.int64)
     moves = _native.moe_placement_maps(slots, placed, before, layers, width, start, *group)
     return Placement(placed, slots, copies, start, np.array(moves, dtype=np.int64).reshape(-1, 5), ratio)
@@ -205,3 +242,20 @@ def _millionths(target: float | None, default: float) -> int:
     if not real or not 1 <= value <= _MOST_TARGET:
         raise ValueError(f"`target` must be a number from 1 to {_MOST_TARGET:g}, got {shown(value)}")
     return round(float(value) * 1e6)
+
+
+def _memory(
+    size: ArrayLike | None, capacity: ArrayLike | None, shape: tuple[int, int], num_ranks: int
+) -> tuple[NDArray[np.uint64] | None, NDArray[np.int64]]:
+    """Return the size of each expert in each layer, and the capacity of each rank."""
+    if (size is None) != (capacity is None):
+        raise ValueError("`size` and `capacity` must be given together, got one of them")
+    if size is None or capacity is None:
+        return None, np.empty(0, dtype=np.int64)
+    sizes = np.asarray(size)
+    if sizes.shape not in (shape, shape[1:]):
+        raise ShapeError(f"`size` must have shape {shape[1:]} or {shape}, got {sizes.shape}")
+    flat = integer_array("size", np.broadcast_to(sizes, shape).reshape(-1), np.uint64, 0, _MOST_BYTES)
+    if np.ndim(capacity) == 0:
+        capacity = np.full(num_ranks, check_integer("capacity", capacity, 0, _MOST_BYTES))
+    return flat, integer_array("capacity", capacity, np.int64, 0, _MOST_BYTES, num_ranks)

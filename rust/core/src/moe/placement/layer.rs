@@ -10,6 +10,10 @@ use crate::{Error, Result};
 /// Swaps after packing a layer from nothing: enough for hundredths, and still less work than the packing.
 const MOST_SWAPS: usize = 32;
 
+/// Slots looked at in steps of any kind after that, where swaps did not suffice; a step looks at all, and four are
+/// made.
+const MOST_LOOKS: usize = 2048;
+
 /// What one thread needs, kept from layer to layer.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
@@ -59,6 +63,8 @@ impl Worker {
             }
             let swaps = cell.num_ranks().min(MOST_SWAPS);
             polish::run(cell, limit, swaps);
+            let steps = (MOST_LOOKS / cell.slots.len().max(1)).max(4);
+            self.search.run_free(cell, limit, steps);
             cell.export(map);
             return Ok(None);
         };

@@ -202,3 +202,109 @@ fn ratio_of(map: &[i64], problem: &Problem<'_>, layer: usize) -> f64 {
     let total: u64 = loads.iter().filter(|&&load| load != ABSENT).sum();
     if total == 0 { 1.0 } else { most / (total as f64 / speeds) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        loads: Vec<u64>,
+        num_experts: usize,
+        slot_start: Vec<usize>,
+        ranks: Ranks,
+    }
+
+    impl Case {
+        fn new(loads: &[u64], num_experts: usize, per_rank: usize, num_ranks: usize) -> Self {
+            let slot_start = (0..=num_ranks).map(|rank| rank * per_rank).collect();
+            Self { loads: loads.to_vec(), num_experts, slot_start, ranks: Ranks::equal(num_ranks).unwrap() }
+        }
+
+        fn problem(&self) -> Problem<'_> {
+            Problem {
+                loads: &self.loads,
+                num_experts: self.num_experts,
+                slot_start: &self.slot_start,
+                ranks: &self.ranks,
+                previous: None,
+                target: 1_000_000,
+                max_moves: None,
+                groups: None,
+                sizes: None,
+                memory: &[],
+            }
+        }
+    }
+
+    fn placed(problem: &Problem<'_>) -> Result<(Vec<i64>, Vec<f64>)> {
+        let layers = problem.loads.len() / problem.num_experts;
+        let mut maps = vec![0; layers * problem.num_slots()];
+        let mut ratio = vec![0.0; layers];
+        place(&mut maps, &mut ratio, problem, None).map(|()| (maps, ratio))
+    }
+
+    #[test]
+    fn copies_follow_the_load() {
+        let case = Case::new(&[90, 30, 30, 30], 4, 2, 3);
+        assert_eq!(placed(&case.problem()).unwrap(), (vec![0, 1, 0, 2, 0, 3], vec![1.0]));
+    }
+
+    #[test]
+    fn a_further_copy_that_could_only_go_beside_the_first_goes_to_a_cold_expert() {
+        // Three slots on two ranks would put both halves of one hot expert beside the other, or share one of them.
+        let case = Case::new(&[1000, 1000, 1], 3, 2, 2);
+        let (map, ratio) = placed(&case.problem()).unwrap();
+        assert_eq!(map.iter().filter(|&&expert| expert == 2).count(), 2, "{map:?}");
+        assert!((ratio[0] - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn fast_ranks_get_more() {
+        let mut case = Case::new(&[30, 30, 30], 3, 2, 2);
+        case.ranks = Ranks::new(&[2000, 1000], 2).unwrap();
+        let problem = case.problem();
+        let (map, ratio) = placed(&problem).unwrap();
+        let share = |expert: i64| 30.0 / map.iter().filter(|&&held| held == expert).count() as f64;
+        let load = |held: &[i64]| held.iter().filter(|&&expert| expert >= 0).map(|&expert| share(expert)).sum::<f64>();
+        let (fast, slow) = (load(&map[..2]), load(&map[2..]));
+        assert!(fast > slow && (ratio[0] - 1.0).abs() < 1e-12, "{map:?} {ratio:?}");
+    }
+
+    #[test]
+    fn a_balanced_layer_stays_and_another_takes_few_steps() {
+        let case = Case::new(&[10, 10, 10, 10, 40, 10, 10, 10], 4, 2, 2);
+        let before = [0, 1, 2, 3, 0, 1, 2, 3];
+        let problem = Problem { previous: Some(&before), target: 1_050_000, ..case.problem() };
+        let (map, _) = placed(&problem).unwrap();
+        assert_eq!(map[..4], before[..4]);
+        let limited = placed(&Problem { max_moves: Some(0), ..problem }).unwrap();
+        assert_eq!(limited.0, before);
+        let again = Problem { previous: Some(&map), ..problem };
+        assert_eq!(placed(&again).unwrap().0, map, "a plan is its own successor");
+    }
+
+    #[test]
+    fn messages_name_the_limit() {
+        let case = Case::new(&[1, 1, 1], 3, 1, 2);
+        let message = placed(&case.problem()).unwrap_err().to_string();
+        assert!(message.starts_with("`num_slots` must be at least 3 on ranks that are alive"), "{message}");
+        let case = Case::new(&[1, 1, 1], 3, 2, 2);
+        let sized = Problem { sizes: Some(&[4, 9, 1]), memory: &[8, 8], ..case.problem() };
+        let message = placed(&sized).unwrap_err().to_string();
+        assert!(message.contains("`capacity`") && message.contains("expert 1 of layer 0"), "{message}");
+        let lost = Problem { previous: Some(&[0, -1, -1, -1]), max_moves: Some(1), ..case.problem() };
+        assert!(placed(&lost).unwrap_err().to_string().starts_with("`max_moves` must be at least 2"));
+    }
+
+    #[test]
+    fn threads_do_not_change_the_plan() {
+        let loads: Vec<u64> = (0..7 * 16).map(|index| index * index % 97).collect();
+        let case = Case::new(&loads, 16, 5, 4);
+        let mut maps = vec![0; 7 * 20];
+        let mut ratio = vec![0.0; 7];
+        for threads in [1, 2, 7, 50] {
+            place(&mut maps, &mut ratio, &case.problem(), NonZeroUsize::new(threads)).unwrap();
+            assert_eq!((maps.clone(), ratio.clone()), placed(&case.problem()).unwrap());
+        }
+    }
+}

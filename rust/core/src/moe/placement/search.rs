@@ -1,7 +1,7 @@
 //! A placement made better step by step: the rank that takes longest gives load away until all are below a limit.
 //!
 //! Two kinds of steps: two ranks swap an expert each, or a slot that is empty or holds one of several copies of an
-//! expert gets another expert. Each step is the one that takes most time above the limit away per copy that it fetches;
+//! expert gets another expert (or, on ranks of different speeds, nothing). Each step is the one that takes most time above the limit away per copy that it fetches;
 //! it never makes a rank as slow as the slowest was. Which copies are fetched is counted against the placement from
 //! which the search started, so that taking something back costs nothing.
 
@@ -12,7 +12,7 @@ use super::cell::{Cell, EMPTY};
 enum Step {
     /// Exchange the contents of two slots.
     Swap(usize, usize),
-    /// Put an expert into a slot, in place of what it holds.
+    /// Put an expert, or nothing, into a slot in place of what it holds.
     Replace(usize, u32),
 }
 
@@ -38,12 +38,16 @@ struct Score {
 }
 
 impl Score {
-    /// Whether this is better per fetch; a step that fetches nothing is better than any that does.
+    /// Whether this is better per fetch.
     fn beats(self, other: Self) -> bool {
-        // A gain has fewer than 60 bits, and no step fetches more than two copies.
-        let (one, two) = (self.gain * other.fetches, other.gain * self.fetches);
+        let (one, two) = (self.gain * price(other.fetches), other.gain * price(self.fetches));
         if one == two { (other.spent, self.gain) > (self.spent, other.gain) } else { one > two }
     }
+}
+
+/// What fetches cost; a step without any costs little. A gain has at most 58 bits, and a step fetches at most twice.
+fn price(fetches: u64) -> u64 {
+    16 * fetches + 1
 }
 
 /// The best step so far.
@@ -53,7 +57,7 @@ struct Best(Option<(Score, Step)>);
 impl Best {
     /// Whether a step could be the best with this gain for this many fetches.
     fn admits(&self, gain: u64, fetches: u64) -> bool {
-        self.0.is_none_or(|(best, _)| gain * best.fetches >= best.gain * fetches)
+        self.0.is_none_or(|(best, _)| gain * price(best.fetches) >= best.gain * price(fetches))
     }
 
     fn consider(&mut self, score: Score, step: Step) {
@@ -96,6 +100,19 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// Make at most `most_steps`, of which none costs anything, to get below `limit`.
+    pub(super) fn run_free(&mut self, cell: &mut Cell, limit: u64, most_steps: usize) {
+        self.limit = limit;
+        self.before.clear();
+        self.before.resize(cell.num_experts() * cell.num_ranks(), true);
+        self.stuck.clear();
+        self.stuck.resize(cell.num_ranks(), false);
+        for _ in 0..most_steps {
+            let Some(step) = self.hottest(cell).and_then(|hot| self.best_step(cell, hot)) else { return };
+            apply(cell, step);
+        }
+    }
+
     /// Make steps until no rank takes longer than `limit`, or none helps. Each is appended to `log` if there is one.
     pub(super) fn run(&mut self, cell: &mut Cell, limit: u64, mut log: Option<&mut Vec<Done>>) {
         self.limit = limit;
@@ -168,6 +185,9 @@ impl Search {
             self.swaps(cell, hot, rank, &mut best);
         }
         self.copies_elsewhere(cell, hot, &mut best);
+        if !cell.is_uniform() {
+            self.drops(cell, hot, &mut best);
+        }
         if best.0.is_none() {
             self.lighter_copies(cell, hot, &mut best);
         }
@@ -221,6 +241,26 @@ impl Search {
                     let score = Score { gain: old - new, fetches, spent: after - other_time };
                     best.consider(score, Step::Swap(given.slot, slot));
                 }
+            }
+        }
+    }
+
+    /// Copies given up by the hot rank, which may be too slow for any of them.
+    fn drops(&self, cell: &Cell, hot: usize, best: &mut Best) {
+        let most = cell.rank_time(hot);
+        for given in self.given.iter().filter(|given| cell.copies(given.expert as usize) > 1) {
+            let expert = given.expert as usize;
+            let more = cell.load[expert] / (cell.copies(expert) as u64 - 1) - given.share;
+            let (mut old, mut new, mut slowest) = (0, 0, 0);
+            for &holder in &cell.holders[expert] {
+                let (rank, load) = (holder as usize, cell.rank_load[holder as usize]);
+                let after = cell.time(rank, if rank == hot { load - given.share } else { load + more });
+                old += self.above(cell.time(rank, load));
+                new += self.above(after);
+                slowest = slowest.max(after);
+            }
+            if slowest < most && new < old {
+                best.consider(Score { gain: old - new, fetches: 0, spent: more }, Step::Replace(given.slot, EMPTY));
             }
         }
     }
@@ -328,7 +368,9 @@ fn apply(cell: &mut Cell, step: Step) {
             if cell.slots[slot] != EMPTY {
                 cell.empty(slot);
             }
-            cell.fill(slot, expert as usize);
+            if expert != EMPTY {
+                cell.fill(slot, expert as usize);
+            }
         }
     }
 }
