@@ -121,7 +121,7 @@ def test_spill(benchmark, show, experts, ranks):
     exact = moe.Spiller(experts, ranks, tolerance=0.0)
     swept = moe.Spiller(experts, ranks, cost=COST)
     peers = {"published rule in Python": lambda: _llep.llep(count.tolist(), ranks, 1.0, 1)}
-    run = {"target": 100}
+    run = {"target": 10}
     benchmark.pedantic(
         compare, args=(show, f"spill {experts}/{ranks} exact", lambda: exact.plan(count), peers), kwargs=run, rounds=1
     )

@@ -152,6 +152,15 @@ def test_relays_are_never_slower_than_homes_and_as_scheduled():
     assert relays > 100
 
 
+def test_near_ranks_take_first_where_links_differ():
+    cost = moe.CostModel(token_ns=1000, transfer_ns=10_000, transfer_inter_ns=50_000)
+    count, options = [400, 190, 200, 10], {"cost": cost, "tolerance": 0.5}
+    assert moe.plan_spill(count, 4, **options).transfers.tolist() == [[0, 0, 3, 0]]
+    plan = moe.plan_spill(count, 4, topology=moe.Topology(4, ranks_per_node=2), **options)
+    assert plan.transfers.tolist() == [[0, 0, 1, 0]]
+    assert (plan.before_ns, plan.after_ns) == (400_000, 310_000)
+
+
 def test_homes_may_be_anywhere_and_blocks_uneven():
     assert moe.plan_spill(np.ones(7, dtype=int), 3).home.tolist() == [0, 0, 0, 1, 1, 2, 2]
     plan = moe.plan_spill([10, 20, 30], 3, home=[2, 2, 2], tolerance=0.0)

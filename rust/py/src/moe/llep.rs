@@ -9,7 +9,8 @@ use crate::errors::detached;
 /// Expert, rank, first token and end of each range.
 type RangeRow = (u32, u32, u64, u64);
 
-/// Fill `loads`; returns the ranges and how often merging, keeping at home and lowering the least piece changed something.
+/// Fill `loads`; returns the ranges and how often merging, keeping at home and lowering the least piece changed
+/// something.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "one per argument of the Python function")]
 #[expect(clippy::needless_pass_by_value, reason = "owned as pyo3 extracts it")]

@@ -1,6 +1,7 @@
 //! One attempt at a plan: which rank gives next, and who takes.
 
 use super::options::Options;
+use crate::moe::Ranks;
 
 /// Tokens of an expert that leave its home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +22,13 @@ pub(super) enum Order {
     LargestSurplus,
     /// The rank with the smallest surplus gives next: what fits exactly is matched before what has to be spread.
     SmallestSurplus,
+    /// As the smallest surplus, but to ranks of the same node while one of them has room.
+    NearFirst,
 }
 
 /// What an attempt starts from; the same for all of them.
 pub(super) struct Start<'a> {
+    pub(super) ranks: &'a Ranks,
     pub(super) options: &'a Options,
     pub(super) counts: &'a [u64],
     /// Tokens of each rank when everything stays at home.
@@ -122,7 +126,14 @@ impl Attempt {
     pub(super) fn run(&mut self, start: &Start<'_>, order: Order) {
         self.clear(start);
         while let Some(giver) = self.next_giver(start, order) {
-            let Some(taker) = self.next_taker(self.givers[giver].surplus, order) else { break };
+            let Giver { rank, surplus, .. } = self.givers[giver];
+            let node = start.ranks.node(rank as usize);
+            let near = |taker: &Taker| start.ranks.node(taker.rank as usize) == node;
+            let mut taker = None;
+            if order == Order::NearFirst {
+                taker = self.next_taker(surplus, order, near);
+            }
+            let Some(taker) = taker.or_else(|| self.next_taker(surplus, order, |_| true)) else { break };
             self.give(start, giver, taker);
         }
         self.excess += self.givers.iter().map(|giver| giver.surplus).sum::<u64>();
@@ -132,7 +143,7 @@ impl Attempt {
         let key = |giver: &Giver| match order {
             Order::LargestExpert => start.counts[start.natives[giver.next as usize] as usize],
             Order::LargestSurplus => giver.surplus,
-            Order::SmallestSurplus => u64::MAX - giver.surplus,
+            Order::SmallestSurplus | Order::NearFirst => u64::MAX - giver.surplus,
         };
         let mut best: Option<(u64, usize)> = None;
         for (place, giver) in self.givers.iter().enumerate() {
@@ -144,10 +155,10 @@ impl Attempt {
         best.map(|(_, place)| place)
     }
 
-    fn next_taker(&self, surplus: u64, order: Order) -> Option<usize> {
+    fn next_taker(&self, surplus: u64, order: Order, allowed: impl Fn(&Taker) -> bool) -> Option<usize> {
         let mut emptiest: Option<(u64, usize)> = None;
         let mut tightest: Option<(u64, usize)> = None;
-        for (place, taker) in self.takers.iter().enumerate() {
+        for (place, taker) in self.takers.iter().enumerate().filter(|(_, taker)| allowed(taker)) {
             if emptiest.is_none_or(|(room, _)| taker.room > room) {
                 emptiest = Some((taker.room, place));
             }

@@ -1,8 +1,8 @@
 //! The rule of least-loaded expert parallelism itself (arXiv 2601.17111, algorithms 2 and 3), for comparison.
 //!
-//! Experts in falling order of tokens stay at home as far as the capacity lasts; the rest goes to the least loaded ranks
-//! in pieces of some least size, and by force to one of them when none may take a piece. Three faults of the published
-//! rule can be repaired, each by itself.
+//! Experts in falling order of tokens stay at home as far as the capacity lasts; the rest goes to the least loaded
+//! ranks in pieces of some least size, and by force to one of them when none may take a piece. Three faults of the
+//! published rule can be repaired, each by itself.
 
 use crate::{Error, Result};
 
@@ -53,8 +53,8 @@ struct Rule<'a> {
 
 /// The ranges of every expert, expert by expert in the order in which the rule visits them, and what repairs changed.
 ///
-/// `loads` becomes the tokens of each rank; rank `r` is the home of `num_local` experts from `r * num_local` on. `capacity`
-/// is the most that a rank should have and `minimum` the least size of a piece.
+/// `loads` becomes the tokens of each rank; rank `r` is the home of `num_local` experts from `r * num_local` on.
+/// `capacity` is the most that a rank should have and `minimum` the least size of a piece.
 pub fn llep(
     loads: &mut [u64],
     counts: &[u64],

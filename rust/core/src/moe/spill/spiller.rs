@@ -11,7 +11,7 @@ use crate::{Error, Result};
 const MOST_TOKENS: u64 = 1 << 53;
 
 /// Orders that are tried at each tolerance, the least-loaded rule first.
-const ORDERS: [Order; 3] = [Order::LargestExpert, Order::LargestSurplus, Order::SmallestSurplus];
+const ORDERS: [Order; 4] = [Order::LargestExpert, Order::LargestSurplus, Order::SmallestSurplus, Order::NearFirst];
 
 /// Weights of an expert that go to another rank, and its tokens that are computed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Spiller {
     ranks: Ranks,
     options: Options,
     home: Vec<u32>,
+    /// Whether some links are slower than others.
+    far: bool,
     first_native: Vec<u32>,
     natives: Vec<u32>,
     loads: Vec<u64>,
@@ -105,6 +107,7 @@ impl Spiller {
         natives.sort_by_key(|&expert| home[expert as usize]);
         Ok(Self {
             home: home.to_vec(),
+            far: ranks.node(num_ranks - 1) > 0 && options.cost.is_some_and(|cost| cost.transfer_inter > cost.transfer),
             first_native,
             natives,
             loads: vec![0; num_ranks],
@@ -225,13 +228,15 @@ impl Spiller {
                 &fixed
             }
         };
+        // Near ranks are worth a look only where links differ.
+        let orders = if self.far { &ORDERS[..] } else { &ORDERS[..3] };
         let mut found: Option<(Score, u32)> = None;
         for &tolerance in tolerances {
             capacity::fill(&mut self.capacity, &self.exact, total, &self.ranks, tolerance);
             if self.loads.iter().zip(&self.capacity).all(|(load, capacity)| load <= capacity) {
                 break;
             }
-            for order in ORDERS {
+            for &order in orders {
                 let tried = self.attempt(counts, order, self.options.relay);
                 let Some(score) = tried.or_else(|| self.attempt(counts, order, false)) else { continue };
                 if found.is_none_or(|(best, _)| score < best) {
@@ -254,6 +259,7 @@ impl Spiller {
     fn attempt(&mut self, counts: &[u64], order: Order, relay: bool) -> Option<Score> {
         let largest = self.capacity.iter().copied().max().unwrap_or_default();
         let start = Start {
+            ranks: &self.ranks,
             options: &self.options,
             counts,
             loads: &self.loads,
