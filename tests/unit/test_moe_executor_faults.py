@@ -78,6 +78,20 @@ def test_a_slow_rank_ends_the_wait(where):
     assert any("rank 1 did not answer within 2 s" in text for text, _ in (found[0], found[2]))
 
 
+def late_rank(rank, num_ranks):
+    """Return what happens when rank 1 never makes its layer."""
+    if rank == 1:
+        return None
+    start = time.monotonic()
+    with pytest.raises(errors.RankLostError, match="not all of the 2 ranks came to make the layer within 1 s"):
+        moe.ExpertParallel(8, timeout_s=1)
+    return time.monotonic() - start
+
+
+def test_a_rank_that_never_comes_ends_the_wait():
+    assert _ranks.run(2, late_rank)[0] < 5
+
+
 def odd_rank(rank, num_ranks, change):
     """Make a call in which rank 2's input is changed; then one as it should be, which works again."""
     work = layers.batch(num_ranks)

@@ -61,6 +61,7 @@ class ExpertParallel:
     weights, then results. Nothing depends on timing: a token adds up its experts in the order of its router ids, a home
     rank adds gradients in the order of the plan.
 
+    If one rank runs the backward pass, all must, also those without tokens; the others would wait for it in vain.
     Under activation checkpointing the plan must be the same again: one from `counts`, or a planner that depends on
     nothing else. Only ``use_reentrant=True`` frees what the layer keeps for its backward pass.
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Mail", "Message", "Pending"]
 
-# Long enough for a closed connection to be reported, short enough not to matter after a failure.
-_PROBE = timedelta(milliseconds=20)
 _TAGS = {"agreement": 1, "tokens": 2, "weights": 3, "results": 4, "gradients": 5, "probe": 6}
 
 
@@ -71,7 +69,11 @@ class Mail:
 
         def new_group(kind: str) -> dist.ProcessGroup:
             wait = timedelta(seconds=timeout_s)
-            made = dist.new_group(members, wait, kind, use_local_synchronization=True, group_desc="expert_parallel")
+            try:
+                made = dist.new_group(members, wait, kind, use_local_synchronization=True, group_desc="expert_parallel")
+            except RuntimeError as error:
+                text = f"not all of the {len(members)} ranks came to make the layer within {timeout_s:g} s"
+                raise RankLostError(f"{text} (seen by rank {self.rank})") from error
             assert isinstance(made, dist.ProcessGroup), "this rank is one of the members"
             return made
 
@@ -139,23 +141,25 @@ class Mail:
         A rank that fails closes its connections (gloo does so after a time-out), so that the others do not wait for
         it: those that find out late see more than one closed.
         """
-        if "Timed out" in str(error):
+        late = "Timed out" in str(error)
+        closed = [] if late else [str(other) for other in self.peers if other == peer or self._is_closed(other)]
+        if closed:
+            text = f"connections closed during the exchange of {kind}, to rank: {', '.join(closed)}"
+        else:
             who = "a rank" if peer is None or peer < 0 else f"rank {peer}"
             text = f"{who} did not answer within {self.timeout_s:g} s during the exchange of {kind}"
-        else:
-            closed = ", ".join(str(other) for other in self.peers if other == peer or self._is_closed(other))
-            text = f"connections closed during the exchange of {kind}, to rank: {closed or 'unknown'}"
         self.failure = text
         raise RankLostError(f"{text} (seen by rank {self.rank})") from error
 
     def _is_closed(self, peer: int) -> bool:
-        """Tell whether the connection to a peer is gone, by a message that nobody sends."""
+        """Tell whether the connection to a peer is gone: gloo refuses to wait for a message then.
+
+        It must not be waited for: a time-out would close the connections to all others.
+        """
         try:
-            work = dist.irecv(torch.empty(1), group=self._host, group_src=peer, tag=_TAGS["probe"])
-            if work is not None:
-                work.wait(_PROBE)
-        except RuntimeError as error:
-            return "Timed out" not in str(error)
+            dist.irecv(torch.empty(1), group=self._host, group_src=peer, tag=_TAGS["probe"])
+        except RuntimeError:
+            return True
         return False
 
     def close(self) -> None:
