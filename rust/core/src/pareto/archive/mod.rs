@@ -59,7 +59,7 @@ pub struct Archive {
     /// Room for the keys of one point and for the slots that it removes.
     keys: Vec<i64>,
     removed: Vec<u32>,
-    /// Points offered before that dominate much of what comes in batches, and how many had been offered by then.
+    /// Points offered before that dominate much of what comes in batches, and after how many others are chosen.
     strong: (Strong<i64>, u64),
 }
 
