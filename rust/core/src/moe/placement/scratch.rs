@@ -2,7 +2,7 @@
 //!
 //! Each slot beyond the first copies goes to the expert whose copies carry most; then all copies, from heavy to light,
 //! go to the ranks that are done first with them. The copies of an expert are packed at once, onto different ranks.
-//! That is the rule of DeepSeek's EPLB but for the last point (Graham's LPT rule for the packing).
+//! That is the rule of EPLB but for the last point (Graham's LPT rule for the packing).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,9 +25,9 @@ impl Scratch {
         self.order.extend(cell.share.iter().enumerate().map(|(expert, &share)| (Reverse(share), expert as u32)));
         self.order.sort_unstable();
         if cell.is_uniform() {
-            self.pack_equal(cell)
+            self.pack_equal(cell);
         } else {
-            self.pack_by_time(cell)
+            self.pack_by_time(cell);
         }
         refill(cell);
     }

@@ -1,9 +1,9 @@
 //! A placement made better step by step: the rank that takes longest gives load away until all are below a limit.
 //!
 //! Two kinds of steps: two ranks swap an expert each, or a slot that is empty or holds one of several copies of an
-//! expert gets another expert (or, on ranks of different speeds, nothing). Each step is the one that takes most time above the limit away per copy that it fetches;
-//! it never makes a rank as slow as the slowest was. Which copies are fetched is counted against the placement from
-//! which the search started, so that taking something back costs nothing.
+//! expert gets another expert (or, on ranks of different speeds, nothing). Each step is the one that takes most time
+//! above the limit away per copy that it fetches; it never makes a rank as slow as the slowest was. Which copies are
+//! fetched is counted against the placement from which the search started, so that taking something back costs nothing.
 
 use super::cell::{Cell, EMPTY};
 
