@@ -153,7 +153,8 @@ impl Scheduler {
         Ok(index)
     }
 
-    /// Change what is known about a request. `None` keeps a value; an output below what was sampled is refused. A waiting request moves to its new place, O(log n).
+    /// Change what is known about a request. `None` keeps a value; an output below what was sampled is refused. A
+    /// waiting request moves to its new place, O(log n).
     pub fn update(
         &mut self,
         request: RequestIndex,

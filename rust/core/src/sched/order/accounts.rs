@@ -148,8 +148,8 @@ impl Accounts {
     }
 
     /// Who waited last and what it was served, then for every tenant that makes a difference its number, what it was
-    /// served, its weight, its credits and since when it lives. Of those of whom nobody lives only what matters, so that
-    /// it does not depend on when others were forgotten.
+    /// served, its weight, its credits and since when it lives. Of those of whom nobody lives only what matters, so
+    /// that it does not depend on when others were forgotten.
     pub(super) fn state(&self) -> Vec<u64> {
         let floor = self.floor();
         let halves = |served: u128| [served as u64, (served >> 64) as u64];
