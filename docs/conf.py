@@ -1,5 +1,9 @@
 """How `make docs` builds these pages: Markdown as it stands, reference pages from the docstrings."""
 
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
 project = "paretoserve"
 html_title = "paretoserve"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -11,3 +15,15 @@ napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
+
+
+def unlink_words(_app: Sphinx, tree: nodes.document) -> None:
+    """Leave words of types as text: those of shapes, as `num_layers`, are names of attributes elsewhere."""
+    for link in list(tree.findall(addnodes.pending_xref)):
+        if link["reftype"] == "class" and link["reftarget"].islower():
+            link.replace_self(link.children)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is above."""
+    app.connect("doctree-read", unlink_words)
