@@ -66,13 +66,19 @@ def test_inserts(show, shape, n, d):
             archive.add_many(table[start : start + 1000], threads=1)
         return len(archive)
 
+    def at_once():
+        archive = Archive(d)
+        archive.add_many(table, threads=1)
+        return len(archive)
+
     peers = {}
     if d > 2 or not large_front:
         peers["oapackage"] = lambda: by_oapackage(negated)
     # Above, it is far behind the other.
     if d == 2:
         peers["moarchiving"] = lambda: by_moarchiving(rows, d)
-    assert len({one_by_one(), in_batches(), *(peer() for peer in peers.values())}) == 1
+    assert len({one_by_one(), in_batches(), at_once(), *(peer() for peer in peers.values())}) == 1
     name = f"{shape} d={d} n={n}"
     compare(show, f"add {name}", one_by_one, peers, target=10)
     compare(show, f"add_many by 1000 {name}", in_batches, peers, target=30)
+    compare(show, f"add_many at once {name}", at_once, peers, target=30)

@@ -13,48 +13,57 @@ const FILLED: usize = 48;
 /// A point by its keys, and what goes with it: the slot of a member, the row of a batch.
 pub(super) type Place = (i64, i64, u32);
 
-/// Neighbors, the first objective rising.
-#[derive(Debug, Clone, Default)]
-struct Block {
-    x: Vec<i64>,
-    y: Vec<i64>,
-    slots: Vec<u32>,
+/// Neighbors, the first objective rising; together, so that one move makes room for one more.
+type Block = Vec<Place>;
+
+/// Members that a merge has not come to: those of the blocks, without the first `at`.
+struct Rest<'a> {
+    blocks: &'a [Block],
+    at: usize,
 }
 
-impl Block {
-    fn len(&self) -> usize {
-        self.x.len()
+impl<'a> Rest<'a> {
+    /// Take the next `count` members of the first block.
+    fn take(&mut self, own: &'a Block, count: usize) -> &'a [Place] {
+        let (start, end) = (self.at, self.at + count);
+        if end == own.len() {
+            (self.blocks, self.at) = (&self.blocks[1..], 0);
+        } else {
+            self.at = end;
+        }
+        &own[start..end]
     }
 
-    fn insert(&mut self, at: usize, (x, y, slot): Place) {
-        self.x.insert(at, x);
-        self.y.insert(at, y);
-        self.slots.insert(at, slot);
+    /// Take members up to `x` and, at the same one, up to `y`: as many as there are in one block.
+    #[inline]
+    fn until(&mut self, (x, y): (i64, i64)) -> Option<&'a [Place]> {
+        let own = self.blocks.first()?;
+        let left = &own[self.at..];
+        let is_before = |member: &Place| (member.0, member.1) <= (x, y);
+        let whole = own.last().is_some_and(is_before);
+        let count = if whole { left.len() } else { left.iter().take_while(|&member| is_before(member)).count() };
+        (count > 0).then(|| self.take(own, count))
     }
 
-    fn push(&mut self, (x, y, slot): Place) {
-        self.x.push(x);
-        self.y.push(y);
-        self.slots.push(slot);
-    }
-
-    fn places(&self) -> impl Iterator<Item = Place> {
-        self.x.iter().zip(&self.y).zip(&self.slots).map(|((&x, &y), &slot)| (x, y, slot))
-    }
-
-    /// Take out the members from `start` on whose second objective is `least` or more; their slots go to `removed`.
-    fn beat(&mut self, start: usize, least: i64, removed: &mut Vec<u32>) {
-        let end = start + self.y[start..].partition_point(|&y| y >= least);
-        if end > start {
-            self.x.drain(start..end);
-            self.y.drain(start..end);
-            removed.extend(self.slots.drain(start..end));
+    /// Leave out the next members whose second objective is `least` or more.
+    #[inline]
+    fn beat(&mut self, least: i64, removed: &mut Vec<u32>) {
+        while let Some(own) = self.blocks.first() {
+            let count = own[self.at..].iter().take_while(|member| member.1 >= least).count();
+            let ends = self.at + count < own.len();
+            removed.extend(self.take(own, count).iter().map(|member| member.2));
+            if ends {
+                return;
+            }
         }
     }
+}
 
-    fn split_off(&mut self, at: usize) -> Self {
-        Self { x: self.x.split_off(at), y: self.y.split_off(at), slots: self.slots.split_off(at) }
-    }
+/// Take out the members of `own` from `start` on whose second objective is `least` or more; their slots go to
+/// `removed`.
+fn beat(own: &mut Block, start: usize, least: i64, removed: &mut Vec<u32>) {
+    let count = own[start..].partition_point(|member| member.1 >= least);
+    removed.extend(own.drain(start..start + count).map(|member| member.2));
 }
 
 /// The sorted members.
@@ -71,17 +80,16 @@ impl Plane {
     #[inline]
     fn behind(&self, x: i64) -> Option<(usize, usize)> {
         let block = self.firsts.partition_point(|&first| first <= x).checked_sub(1)?;
-        Some((block, self.blocks[block].x.partition_point(|&own| own <= x)))
+        Some((block, self.blocks[block].partition_point(|member| member.0 <= x)))
     }
 
     /// How `point` relates to the member at or before it, of which `behind` is the place.
     #[inline]
     fn compare(&self, (block, behind): (usize, usize), point: &[i64]) -> Relation {
-        let (own, at) = (&self.blocks[block], behind - 1);
         // Of the members that are not worse in the first objective the last one is best in the second.
-        match own.y[at] {
-            y if y > point[1] => Relation::Free,
-            y if y == point[1] && own.x[at] == point[0] => Relation::Equal(own.slots[at]),
+        match self.blocks[block][behind - 1] {
+            (_, y, _) if y > point[1] => Relation::Free,
+            (x, y, slot) if (x, y) == (point[0], point[1]) => Relation::Equal(slot),
             _ => Relation::Dominated,
         }
     }
@@ -93,10 +101,10 @@ impl Plane {
     /// The members on both sides of `point`: with a smaller and with a larger first objective.
     pub(super) fn neighbors(&self, point: &[i64]) -> (Option<u32>, Option<u32>) {
         let left = point[0].checked_sub(1).and_then(|x| self.behind(x));
-        let left = left.map(|(block, behind)| self.blocks[block].slots[behind - 1]);
+        let left = left.map(|(block, behind)| self.blocks[block][behind - 1].2);
         let (block, behind) = self.behind(point[0]).unwrap_or((0, 0));
-        let right = self.blocks.get(block).and_then(|own| own.slots.get(behind));
-        (left, right.or_else(|| self.blocks.get(block + 1)?.slots.first()).copied())
+        let right = self.blocks.get(block).and_then(|own| own.get(behind));
+        (left, right.or_else(|| self.blocks.get(block + 1)?.first()).map(|member| member.2))
     }
 
     /// Add a point that is free; the members that it dominates go to `removed`, first objective rising.
@@ -107,7 +115,7 @@ impl Plane {
             None => (0, 0),
             Some(behind) => match self.compare(behind, point) {
                 // A member with the same first objective is dominated, and comes next.
-                Relation::Free => (behind.0, behind.1 - usize::from(self.blocks[behind.0].x[behind.1 - 1] == new.0)),
+                Relation::Free => (behind.0, behind.1 - usize::from(self.blocks[behind.0][behind.1 - 1].0 == new.0)),
                 other => return other,
             },
         };
@@ -117,8 +125,8 @@ impl Plane {
         }
         let own = &mut self.blocks[block];
         own.insert(at, new);
-        self.firsts[block] = own.x[0];
-        own.beat(at + 1, new.1, removed);
+        self.firsts[block] = own[0].0;
+        beat(own, at + 1, new.1, removed);
         if at + 1 == own.len() {
             self.beat_from(block + 1, new.1, removed);
         }
@@ -129,12 +137,12 @@ impl Plane {
     /// Take out the members of the blocks from `block` on whose second objective is `least` or more.
     fn beat_from(&mut self, block: usize, least: i64, removed: &mut Vec<u32>) {
         let rest = self.blocks[block..].iter();
-        let whole = rest.take_while(|own| own.y.last().is_some_and(|&y| y >= least)).count();
-        removed.extend(self.blocks.drain(block..block + whole).flat_map(|own| own.slots));
+        let whole = rest.take_while(|own| own.last().is_some_and(|member| member.1 >= least)).count();
+        removed.extend(self.blocks.drain(block..block + whole).flatten().map(|member| member.2));
         self.firsts.drain(block..block + whole);
         if let Some(own) = self.blocks.get_mut(block) {
-            own.beat(0, least, removed);
-            self.firsts[block] = own.x[0];
+            beat(own, 0, least, removed);
+            self.firsts[block] = own[0].0;
         }
     }
 
@@ -142,7 +150,7 @@ impl Plane {
     fn cut(&mut self, block: usize) {
         if self.blocks[block].len() > BLOCK {
             let half = self.blocks[block].split_off(BLOCK / 2);
-            self.firsts.insert(block + 1, half.x[0]);
+            self.firsts.insert(block + 1, half[0].0);
             self.blocks.insert(block + 1, half);
         }
     }
@@ -155,42 +163,45 @@ impl Plane {
         removed: &mut Vec<u32>,
         mut taken: impl FnMut(u32, Option<u32>) -> u32,
     ) {
-        let mut merged = Self::default();
+        let blocks = std::mem::take(self).blocks;
+        let mut rest = Rest { blocks: &blocks, at: 0 };
         let mut last: Option<Place> = None;
-        let mut new = batch.iter().copied().peekable();
-        let mut take_new = |merged: &mut Self, last: &mut Option<Place>, (x, y, row): Place| match *last {
-            Some((last_x, last_y, slot)) if (last_x, last_y) == (x, y) => {
-                taken(row, Some(slot));
+        for &(x, y, row) in batch {
+            // Equal ones come after the member.
+            while let Some(run) = rest.until((x, y)) {
+                last = run.last().copied();
+                self.extend(run);
             }
-            Some((_, least, _)) if least <= y => {}
-            _ => merged.push(last.insert((x, y, taken(row, None)))),
-        };
-        for member in std::mem::take(&mut self.blocks).iter().flat_map(Block::places) {
-            // Equal ones after the member.
-            while let Some(place) = new.next_if(|place| (place.0, place.1) < (member.0, member.1)) {
-                take_new(&mut merged, &mut last, place);
-            }
-            if last.is_some_and(|(_, least, _)| least <= member.1) {
-                removed.push(member.2);
-            } else {
-                merged.push(last.insert(member));
+            match last {
+                Some((last_x, last_y, slot)) if (last_x, last_y) == (x, y) => {
+                    taken(row, Some(slot));
+                }
+                Some((_, least, _)) if least <= y => {}
+                _ => {
+                    let new = (x, y, taken(row, None));
+                    last = Some(new);
+                    self.extend(&[new]);
+                    rest.beat(y, removed);
+                }
             }
         }
-        for place in new {
-            take_new(&mut merged, &mut last, place);
+        while let Some(run) = rest.until((i64::MAX, i64::MAX)) {
+            self.extend(run);
         }
-        *self = merged;
     }
 
-    /// Add a member behind all others.
+    /// Add members behind all others.
     #[inline]
-    fn push(&mut self, place: &Place) {
-        if self.blocks.last().is_none_or(|own| own.len() == FILLED) {
-            self.firsts.push(place.0);
-            self.blocks.push(Block::default());
-        }
-        if let Some(own) = self.blocks.last_mut() {
-            own.push(*place);
+    fn extend(&mut self, mut run: &[Place]) {
+        while let Some(first) = run.first() {
+            if self.blocks.last().is_none_or(|own| own.len() >= FILLED) {
+                self.firsts.push(first.0);
+                self.blocks.push(Vec::with_capacity(BLOCK + 1));
+            }
+            let Some(own) = self.blocks.last_mut() else { return };
+            let (now, later) = run.split_at(run.len().min(FILLED - own.len()));
+            own.extend_from_slice(now);
+            run = later;
         }
     }
 
@@ -198,11 +209,9 @@ impl Plane {
     pub(super) fn remove(&mut self, point: &[i64]) {
         let Some((block, behind)) = self.behind(point[0]) else { return };
         let own = &mut self.blocks[block];
-        own.x.remove(behind - 1);
-        own.y.remove(behind - 1);
-        own.slots.remove(behind - 1);
-        if let Some(&first) = own.x.first() {
-            self.firsts[block] = first;
+        own.remove(behind - 1);
+        if let Some(first) = own.first() {
+            self.firsts[block] = first.0;
         } else {
             self.blocks.remove(block);
             self.firsts.remove(block);
