@@ -166,6 +166,9 @@ def sglang(monkeypatch):
     if found is None or not found.submodule_search_locations:
         pytest.skip("SGLang is not installed; run make integration")
     finder = Stubs(Path(found.submodule_search_locations[0]).parent)
+    # Real modules that another test has imported would meet stubs.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sglang"]:
+        monkeypatch.delitem(sys.modules, name)
     before = set(sys.modules)
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     yield importlib.import_module
