@@ -126,8 +126,8 @@ def simulate_jobs(
 
     Notes
     -----
-    O(n log n), about two scheduler steps per job whatever its size. Ties go to the job released first, then to the one
-    that comes first in the arrays.
+    O(n log n), about two scheduler steps per job whatever its size; under "plas", whose order follows the work done,
+    O(n log n) plus the work. Ties go to the job released first, then to the one that comes first in the arrays.
 
     Examples
     --------
