@@ -141,6 +141,14 @@ def test_nothing_to_split():
     assert (split.ratio, split.loads.tolist()) == (1.0, [0, 0])
 
 
+def test_thousands_of_ranks_beside_nearly_all_tokens_that_there_can_be():
+    # The heavy rank ends last by far; the summed speeds of the others times its tokens pass 64 bits.
+    ranks = 5001
+    slots = [0, 1] + [1, -1] * (ranks - 1)
+    split = moe.split_tokens([2**52, ranks - 1], slots, ranks)
+    assert split.loads.tolist() == [2**52] + [1] * (ranks - 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "words"),
     [

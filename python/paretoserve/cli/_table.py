@@ -11,6 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from paretoserve.errors import DataError
 from paretoserve.pareto._csv_source import first_text
 from paretoserve.pareto._frames import Frame, columns_hint
@@ -18,9 +20,11 @@ from paretoserve.pareto._sources import file_error
 from paretoserve.sim.readers.source import read_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
-__all__ = ["Table", "read_table", "render", "write_table"]
+__all__ = ["Table", "check_outputs", "read_table", "render", "write_outputs", "write_table"]
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -148,3 +152,20 @@ def _cell(value: Any) -> str:
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     # A control character in a cell must not move the cursor of a terminal.
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def check_outputs(paths: list[Path]) -> None:
+    """Refuse names that `write_outputs` could not write, before there is anything to write."""
+    for path in paths:
+        if path.suffix.lower().lstrip(".") not in (*FORMATS[1:], "html"):
+            raise ValueError(f"`--out` must end in .parquet, .csv, .json or .html, got `{path.name}`")
+
+
+def write_outputs(data: pa.Table, paths: list[Path], write_chart: Callable[[Path], None]) -> None:
+    """Write a comparison to every path, as a page where the name ends in .html, and say so."""
+    for path in paths:
+        if path.suffix.lower() == ".html":
+            write_chart(path)
+        else:
+            write_table(data, path)
+        typer.echo(f"wrote {path}", err=True)

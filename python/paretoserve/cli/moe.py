@@ -76,13 +76,11 @@ def compare(
     Exit codes: 0 done; 2 wrong usage; 4 input missing or broken.
     """
     from paretoserve import moe
-    from paretoserve.cli._table import FORMATS, render, write_table
+    from paretoserve.cli._table import FORMATS, check_outputs, render, write_outputs
     from paretoserve.pareto._arguments import one_of
 
     one_of("--format", format, FORMATS)
-    for path in out or []:
-        if path.suffix.lower().lstrip(".") not in (*FORMATS[1:], "html"):
-            raise ValueError(f"`--out` must end in .parquet, .csv, .json or .html, got `{path.name}`")
+    check_outputs(out or [])
     traces = _traces(loads, ranks, experts, top_k, tokens_per_rank, layers, steps, seed, select or [])
     found = moe.compare(
         traces,
@@ -96,12 +94,7 @@ def compare(
         token_bytes=token_bytes,
     )
     table = found.to_table()
-    for path in out or []:
-        if path.suffix.lower() == ".html":
-            _write_chart(path, found)
-        else:
-            write_table(table, path)
-        typer.echo(f"wrote {path}", err=True)
+    write_outputs(table, out or [], lambda path: _write_chart(path, found))
     if format == "table":
         shown = ["loads", "planner", "step_mean_s", "step_p99_s", "speedup", "slower", "ratio_mean", "transfers_mean"]
         table = table.select([*shown, "moves_mean", "peak_tokens"])

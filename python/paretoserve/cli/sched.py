@@ -72,13 +72,11 @@ def compare(
     Exit codes: 0 done; 2 wrong usage; 4 input missing or broken.
     """
     from paretoserve import sim
-    from paretoserve.cli._table import FORMATS, render, write_table
+    from paretoserve.cli._table import FORMATS, check_outputs, render, write_outputs
     from paretoserve.pareto._arguments import one_of
 
     one_of("--format", format, FORMATS)
-    for path in out or []:
-        if path.suffix.lower().lstrip(".") not in (*FORMATS[1:], "html"):
-            raise ValueError(f"`--out` must end in .parquet, .csv, .json or .html, got `{path.name}`")
+    check_outputs(out or [])
     if (model is None) != (system is None):
         raise ValueError("`--model` and `--system` must be given together")
     requests = sim.load_trace(trace, limit=limit, seed=seed)
@@ -100,12 +98,7 @@ def compare(
         **_engine(requests, config, model, system, kv_blocks),
     )
     table = found.to_table()
-    for path in out or []:
-        if path.suffix.lower() == ".html":
-            _write_chart(path, found)
-        else:
-            write_table(table, path)
-        typer.echo(f"wrote {path}", err=True)
+    write_outputs(table, out or [], lambda path: _write_chart(path, found))
     if format == "table":
         typer.echo(
             f"{requests.num_requests} requests of {requests.name or trace}, {config.max_num_seqs} slots", err=True

@@ -3,35 +3,19 @@
 import difflib
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from paretoserve.errors import DtypeError, UnknownNameError
+from paretoserve.sched.scheduler import Policy
 
 __all__ = ["Configuration"]
 
 ENGINES = ("vllm", "sglang")
 WEIGHT_FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
-POLICIES = (
-    "fcfs",
-    "priority",
-    "srpt",
-    "op_srpt",
-    "balance",
-    "chunk_balance",
-    "edf",
-    "plas",
-    "slf",
-    "wsrpt",
-    "hrrn",
-    "vtc",
-    "gittins",
-    "mc_sf",
-    "a_min",
-    "external",
-)
+POLICIES = (*get_args(Policy), "external")
 ROUTERS = ("round_robin", "least_loaded", "prefix_affinity")
 
 _CHOICES = {

@@ -110,7 +110,9 @@ impl Level {
         let (mut tokens, mut speed, mut used) = (count, 0, 0);
         for &copy in &self.order {
             let rank = copies.rank[copy as usize] as usize;
-            if used > 0 && self.loads[rank] * speed >= tokens * self.speed[rank] {
+            // The speeds of thousands of ranks together with all tokens pass 64 bits.
+            let wide = |tokens: u64, speed: u64| u128::from(tokens) * u128::from(speed);
+            if used > 0 && wide(self.loads[rank], speed) >= wide(tokens, self.speed[rank]) {
                 break;
             }
             tokens += self.loads[rank];
