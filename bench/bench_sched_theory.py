@@ -35,6 +35,8 @@ def predictions():
     """The SSJF predictors; distortion is the largest overestimate times the largest underestimate."""
     for kind in SSJF:
         size, estimate = predicted(kind)
+        over, under = (estimate / size).max(), (size / estimate).max()
+        yield f"SSJF predictions ({kind}): wrong by up to {over:.0f} over and {under:.0f} under"
         cells = [f"none {ratio(stream(size, size, 0.9), 'balance'):.2f}"]
         for mu in (2, 4, 8, 16, 64, 1e9):
             kept = within(size, estimate, mu)
