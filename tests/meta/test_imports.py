@@ -24,7 +24,9 @@ def imported(part: str) -> str:
 ADAPTERS = [f".integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
 
 
-@pytest.mark.parametrize("part", ["", ".cost", ".cuda", ".moe", ".pareto", ".quant", ".sched", ".sim", *ADAPTERS])
+@pytest.mark.parametrize(
+    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".quant", ".sched", ".sim", *ADAPTERS]
+)
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
 

@@ -1,0 +1,16 @@
+"""The literature's efficiency metrics and scaling laws: plain functions over arrays, in modules by subject.
+
+Every function says its formula, units and source; `find` and `known` say of each its unit, its better direction, its
+paper and how sure the formula is: "R" read from an official repository, "T" from a full text, "S" from a secondary
+source, "D" derived here.
+"""
+
+from paretoserve.metrics import cost
+from paretoserve.metrics._declare import Metric, find, known
+
+__all__ = [
+    "Metric",
+    "cost",
+    "find",
+    "known",
+]

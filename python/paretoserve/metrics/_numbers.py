@@ -1,0 +1,107 @@
+"""Arguments of formulas: real numbers of any shape as float64, checked, with the row of the first bad one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paretoserve.errors import DtypeError, ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["broadcast", "numbers", "plain", "whole"]
+
+
+def numbers(
+    argument: str,
+    values: ArrayLike,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    open_low: bool = False,
+    infinite: bool = False,
+    ndim: int | None = None,
+) -> NDArray[np.float64]:
+    """Return values as float64 of their own shape.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for messages.
+    values : array_like of real numbers
+    low, high : float
+        Smallest and largest value allowed; both are, unless `open_low` shuts `low` out.
+    open_low : bool
+    infinite : bool
+        Whether an infinity within the bounds is a value.
+    ndim : int, optional
+        The number of dimensions, if it must be that; such an array must not be empty.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ValueError
+        With the argument, what came and, for an array, where.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(f"`{argument}` must be numbers in rows of one length: {error}") from None
+    if array.dtype.kind not in "biuf" and array.size:
+        raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
+    if ndim is not None and (array.ndim != ndim or array.size == 0):
+        raise ShapeError(f"`{argument}` must have {ndim} dimensions and not be empty, got shape {array.shape}")
+    real = np.asarray(array, dtype=np.float64)
+    fine = (real > low if open_low else real >= low) & (real <= high)
+    if not infinite:
+        fine &= np.isfinite(real)
+    if not fine.all():
+        place = np.argwhere(~fine)[0]
+        value = float(real[tuple(place)])
+        raise ValueError(f"`{argument}` must be {_range(low, high, open_low, infinite)}, got {value}{_where(place)}")
+    return real
+
+
+def whole(
+    argument: str, values: ArrayLike, low: int = 0, high: int = 2**53, *, ndim: int | None = None
+) -> NDArray[np.int64]:
+    """Return whole numbers as int64 of their own shape; floats that are whole pass."""
+    real = numbers(argument, values, low, high, ndim=ndim)
+    wrong = np.argwhere(real != np.floor(real))
+    if len(wrong):
+        value = float(real[tuple(wrong[0])])
+        raise ValueError(f"`{argument}` must be whole numbers, got {value}{_where(wrong[0])}")
+    return real.astype(np.int64)
+
+
+def broadcast(**arrays: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return arrays in their common shape, read-only."""
+    try:
+        return list(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"`{name}` {array.shape}" for name, array in arrays.items())
+        raise ShapeError(f"arguments must broadcast to one shape, got {shapes}") from None
+
+
+def plain(result: NDArray[Any]) -> Any:
+    """Return an array without dimensions as a plain number, any other as it is."""
+    return result.item() if result.ndim == 0 else result
+
+
+def _range(low: float, high: float, open_low: bool, infinite: bool) -> str:
+    numbers = "numbers" if infinite else "finite numbers"
+    bounds = []
+    if low > -np.inf:
+        bounds.append(f"{'above' if open_low else 'of at least'} {low:g}")
+    if high < np.inf:
+        bounds.append(f"at most {high:g}")
+    return " ".join([numbers, " and ".join(bounds)]).strip()
+
+
+def _where(place: NDArray[np.int64]) -> str:
+    if len(place) == 0:
+        return ""
+    if len(place) == 1:
+        return f" in row {place[0]}"
+    return f" at {tuple(int(index) for index in place)}"

@@ -1,0 +1,58 @@
+"""What every metric has in common: it says its unit, direction and source, takes arrays, and names what is wrong."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+
+from paretoserve import metrics
+from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
+from paretoserve.metrics._numbers import numbers, whole
+
+MODULES = [name for name in metrics.__all__ if inspect.ismodule(getattr(metrics, name))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_function_is_declared_and_documented(name):
+    module = importlib.import_module(f"paretoserve.metrics.{name}")
+    for word in module.__all__:
+        function = getattr(module, word)
+        assert inspect.getdoc(function), f"{name}.{word} has no docstring"
+        if inspect.isfunction(function):
+            assert metrics.find(word).name == word
+            for section in ("Parameters", "Returns", "Raises", "Examples"):
+                assert f"{section}\n---" in inspect.getdoc(function), f"{name}.{word} lacks {section}"
+
+
+def test_what_is_not_from_a_paper_itself_says_so():
+    for metric in metrics.known().values():
+        function = getattr(importlib.import_module(f"paretoserve.metrics.{metric.module}"), metric.name)
+        text = " ".join(inspect.getdoc(function).split())
+        if metric.grade == "D":
+            assert "derived" in text.lower(), f"{metric.name} must say `derived`"
+        if metric.grade == "S":
+            assert "secondary source" in text.lower(), f"{metric.name} must say `secondary source`"
+
+
+def test_an_unknown_metric_gets_close_names():
+    with pytest.raises(UnknownNameError, match="cost_of_pass"):
+        metrics.find("cost_of_pas")
+
+
+def test_numbers_name_the_argument_and_the_row():
+    with pytest.raises(ValueError, match=r"`cost` must be finite numbers of at least 0, got -1.0 in row 2"):
+        numbers("cost", [0, 1, -1], 0)
+    with pytest.raises(ValueError, match=r"`x` .* got nan at \(1, 0\)"):
+        numbers("x", [[0.0, 1.0], [np.nan, 1.0]])
+    with pytest.raises(ValueError, match=r"`x` .* got inf$"):
+        numbers("x", np.inf)
+    assert numbers("x", np.inf, infinite=True) == np.inf
+    with pytest.raises(DtypeError, match="`x` must be real numbers, got <U1"):
+        numbers("x", ["a"])
+    with pytest.raises(ShapeError, match="`x` must be numbers in rows of one length"):
+        numbers("x", [[1, 2], [3]])
+    with pytest.raises(ShapeError, match=r"`x` must have 1 dimensions and not be empty, got shape \(0,\)"):
+        numbers("x", [], ndim=1)
+    with pytest.raises(ValueError, match=r"`k` must be whole numbers, got 1.5 in row 1"):
+        whole("k", [1, 1.5])
