@@ -48,6 +48,7 @@ gpu:  ## on a machine with a GPU (PYTHON=..., WHEEL=... if not installed): resul
 	$(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu
 	$(PYTHON) bench/gpu/bandwidth.py
 	$(PYTHON) bench/gpu/fronts.py
+	$(PYTHON) bench/gpu/planner.py
 
 exhaustive:  ## property tests on 500,000 random cases each, casts on 2^24 patterns per format; takes minutes
 	PROPTEST_CASES=500000 cargo test --workspace --quiet --profile fast

@@ -72,7 +72,7 @@ def launches(lines: list[str]) -> list[Launch]:
 def install() -> None:
     """Patch this process; once, before `paretoserve.quant` is imported."""
     _arrays.is_cuda = _arrays.is_torch  # modules import it by name
-    for part in ("paretoserve.pareto._cuda", "paretoserve.quant._cuda"):
+    for part in ("paretoserve.moe._cuda", "paretoserve.pareto._cuda", "paretoserve.quant._cuda"):
         importlib.import_module(part)
         for name, module in list(sys.modules.items()):
             if name.startswith(part) and hasattr(module, "at"):

@@ -132,17 +132,38 @@ inline unsigned warp_size() {
     return threads - first < WARP ? threads - first : WARP;
 }
 
-// The value that `lane` of this warp brought; all its threads must take part.
+// What each lane of this warp brings; all its threads must take part. Stays until this thread's next meeting.
 template <class T>
-T exchange(T value, unsigned lane) {
+std::uint64_t (&gather(T value))[WARP] {
     static_assert(sizeof(T) <= 8, "one register or two");
     Meeting& warp = machine.warps[machine.current / WARP];
     std::uint64_t(&slot)[WARP] = warp.value[fiber().warp_meetings & 1];
+    slot[machine.current % WARP] = 0;
     __builtin_memcpy(&slot[machine.current % WARP], &value, sizeof(T));
     meet(warp, fiber().warp_meetings, warp_size());
+    return slot;
+}
+
+// The value that `lane` of this warp brought.
+template <class T>
+T exchange(T value, unsigned lane) {
+    const std::uint64_t(&slot)[WARP] = gather(value);
     T other;
     __builtin_memcpy(&other, &slot[lane < warp_size() ? lane : machine.current % WARP], sizeof(T));
     return other;
+}
+
+// One bit per lane whose value satisfies a condition.
+template <class T, class Condition>
+unsigned lanes_where(T value, Condition condition) {
+    const std::uint64_t(&slot)[WARP] = gather(value);
+    unsigned found = 0;
+    for (unsigned lane = 0; lane < warp_size(); ++lane) {
+        T other;
+        __builtin_memcpy(&other, &slot[lane], sizeof(T));
+        if (condition(other)) found |= 1u << lane;
+    }
+    return found;
 }
 
 }  // namespace runner
@@ -181,6 +202,28 @@ T __shfl_down_sync(unsigned, T value, unsigned delta) {
 template <class T>
 T __shfl_sync(unsigned, T value, int lane) {
     return runner::exchange(value, static_cast<unsigned>(lane) % runner::WARP);
+}
+
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned delta) {
+    const unsigned lane = runner::machine.current % runner::WARP;
+    return runner::exchange(value, lane < delta ? lane : lane - delta);
+}
+
+inline void __syncwarp(unsigned) { runner::gather(0u); }
+
+inline unsigned __ballot_sync(unsigned, bool agrees) {
+    return runner::lanes_where(agrees, [](bool other) { return other; });
+}
+
+template <class T>
+unsigned __match_any_sync(unsigned, T value) {
+    return runner::lanes_where(value, [=](T other) { return other == value; });
+}
+
+inline unsigned __reduce_min_sync(unsigned, unsigned value) {
+    runner::lanes_where(value, [&](unsigned other) { return value = other < value ? other : value, false; });
+    return value;
 }
 
 // One thread runs at a time, so that these need no lock.

@@ -21,6 +21,12 @@ __all__ = [
     "cuda_devices",
     "cuda_is_available",
     "cuda_kernels",
+    "cuda_moe_remap",
+    "cuda_moe_remap_scratch",
+    "cuda_moe_spill",
+    "cuda_moe_spill_scratch",
+    "cuda_moe_split",
+    "cuda_moe_split_scratch",
     "cuda_pareto_beaten",
     "cuda_pareto_draws",
     "cuda_pareto_keys",
@@ -154,6 +160,7 @@ class MoeSpiller:
     def plan(
         self, transfers: ArrayLike, loads: ArrayLike, counts: ArrayLike
     ) -> tuple[int, str, int, int, int, float]: ...
+    def most_tokens(self) -> int: ...
 
 @final
 class MoeSplitter:
@@ -166,6 +173,8 @@ class MoeSplitter:
         node_size: int,
     ) -> Self: ...
     def most(self) -> int: ...
+    def most_tokens(self) -> int: ...
+    def tables(self) -> list[int]: ...
     def slots(self, out: ArrayLike) -> None: ...
     def split(
         self,
@@ -315,6 +324,33 @@ def cuda_compile(file: str, arch: str) -> tuple[str | None, bool, int, str]: ...
 def cuda_devices() -> list[tuple[int, str, tuple[int, int], int, str]]: ...
 def cuda_is_available() -> bool: ...
 def cuda_kernels() -> list[tuple[str, str, str]]: ...
+def cuda_moe_remap(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int, int],
+    sizes: tuple[int, int, int],
+    wide: bool,
+) -> None: ...
+def cuda_moe_remap_scratch(sizes: tuple[int, int, int]) -> int: ...
+def cuda_moe_spill(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int, int, int],
+    sizes: tuple[int, int, int, int],
+    wide: bool,
+    tolerance: int | None,
+    limits: tuple[int, int, int, int],
+    relay: bool,
+    model: tuple[int, int, int, int, int, int] | None,
+) -> None: ...
+def cuda_moe_spill_scratch(num_experts: int, num_ranks: int) -> int: ...
+def cuda_moe_split(
+    at: tuple[int, int],
+    addresses: tuple[int, int, int, int, int, int],
+    sizes: tuple[int, int],
+    wide: bool,
+    active: bool,
+    most_tokens: int,
+) -> None: ...
+def cuda_moe_split_scratch(sizes: tuple[int, int, int]) -> int: ...
 def cuda_pareto_beaten(
     at: tuple[int, int],
     addresses: tuple[int, int, int],

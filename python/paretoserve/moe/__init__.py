@@ -4,6 +4,7 @@ from paretoserve.moe import loads
 from paretoserve.moe.allocate import Keep, RankAllocation, allocate_experts, allocate_ranks
 from paretoserve.moe.calibrate import calibrate
 from paretoserve.moe.cost import CostModel
+from paretoserve.moe.device_plan import DeviceSpillPlan, DeviceSplit
 from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
 from paretoserve.moe.remap import remap_topk
@@ -16,6 +17,8 @@ from paretoserve.moe.topology import Topology
 __all__ = [
     "Comparison",
     "CostModel",
+    "DeviceSpillPlan",
+    "DeviceSplit",
     "ExpertParallel",
     "Keep",
     "Placement",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from paretoserve import _native
-from paretoserve._arrays import as_numpy, check_array, dtype_name, empty_beside
+from paretoserve._arrays import as_numpy, check_array, dtype_name, empty_beside, is_cuda
 from paretoserve._integers import integer_array
-from paretoserve.errors import DtypeError
+from paretoserve.errors import DeviceError, DtypeError
 from paretoserve.moe._arguments import MOST_TOKENS
+from paretoserve.moe.device_plan import DeviceSpillPlan, DeviceSplit
 from paretoserve.moe.spill_plan import SpillPlan
 from paretoserve.moe.split import Split
 
@@ -24,17 +26,20 @@ __all__ = ["remap_topk"]
 _Ids = TypeVar("_Ids", bound="Array")
 
 
-def remap_topk(topk_ids: _Ids, split: Split | SpillPlan, *, start: ArrayLike | None = None) -> _Ids:
+def remap_topk(
+    topk_ids: _Ids, split: Split | SpillPlan | DeviceSplit | DeviceSpillPlan, *, start: ArrayLike | None = None
+) -> _Ids:
     """Rewrite what the router chose into where it is computed.
 
     The place of a token in the order of its expert's tokens picks the copy: no random numbers, so all ranks agree.
 
     Parameters
     ----------
-    topk_ids : ndarray or torch.Tensor on the CPU, any shape, int32 or int64
+    topk_ids : ndarray or torch.Tensor, any shape, int32 or int64
         Experts that the router chose, in the order of tokens; -1 is padding. Not modified.
-    split : Split or SpillPlan
-        Quotas: of the copies of each expert, or of the ranks.
+    split : Split, SpillPlan, DeviceSplit or DeviceSpillPlan
+        Quotas: of the copies of each expert, or of the ranks. A plan of the host is copied for ids on a CUDA device,
+        which waits.
     start : array_like of int, shape (num_experts,), optional
         Tokens of each expert on lower source ranks; none by default. Rank `r` passes ``count[:r].sum(axis=0)``.
 
@@ -50,7 +55,8 @@ def remap_topk(topk_ids: _Ids, split: Split | SpillPlan, *, start: ArrayLike | N
     ShapeError
         If `start` has the wrong length.
     ValueError
-        If an id is no expert, or an expert has more tokens than the plan was made for.
+        If an id is no expert, or an expert has more tokens than the plan was made for. On a CUDA device, where nothing
+        waits, such ids become -1.
 
     Notes
     -----
@@ -70,6 +76,11 @@ def remap_topk(topk_ids: _Ids, split: Split | SpillPlan, *, start: ArrayLike | N
     dtype = dtype_name(topk_ids)
     if dtype not in ("int32", "int64"):
         raise DtypeError(f"`topk_ids` must be int32 or int64, got {dtype}")
+    if is_cuda(topk_ids):
+        cuda = importlib.import_module("paretoserve.moe._cuda")
+        return cuda.remap(topk_ids, split, start)  # type: ignore[no-any-return]
+    if isinstance(split, DeviceSplit | DeviceSpillPlan):
+        raise DeviceError("`split` is on a CUDA device but `topk_ids` is on the CPU\nhint: pass split.cpu()")
     ids = np.ascontiguousarray(as_numpy(topk_ids, "topk_ids"))
     num_experts = split.quota.shape[0]
     if start is not None:

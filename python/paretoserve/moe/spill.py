@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import importlib
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._arrays import is_cuda
 from paretoserve._integers import check_integer
 from paretoserve.errors import ShapeError
 from paretoserve.moe._arguments import (
@@ -22,8 +24,10 @@ from paretoserve.moe.cost import CostModel
 from paretoserve.moe.spill_plan import SpillPlan
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike
 
+    from paretoserve.moe.device_plan import DeviceSpillPlan
     from paretoserve.moe.topology import Topology
 
 __all__ = ["Spiller", "plan_spill"]
@@ -93,19 +97,24 @@ class Spiller:
         self._num_experts = num_experts
         self._rows = num_experts + ranks.num_ranks
         self._num_ranks = ranks.num_ranks
+        smallest = check_integer("min_tokens", min_tokens, 1, MOST_TOKENS)
+        most_in, most_out = _limit("max_in", max_in), _limit("max_out", max_out)
+        relay, row = fanout == "relay", cost._row() if cost else None
         self._native = _native.MoeSpiller(
             self._home,
             ranks.thousandths,
             ranks.node_size,
             millionths,
-            check_integer("min_tokens", min_tokens, 1, MOST_TOKENS),
+            smallest,
             self._max_foreign,
-            _limit("max_in", max_in),
-            _limit("max_out", max_out),
-            fanout == "relay",
-            cost._row() if cost else None,
+            most_in,
+            most_out,
+            relay,
+            row,
         )
-        self._timed = cost is not None
+        self._timed, self._ranks = cost is not None, ranks
+        self._options = millionths, (most_in, most_out, smallest, self._native.most_tokens()), relay, row
+        self._tables: Any = None
 
     def plan(self, count: ArrayLike) -> SpillPlan:
         """Decide what moves in one step.
@@ -113,18 +122,25 @@ class Spiller:
         Parameters
         ----------
         count : array_like, shape (num_experts,) or (num_sources, num_experts), any integer dtype
-            Tokens of each expert, over all ranks or per source rank. Not modified.
+            Tokens of each expert, over all ranks or per source rank. Not modified. Or a torch.Tensor of int32 or int64.
 
         Returns
         -------
-        SpillPlan
-            The same on every rank that passes the same counts.
+        SpillPlan or DeviceSpillPlan
+            The same on every rank that passes the same counts; on the device if they lie on a CUDA device.
 
         Raises
         ------
         ShapeError, DtypeError, ValueError
             As for `plan_spill`.
+
+        Notes
+        -----
+        On a CUDA device nothing waits but the first call, which copies what does not change from step to step; those
+        after it may be captured into a graph.
         """
+        if is_cuda(count):
+            return self._on_device(count)  # type: ignore[return-value,arg-type]
         # A copy: the plan must not change with the buffer of the next step.
         counts = plain_copy(count, self._num_experts)
         rows = np.empty((self._rows, 5), dtype=np.int64)
@@ -134,6 +150,13 @@ class Spiller:
         before_ns, after_ns = (before / 1000, after / 1000) if self._timed else (None, None)
         decision = (kind, number)
         return SpillPlan(rows[:, :4], rows[:, 4], loads, ratio, before_ns, after_ns, decision, counts, self._home)
+
+    def _on_device(self, count: torch.Tensor) -> DeviceSpillPlan:
+        cuda = importlib.import_module("paretoserve.moe._cuda")
+        if self._tables is None:
+            self._tables = cuda.SpillTables(self._home, self._ranks, self._max_foreign, self._options)
+        plan: DeviceSpillPlan = cuda.plan(self._tables, count)
+        return plan
 
 
 def plan_spill(
@@ -155,7 +178,8 @@ def plan_spill(
     Parameters
     ----------
     count : array_like, shape (num_experts,) or (num_sources, num_experts), any integer dtype
-        Tokens of each expert, over all ranks or per source rank. Not modified.
+        Tokens of each expert, over all ranks or per source rank. Not modified. A torch.Tensor on a CUDA device must be
+        int32 or int64.
     num_ranks : int
         Ranks of the group.
     home : array_like of int, shape (num_experts,), optional
@@ -178,8 +202,9 @@ def plan_spill(
 
     Returns
     -------
-    SpillPlan
-        Transfers, loads, times and the reason; `quota` has the tokens of each expert on each rank.
+    SpillPlan or DeviceSpillPlan
+        Transfers, loads, times and the reason; `quota` has the tokens of each expert on each rank. Counts on a CUDA
+        device give the plan there, without waiting but to copy the arguments: a `Spiller` copies them once.
 
     Raises
     ------
@@ -207,7 +232,7 @@ def plan_spill(
     >>> print(plan_spill([900, 100, 100, 100], 4, cost=cost).explain())
     no-op: the best plan takes 285.3 us, doing nothing 88.2 us
     """
-    rows = count_array(count)
+    rows: Any = count if is_cuda(count) and np.ndim(count) > 0 else count_array(count)
     spiller = Spiller(
         rows.shape[-1],
         num_ranks,

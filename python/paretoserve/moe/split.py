@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._arrays import is_cuda
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.errors import ShapeError
 from paretoserve.moe._arguments import as_topology, count_array, plain
@@ -125,10 +127,11 @@ class Splitter:
         starts = _slot_starts(len(slots), ranks.num_ranks, slots_per_rank)
         self._native = _native.MoeSplitter(slots, starts, num_experts, ranks.thousandths, ranks.node_size)
         self._objective, self._row = objective, cost._row() if cost and objective == "cost" else None
-        self._speed = ranks.thousandths
+        self._ranks = ranks
         self._slots = np.empty((num_experts, max(self._native.most(), 1)), dtype=np.int64)
         self._native.slots(self._slots)
         self._slots.setflags(write=False)
+        self._tables: Any = None
 
     def split(self, count: ArrayLike) -> Split:
         """Split one step.
@@ -136,21 +139,31 @@ class Splitter:
         Parameters
         ----------
         count : array_like, shape (num_experts,) or (num_sources, num_experts), any integer dtype
-            Tokens of each expert, over all ranks or per source rank. Not modified.
+            Tokens of each expert, over all ranks or per source rank. Not modified. Or a torch.Tensor of int32 or int64.
 
         Returns
         -------
-        Split
-            The same on every rank that passes the same counts.
+        Split or DeviceSplit
+            The same on every rank that passes the same counts; on the device if they lie on a CUDA device.
 
         Raises
         ------
         ShapeError, DtypeError, ValueError
             As for `split_tokens`.
+
+        Notes
+        -----
+        On a CUDA device nothing waits but the first call, which copies what does not change from step to step; those
+        after it may be captured into a graph.
         """
+        if is_cuda(count):
+            cuda = importlib.import_module("paretoserve.moe._cuda")
+            if self._tables is None:
+                self._tables = cuda.SplitTables(self._native, self._slots, self._ranks, self._objective)
+            return cuda.split(self._tables, count)  # type: ignore[no-any-return]
         counts = plain(count, len(self._slots))
         quota = np.empty_like(self._slots)
-        loads = np.empty(len(self._speed), dtype=np.int64)
+        loads = np.empty(self._ranks.num_ranks, dtype=np.int64)
         ratio = self._native.split(quota, loads, counts, self._objective, self._row)
         return Split(quota, self._slots, loads, ratio, self._objective)
 
@@ -169,7 +182,8 @@ def split_tokens(
     Parameters
     ----------
     count : array_like, shape (num_experts,) or (num_sources, num_experts), any integer dtype
-        Tokens of each expert, over all ranks or per source rank. Not modified.
+        Tokens of each expert, over all ranks or per source rank. Not modified. A torch.Tensor on a CUDA device must be
+        int32 or int64.
     physical_to_logical : array_like of int, shape (num_slots,)
         The expert in each slot of one layer, -1 if the slot is empty.
     num_ranks : int or Topology
@@ -184,8 +198,9 @@ def split_tokens(
 
     Returns
     -------
-    Split
-        Whole tokens; rows add up to the counts.
+    Split or DeviceSplit
+        Whole tokens; rows add up to the counts. Counts on a CUDA device give the split there, without waiting but to
+        copy the placement: a `Splitter` copies it once.
 
     Raises
     ------
@@ -212,7 +227,7 @@ def split_tokens(
     >>> split_tokens([6, 2, 4], [0, 1, 0, 2], 2, objective="active").quota.tolist()
     [[6, 0], [2, 0], [4, 0]]
     """
-    rows = count_array(count)
+    rows: Any = count if is_cuda(count) and np.ndim(count) > 0 else count_array(count)
     splitter = Splitter(
         rows.shape[-1], physical_to_logical, num_ranks, objective=objective, cost=cost, slots_per_rank=slots_per_rank
     )

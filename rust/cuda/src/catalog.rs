@@ -40,6 +40,7 @@ macro_rules! embed {
 
 /// The kernels' files.
 pub const SOURCES: &[Source] = embed!("kernels":
+    "moe_remap.cu", "moe_spill.cu", "moe_split.cu",
     "pareto_beaten.cu", "pareto_draws.cu", "pareto_keys.cu", "pareto_members.cu", "pareto_ranks.cu", "pareto_rays.cu",
     "quant_amax.cu", "quant_cast.cu", "quant_dequantize.cu", "quant_fp8.cu", "quant_group.cu", "quant_hadamard.cu",
     "quant_mx.cu", "quant_mx_transposed.cu", "quant_nv.cu", "quant_nv_transposed.cu", "quant_pack.cu",
@@ -48,10 +49,11 @@ pub const SOURCES: &[Source] = embed!("kernels":
 
 /// The headers that they include.
 pub const HEADERS: &[Source] = embed!("include":
-    "cast.cuh", "columns.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh", "formats.cuh",
-    "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh",
-    "packing.cuh", "pareto_dominance.cuh", "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh",
-    "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
+    "cast.cuh", "columns.cuh", "crew.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh",
+    "formats.cuh", "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "moe_attempt.cuh", "moe_copies.cuh",
+    "moe_counts.cuh", "moe_layer.cuh", "moe_level.cuh", "moe_links.cuh", "moe_remap.cuh", "moe_spill.cuh",
+    "moe_split.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh", "packing.cuh", "pareto_dominance.cuh", "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh",
+    "product.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
 );
 
 /// The kernel with this entry.
@@ -65,6 +67,21 @@ pub fn source(file: &str) -> Option<&'static str> {
 }
 
 use Parameter::{I32, Pointer, U32, U64};
+
+// outcome, transfers, quota, loads, memory, counts, tables | experts, ranks, node_size, sources | wide, tolerance,
+// max_in, max_out, relay, min_tokens, most_tokens, timed, token, expert, launch, transfer, transfer_inter, exposed
+const SPILL: &[Parameter] = &[
+    Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U32, U32, U32, U32, U32, U32, U32, U32, U32, U64,
+    U64, U32, U64, U64, U64, U64, U64, U64,
+];
+// status, quota, loads, memory, counts, tables | columns, sources | wide, objective, most_tokens
+const SPLIT: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U32, U32, U32, U32, U64];
+// rows, ids | count, experts, chunk | wide
+const REMAP_COUNT: &[Parameter] = &[Pointer, Pointer, U64, U32, U32, U32];
+// rows, prefix, quota | count, experts, columns, chunk
+const REMAP_OFFSETS: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U32, U32, U32];
+// out, rows, prefix, ids, targets or null, start or null | count, experts, columns, chunk | wide
+const REMAP_PLACE: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U64, U32, U32, U32, U32];
 
 // codes, scales, x | rows, columns | rule, rounding, seed, nan, swizzled
 const MX: &[Parameter] = &[Pointer, Pointer, Pointer, U64, U64, U32, U32, U64, U32, U32];
@@ -152,6 +169,11 @@ macro_rules! kernels {
 
 /// Every kernel.
 pub const KERNELS: &[Kernel] = kernels! { @ []
+    "moe_remap.cu" one ["moe_remap_count"] REMAP_COUNT;
+    "moe_remap.cu" one ["moe_remap_offsets"] REMAP_OFFSETS;
+    "moe_remap.cu" one ["moe_remap_place"] REMAP_PLACE;
+    "moe_spill.cu" one ["moe_spill"] SPILL;
+    "moe_split.cu" one ["moe_split"] SPLIT;
     "pareto_beaten.cu" keys ["beaten"] BEATEN;
     "pareto_draws.cu" one ["pareto_draws"] DRAWS;
     "pareto_keys.cu" keys ["keys"] KEYS;

@@ -13,6 +13,7 @@ mod digest;
 pub mod driver;
 pub mod error;
 pub mod launch;
+pub mod moe;
 mod nvrtc;
 pub mod pareto;
 pub mod quant;

@@ -26,6 +26,11 @@ mod _native {
     #[pymodule_export]
     use super::cuda::{cuda_clear_cache, cuda_compile, cuda_devices, cuda_is_available, cuda_kernels};
     #[pymodule_export]
+    use super::moe::cuda::{
+        cuda_moe_remap, cuda_moe_remap_scratch, cuda_moe_spill, cuda_moe_spill_scratch, cuda_moe_split,
+        cuda_moe_split_scratch,
+    };
+    #[pymodule_export]
     use super::moe::llep::moe_llep;
     #[pymodule_export]
     use super::moe::placement::{moe_placement, moe_placement_maps};

@@ -40,15 +40,21 @@ impl Cost {
         if ranks.node(source) == ranks.node(destination) { self.transfer } else { self.transfer_inter }
     }
 
-    /// Refuse what would not fit 64 bits when all tokens are on a rank of the least speed.
-    pub fn check(&self, total: u64, num_experts: usize, ranks: &Ranks) -> Result<()> {
+    /// Most tokens of a step whose times fit 64 bits, all being on the slowest rank there can be; nothing if not even
+    /// those of a step without tokens do.
+    pub fn most_tokens(&self, num_experts: usize, ranks: &Ranks) -> Option<u64> {
         let blocks = num_experts as u128;
-        let work =
-            u128::from(total) * u128::from(self.token) + blocks * (u128::from(self.expert) + u128::from(self.launch));
+        let fixed = blocks * (u128::from(self.expert) + u128::from(self.launch));
         // No plan has more transfers than experts and ranks together.
         let links = (blocks + ranks.count() as u128) * u128::from(self.transfer.max(self.transfer_inter));
-        let most = work * 1000 + links * u128::from(WHOLE);
-        if most >= MOST_PS {
+        let left = (MOST_PS - 1).checked_sub(fixed * 1000 + links * u128::from(WHOLE))?;
+        let tokens = left.checked_div(u128::from(self.token) * 1000).unwrap_or(u128::MAX);
+        Some(u64::try_from(tokens).unwrap_or(u64::MAX))
+    }
+
+    /// Refuse what would not fit 64 bits when all tokens are on a rank of the least speed.
+    pub fn check(&self, total: u64, num_experts: usize, ranks: &Ranks) -> Result<()> {
+        if self.most_tokens(num_experts, ranks).is_none_or(|most| total > most) {
             let got = format!("{total} tokens at {} ps", self.token);
             return Err(Error::value("cost", "small enough for 2^62 picoseconds in all", got));
         }
@@ -88,5 +94,9 @@ mod tests {
         let ranks = Ranks::equal(8).unwrap();
         assert!(COST.check(1_000_000_000, 256, &ranks).is_ok());
         assert!(COST.check(1 << 53, 256, &ranks).is_err());
+        let most = COST.most_tokens(256, &ranks).unwrap();
+        assert!(COST.check(most, 256, &ranks).is_ok() && COST.check(most + 1, 256, &ranks).is_err());
+        assert_eq!(Cost { token: 0, ..COST }.most_tokens(256, &ranks), Some(u64::MAX));
+        assert_eq!(Cost { expert: 1 << 60, ..COST }.most_tokens(256, &ranks), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use paretoserve_core::moe::Cost;
 
+pub(crate) mod cuda;
 pub(crate) mod llep;
 pub(crate) mod placement;
 pub(crate) mod remap;

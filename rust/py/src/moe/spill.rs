@@ -18,6 +18,7 @@ const COLUMNS: usize = 5;
 struct State {
     spiller: Spiller,
     counts: Vec<u64>,
+    most_tokens: u64,
 }
 
 /// Plans for one shape of layer.
@@ -56,9 +57,17 @@ impl MoeSpiller {
                 relay,
                 cost: model.map(cost),
             };
-            let spiller = Spiller::new(home, Ranks::new(speed, node_size)?, options)?;
-            Ok(Self(Mutex::new(State { spiller, counts: vec![0; home.len()] })))
+            let ranks = Ranks::new(speed, node_size)?;
+            let most_tokens = options.cost.map(|cost| cost.most_tokens(home.len(), &ranks).unwrap_or_default());
+            let spiller = Spiller::new(home, ranks, options)?;
+            let (counts, most_tokens) = (vec![0; home.len()], most_tokens.unwrap_or(u64::MAX));
+            Ok(Self(Mutex::new(State { spiller, counts, most_tokens })))
         })
+    }
+
+    /// Tokens of a step up to which its times under the cost model fit.
+    fn most_tokens(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).most_tokens
     }
 
     /// Fill the first rows of `transfers`, which has a row per expert and rank, and `loads`.

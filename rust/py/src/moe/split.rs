@@ -45,6 +45,16 @@ impl MoeSplitter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.copies().most()
     }
 
+    /// What a kernel needs of the copies.
+    fn tables(&self) -> Vec<u32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.tables()
+    }
+
+    /// Most tokens of a step.
+    fn most_tokens(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.most_tokens()
+    }
+
     /// Fill `out`, a row per expert, with the slots of its copies, after them -1.
     fn slots(&self, mut out: Output<i64>) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,10 +16,12 @@ pub(super) struct Links {
     /// When the piece at the same place arrives.
     arrived: Vec<u64>,
     groups: Vec<Group>,
+    /// The pieces by expert, those that are on their way first.
+    grouped: Vec<Piece>,
     schedule: Vec<Piece>,
 }
 
-/// Pieces of one expert: `pieces[start..end]`, of which those before `next` are on their way.
+/// Pieces of one expert: `grouped[start..end]`, of which those before `next` are on their way.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     home: u32,
@@ -37,6 +39,7 @@ impl Links {
             sends: vec![0; num_ranks],
             arrived: Vec::with_capacity(most),
             groups: Vec::with_capacity(most),
+            grouped: Vec::with_capacity(most),
             schedule: Vec::with_capacity(most),
         }
     }
@@ -62,6 +65,7 @@ impl Links {
     }
 
     /// As `direct`, with relays if those are sooner: then `pieces` are put in an order of sending, with their sources.
+    /// Otherwise they are left as they are.
     pub(super) fn relayed(&mut self, pieces: &mut Vec<Piece>, time: &Time<'_>, max_out: u32) -> Option<u64> {
         let direct = self.direct(pieces, time, max_out);
         let relayed = self.plan(pieces, time, max_out);
@@ -76,7 +80,7 @@ impl Links {
     }
 
     /// Fill `schedule`; nothing if some rank would send too often.
-    fn plan(&mut self, pieces: &mut [Piece], time: &Time<'_>, max_out: u32) -> Option<u64> {
+    fn plan(&mut self, pieces: &[Piece], time: &Time<'_>, max_out: u32) -> Option<u64> {
         self.clear();
         self.group(pieces);
         self.schedule.clear();
@@ -84,32 +88,34 @@ impl Links {
         while let Some(place) = self.widest() {
             let group = self.groups[place];
             let key = |other: &usize| {
-                let destination = pieces[*other].destination;
+                let destination = self.grouped[*other].destination;
                 (self.received[destination as usize], destination)
             };
             let next = (group.next..group.end).min_by_key(key)?;
-            pieces.swap(group.next, next);
-            let destination = pieces[group.next].destination as usize;
-            let (end, source) = self.soonest(pieces, group, destination, time, max_out)?;
+            self.grouped.swap(group.next, next);
+            let destination = self.grouped[group.next].destination as usize;
+            let (end, source) = self.soonest(group, destination, time, max_out)?;
             self.sent[source] = end;
             self.received[destination] = end;
             self.sends[source] += 1;
             self.arrived[group.next] = end;
             self.groups[place].next += 1;
-            self.schedule.push(Piece { source: source as u32, ..pieces[group.next] });
+            self.schedule.push(Piece { source: source as u32, ..self.grouped[group.next] });
             last = last.max(end);
         }
         Some(last)
     }
 
-    fn group(&mut self, pieces: &mut [Piece]) {
-        pieces.sort_unstable_by_key(|piece| (piece.expert, piece.destination));
+    fn group(&mut self, pieces: &[Piece]) {
+        self.grouped.clear();
+        self.grouped.extend_from_slice(pieces);
+        self.grouped.sort_unstable_by_key(|piece| (piece.expert, piece.destination));
         self.arrived.clear();
         self.arrived.resize(pieces.len(), 0);
         self.groups.clear();
-        for (place, piece) in pieces.iter().enumerate() {
+        for (place, piece) in self.grouped.iter().enumerate() {
             match self.groups.last_mut() {
-                Some(group) if pieces[group.start].expert == piece.expert => group.end = place + 1,
+                Some(group) if self.grouped[group.start].expert == piece.expert => group.end = place + 1,
                 _ => self.groups.push(Group { home: piece.source, start: place, next: place, end: place + 1 }),
             }
         }
@@ -128,15 +134,9 @@ impl Links {
     }
 
     /// The rank that has the expert and gets it to `destination` first, and when.
-    fn soonest(
-        &self,
-        pieces: &[Piece],
-        group: Group,
-        destination: usize,
-        time: &Time<'_>,
-        max_out: u32,
-    ) -> Option<(u64, usize)> {
-        let relays = (group.start..group.next).map(|place| (pieces[place].destination as usize, self.arrived[place]));
+    fn soonest(&self, group: Group, destination: usize, time: &Time<'_>, max_out: u32) -> Option<(u64, usize)> {
+        let relays =
+            (group.start..group.next).map(|place| (self.grouped[place].destination as usize, self.arrived[place]));
         let holders = std::iter::once((group.home as usize, 0)).chain(relays);
         holders
             .filter(|&(rank, _)| self.sends[rank] < max_out)
@@ -192,6 +192,22 @@ mod tests {
         assert_eq!(links.direct(&pieces, &time, 1), None);
         assert_eq!(links.relayed(&mut pieces, &time, 1), Some(3));
         assert_eq!(pieces.iter().map(|piece| piece.source).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn pieces_that_relays_do_not_help_keep_their_order() {
+        let ranks = Ranks::equal(4).unwrap();
+        let time = Time { cost: None, ranks: &ranks };
+        let mut links = Links::with_room(4, 4);
+        let given = [(1, 1, 3), (0, 0, 2), (0, 0, 1)].map(|(expert, source, destination)| Piece {
+            expert,
+            source,
+            destination,
+            tokens: 1,
+        });
+        let mut pieces = given.to_vec();
+        assert_eq!(links.relayed(&mut pieces, &time, u32::MAX), Some(2));
+        assert_eq!(pieces, given);
     }
 
     #[test]

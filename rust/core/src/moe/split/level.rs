@@ -38,6 +38,11 @@ impl Level {
         }
     }
 
+    /// Factors that loads are compared by.
+    pub(super) fn speeds(&self) -> &[u64] {
+        &self.speed
+    }
+
     /// Largest factor that loads are multiplied by.
     pub(super) fn largest_speed(&self) -> u64 {
         self.speed.iter().copied().max().unwrap_or(1)

@@ -9,6 +9,7 @@ mod active;
 mod copies;
 mod level;
 mod splitter;
+mod tables;
 mod timed;
 
 pub use copies::Copies;

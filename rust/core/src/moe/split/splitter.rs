@@ -2,7 +2,7 @@
 
 use super::copies::Copies;
 use super::level::Level;
-use super::{active, timed};
+use super::{active, tables, timed};
 use crate::moe::Cost;
 use crate::{Error, Result};
 
@@ -65,6 +65,16 @@ impl Splitter {
     /// Largest load over the mean in the latest split, each for the speed of its rank.
     pub fn ratio(&self) -> f64 {
         self.copies.ranks.ratio(&self.loads)
+    }
+
+    /// The copies as one list of numbers, for kernels.
+    pub fn tables(&self) -> Vec<u32> {
+        tables::tables(&self.copies, self.level.speeds())
+    }
+
+    /// Most tokens of a step: what float64 holds exactly and, times speeds, 63 bits.
+    pub fn most_tokens(&self) -> u64 {
+        MOST_TOKENS.min(u64::MAX / (2 * self.level.largest_speed()))
     }
 
     /// Split a step in which expert `e` has `counts[e]` tokens.
