@@ -138,7 +138,9 @@ struct Level {
             const u64 load = inside ? without[copy] : 0, own = inside ? copies.speed[copies.rank[copy]] : 0;
             const u64 loads_here = crew.sum_up_to(load), speeds_here = crew.sum_up_to(own);
             const u64 before = tokens + loads_here - load, speed_before = speed + speeds_here - own;
-            const u32 stops = crew.agreeing(inside && place > first && load * speed_before >= before * own);
+            // The speeds of thousands of ranks together with all tokens pass 64 bits.
+            const bool below = Product(load, speed_before) < Product(before, own);
+            const u32 stops = crew.agreeing(inside && place > first && !below);
             const u32 here = stops != 0 ? lowest_one(stops) : least(crew.lanes, end - start);
             if (here > 0) {
                 tokens += crew.from_lane(loads_here, here - 1);

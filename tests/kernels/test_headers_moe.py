@@ -124,6 +124,20 @@ def test_splits_are_those_of_the_core(host):
     assert 100 < refused < 3000
 
 
+def test_splits_beside_nearly_all_tokens_that_there_can_be_are_those_of_the_core(host):
+    # The heavy rank ends last by far; the summed speeds of the others times its tokens are 2^64, which wraps to none.
+    num_ranks = 4097
+    slots = np.array([0, 1] + [1, -1] * (num_ranks - 1))
+    splitter = moe.Splitter(2, slots, num_ranks, slots_per_rank=np.full(num_ranks, 2))
+    counts = np.array([2**52, num_ranks - 1])
+    status, quota, loads = split(host, splitter, counts)
+    expected = splitter.split(counts)
+    assert status == 0
+    assert loads.tolist() == [2**52] + [1] * (num_ranks - 1)
+    np.testing.assert_array_equal(loads, expected.loads)
+    np.testing.assert_array_equal(quota, expected.quota)
+
+
 def remap(host, ids, quota, targets, start, chunk):
     num_experts, columns = quota.shape
     chunks = -(-ids.size // chunk)
