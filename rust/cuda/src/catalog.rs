@@ -52,8 +52,9 @@ pub const HEADERS: &[Source] = embed!("include":
     "cast.cuh", "columns.cuh", "crew.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh",
     "formats.cuh", "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "moe_attempt.cuh", "moe_copies.cuh",
     "moe_counts.cuh", "moe_layer.cuh", "moe_level.cuh", "moe_links.cuh", "moe_remap.cuh", "moe_spill.cuh",
-    "moe_split.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh", "packing.cuh", "pareto_dominance.cuh", "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh",
-    "product.cuh", "random.cuh", "rows.cuh", "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
+    "moe_split.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh", "packing.cuh", "pareto_dominance.cuh",
+    "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh", "product.cuh", "random.cuh", "rows.cuh",
+    "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
 );
 
 /// The kernel with this entry.
