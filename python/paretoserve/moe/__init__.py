@@ -7,6 +7,7 @@ from paretoserve.moe.cost import CostModel
 from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
 from paretoserve.moe.remap import remap_topk
+from paretoserve.moe.schedule import schedule_moves
 from paretoserve.moe.spill import Spiller, plan_spill
 from paretoserve.moe.spill_plan import SpillPlan
 from paretoserve.moe.split import Split, Splitter, split_tokens
@@ -35,5 +36,6 @@ __all__ = [
     "plan_spill",
     "remap_topk",
     "replay",
+    "schedule_moves",
     "split_tokens",
 ]
