@@ -36,10 +36,11 @@ impl Target<'_> {
     }
 
     /// Experts of the most loaded rank under uniform routing. The tables route evenly, so `pairs` token-expert pairs
-    /// touch as many experts; uniform routing touches fewer, which saves weight reads in the same proportion.
+    /// touch as many experts; uniform routing touches fewer, which saves weight reads in the same proportion. The rank
+    /// that touches most stands for the one with most pairs: where they differ, weights are what takes time.
     fn experts(&self, moe: &Moe, routing: &Routing, tokens: f64) -> (f64, Provenance) {
         let pairs = tokens * routing.imbalance(tokens) * moe.top_k / moe.expert;
-        let (held, touched) = (moe.num_experts / moe.expert, routing.touched(tokens));
+        let (held, touched) = (moe.num_experts / moe.expert, routing.most_touched(tokens));
         if pairs <= held {
             return self.even(moe, touched.min(pairs).max(1.0));
         }

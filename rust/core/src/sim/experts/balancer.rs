@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::draw::Luck;
+use super::draw::Chances;
 use crate::cost::LayerTimes;
 use crate::moe::placement::{self, Problem};
 use crate::moe::spill::{self, Spiller, Tolerance};
@@ -51,10 +51,7 @@ impl Balancer {
 /// One layer in one window of the load.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
-    /// Probability that a token chooses each expert.
-    pub inclusion: Vec<f64>,
-    /// Random numbers of the experts.
-    pub luck: Vec<Luck>,
+    pub chances: Chances,
     seats: Seats,
 }
 
@@ -78,8 +75,8 @@ pub(super) struct Work {
     pub links_ns: f64,
 }
 
-/// Layers of one window, as loads or as probabilities.
-pub(super) type Window = Vec<(Vec<f64>, Vec<Luck>)>;
+/// Layers of one window.
+pub(super) type Window = Vec<Chances>;
 
 /// Plan every layer of `windows` after the first from the window before it; of a single one from itself. Also returns
 /// how many experts the rank fetches that fetches most, in a mean layer at a change of the placement.
@@ -89,7 +86,7 @@ pub(super) fn serve(
     num_slots: usize,
     ranks: &Ranks,
 ) -> Result<(Vec<Served>, f64)> {
-    let num_experts = windows[0][0].0.len();
+    let num_experts = windows[0][0].inclusion.len();
     let slot_start = shares_of(num_slots, ranks.count());
     let mut before: Option<Vec<i64>> = None;
     let (mut served, mut fetched, mut changes) = (Vec::new(), 0, 0);
@@ -107,10 +104,10 @@ pub(super) fn serve(
             fetched += most_fetched(new, old, &slot_start);
             changes += windows[window].len();
         }
-        for (layer, (inclusion, luck)) in windows[window].iter().enumerate() {
+        for (layer, chances) in windows[window].iter().enumerate() {
             let map = placed.as_ref().map(|maps| &maps[layer * num_slots..(layer + 1) * num_slots]);
             let seats = Seats::new(balancer, map, num_experts, &slot_start, ranks)?;
-            served.push(Served { inclusion: inclusion.clone(), luck: luck.clone(), seats });
+            served.push(Served { chances: chances.clone(), seats });
         }
         before = placed.or(before);
     }
@@ -130,7 +127,7 @@ fn place(
     previous: Option<&[i64]>,
 ) -> Result<Vec<i64>> {
     let loads: Vec<u64> =
-        seen.iter().flat_map(|(inclusion, _)| inclusion).map(|share| (share * WHOLE_LOAD).round() as u64).collect();
+        seen.iter().flat_map(|chances| &chances.inclusion).map(|share| (share * WHOLE_LOAD).round() as u64).collect();
     let mut maps = vec![0; seen.len() * slot_start[ranks.count()]];
     let mut ratio = vec![0.0; seen.len()];
     let problem = Problem {

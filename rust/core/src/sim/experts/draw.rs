@@ -2,7 +2,7 @@
 //!
 //! A router gives each token `k` different experts, so an expert gets at most one copy of each token: its count is
 //! nearly binomial with the probability that a token chooses it. Each expert has one random number, and its count is
-//! that quantile of its binomial distribution; then the counts are brought to `k` per token.
+//! that quantile of its binomial distribution; then the counts are brought to `k` per token, the luckiest first.
 
 /// Below this expected count the distribution is summed up, above it is nearly normal.
 const NORMAL: f64 = 32.0;
@@ -37,13 +37,36 @@ pub(super) fn inclusion(shares: &[f64], top_k: u32) -> Vec<f64> {
     }
 }
 
-/// Fill the copies of each expert in a step of `tokens` tokens; they add up to `top_k` for each token.
-pub(super) fn counts(out: &mut [u64], tokens: u64, top_k: u32, inclusion: &[f64], luck: &[Luck]) {
-    for ((out, &probability), &luck) in out.iter_mut().zip(inclusion).zip(luck) {
-        *out = quantile(tokens, probability, luck);
+/// What tokens choose in one layer.
+#[derive(Debug, Clone)]
+pub(super) struct Chances {
+    /// Probability that a token chooses each expert.
+    pub inclusion: Vec<f64>,
+    luck: Vec<Luck>,
+    /// Experts, the one first that gets a copy which somebody has to get: drawn by inclusion without replacement, as
+    /// Efraimidis and Spirakis do (Information Processing Letters 97, 2006).
+    order: Vec<usize>,
+}
+
+impl Chances {
+    /// Of experts with these probabilities and random numbers.
+    pub(super) fn new(inclusion: Vec<f64>, luck: Vec<Luck>) -> Self {
+        let key = |&expert: &usize| match inclusion[expert] {
+            chance if chance > 0.0 => luck[expert].uniform.ln() / chance,
+            _ => f64::NEG_INFINITY,
+        };
+        let mut order: Vec<usize> = (0..luck.len()).collect();
+        order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        Self { inclusion, luck, order }
     }
-    let first = (0..luck.len()).max_by(|&a, &b| luck[a].uniform.total_cmp(&luck[b].uniform)).unwrap_or_default();
-    settle(out, tokens, tokens * u64::from(top_k), first);
+
+    /// Fill the copies of each expert in a step of `tokens` tokens; they add up to `top_k` for each token.
+    pub(super) fn counts(&self, out: &mut [u64], tokens: u64, top_k: u32) {
+        for ((out, &probability), &luck) in out.iter_mut().zip(&self.inclusion).zip(&self.luck) {
+            *out = quantile(tokens, probability, luck);
+        }
+        settle(out, tokens, tokens * u64::from(top_k), &self.order);
+    }
 }
 
 /// The count of `tokens` draws with this probability that is as lucky as `luck`.
@@ -70,8 +93,9 @@ fn quantile(tokens: u64, probability: f64, luck: Luck) -> u64 {
     count
 }
 
-/// Bring the sum to `wanted`, in proportion to the counts and then one by one from `first` on, none above `tokens`.
-fn settle(counts: &mut [u64], tokens: u64, wanted: u64, first: usize) {
+/// Bring the sum to `wanted`, in proportion to the counts and then one by one, to the first of `order` or from the
+/// last, none above `tokens`.
+fn settle(counts: &mut [u64], tokens: u64, wanted: u64, order: &[usize]) {
     let total: u64 = counts.iter().sum();
     let mut gap = i128::from(wanted) - i128::from(total);
     if total > 0 {
@@ -83,15 +107,14 @@ fn settle(counts: &mut [u64], tokens: u64, wanted: u64, first: usize) {
             *count = new as u64;
         }
     }
-    let num_experts = counts.len();
     while gap != 0 {
         let before = gap;
-        for expert in (0..num_experts).map(|step| (first + step) % num_experts) {
-            if gap > 0 && counts[expert] < tokens {
-                counts[expert] += 1;
+        for (&lucky, &unlucky) in order.iter().zip(order.iter().rev()) {
+            if gap > 0 && counts[lucky] < tokens {
+                counts[lucky] += 1;
                 gap -= 1;
-            } else if gap < 0 && counts[expert] > 0 {
-                counts[expert] -= 1;
+            } else if gap < 0 && counts[unlucky] > 0 {
+                counts[unlucky] -= 1;
                 gap += 1;
             }
         }
@@ -121,9 +144,10 @@ mod tests {
         let probabilities = inclusion(&[0.6, 0.2, 0.1, 0.05, 0.05], 2);
         let luck: Vec<Luck> =
             [0.9, 0.1, 0.5, 0.99, 0.3].map(|uniform| Luck { uniform, normal: 4.0 * (uniform - 0.5) }).to_vec();
+        let chances = Chances::new(probabilities, luck);
         let mut found = [0; 5];
         for tokens in [0, 1, 2, 3, 7, 64, 1000, 65_536] {
-            counts(&mut found, tokens, 2, &probabilities, &luck);
+            chances.counts(&mut found, tokens, 2);
             assert_eq!(found.iter().sum::<u64>(), 2 * tokens);
             assert!(found.iter().all(|&count| count <= tokens), "{found:?} of {tokens}");
         }

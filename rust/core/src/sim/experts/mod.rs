@@ -15,6 +15,7 @@ use crate::moe::Ranks;
 use crate::{Error, Result};
 
 use self::balancer::{Planner, Served, Window, Work};
+use self::draw::Chances;
 
 pub use self::balancer::Balancer;
 pub use self::draw::Luck;
@@ -87,7 +88,7 @@ impl ExpertSpread {
             let range = layer * num_experts..(layer + 1) * num_experts;
             let [uniform, normal] = load.luck.map(|luck| &luck[range.clone()]);
             let luck = uniform.iter().zip(normal).map(|(&uniform, &normal)| Luck { uniform, normal }).collect();
-            (draw::inclusion(&load.shares[range], load.top_k), luck)
+            Chances::new(draw::inclusion(&load.shares[range], load.top_k), luck)
         };
         let layers = |window: usize| (window * load.layers..(window + 1) * load.layers).map(row).collect();
         let windows: Vec<Window> = (0..load.windows).map(layers).collect();
@@ -141,7 +142,7 @@ impl Spread for ExpertSpread {
         let mut loads = vec![0_u64; ranks];
         let (mut ns, mut imbalance) = (0.0, 0.0);
         for served in &self.served {
-            draw::counts(&mut counts, tokens, self.top_k, &served.inclusion, &served.luck);
+            served.chances.counts(&mut counts, tokens, self.top_k);
             planner.plan(&mut work, served, &counts)?;
             work.blocks.sort_unstable();
             loads.fill(0);
