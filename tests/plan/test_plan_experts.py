@@ -115,8 +115,9 @@ def test_one_configuration_takes_a_load_as_well():
         result = CliRunner().invoke(app, ["sim", *BASE, *layout, "--expert-balancer", balancer])
         assert result.exit_code == 0, result.output
         found[balancer] = json.loads(result.stdout)["columns"]
-    assert found["spill"]["expert_imbalance"] <= found["none"]["expert_imbalance"]
-    assert found["spill"]["ttft_mean_s"] < found["none"]["ttft_mean_s"]
+    # Not the time to the first token of so few requests, which depends on where in a step they arrive.
+    for column in ("expert_imbalance", "e2e_mean_s", "tpot_mean_s"):
+        assert found["spill"][column] < found["none"][column]
 
 
 def test_a_wrong_load_is_an_input_error(tmp_path):

@@ -114,6 +114,12 @@ def test_few_tokens_take_the_time_of_the_rank_with_most_experts(tokens):
     assert imbalance == pytest.approx(formula.expert_imbalance(tokens), rel=0.12)
 
 
+@pytest.mark.parametrize("tokens", [8, 64, 512, 4096, 65_536])
+def test_a_spill_is_never_slower_than_nothing(mixture, tokens):
+    none, spill = timed("none", 0, mixture), timed("spill", 0, mixture)
+    assert expert_s(spill, tokens) <= expert_s(none, tokens) * (1 + 1e-9)
+
+
 def test_imbalance_is_that_of_the_planner(mixture):
     """With so many tokens the counts are the shares, so placements by `plan_placement` give the same ratio."""
     expected = []

@@ -185,6 +185,20 @@ impl Seats {
     }
 }
 
+impl Served {
+    /// Undo what was spilled; false if nothing was.
+    pub(super) fn stay(&self, work: &mut Work, counts: &[u64]) -> bool {
+        let Seats::Home { rank, spills: true } = &self.seats else { return false };
+        if work.blocks.len() == counts.len() {
+            return false;
+        }
+        work.blocks.clear();
+        work.blocks.extend(rank.iter().copied().zip(counts.iter().copied()));
+        work.links_ns = 0.0;
+        true
+    }
+}
+
 /// What the planners of single steps need besides the counts.
 #[derive(Debug)]
 pub(super) struct Planner<'a> {
