@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "ExpertSpread",
     "MixedTable",
     "Model",
     "MoeSpiller",
@@ -116,6 +117,17 @@ __all__ = [
 ]
 
 @final
+class ExpertSpread:
+    def __new__(
+        cls,
+        load: tuple[ArrayLike, ArrayLike, ArrayLike],
+        shape: tuple[int, int, int],
+        balancer: str,
+        group: tuple[int, int, int, float, float],
+    ) -> Self: ...
+    def fetched(self) -> float: ...
+
+@final
 class MixedTable:
     def __new__(cls, rows: NDArray[np.float64], ns: NDArray[np.float64]) -> MixedTable: ...
     def estimate(self, ns: NDArray[np.float64], provenance: NDArray[np.uint8], rows: NDArray[np.float64]) -> None: ...
@@ -126,7 +138,7 @@ class Model:
     def kv_bytes(self, kv_format: str, num_tokens: int) -> int: ...
     def rank_memory(
         self,
-        layout: tuple[int, int, int, bool],
+        layout: tuple[int, int, int, bool, int],
         weight_format: str,
         kv_format: str,
         memory_bytes: int,
@@ -139,7 +151,7 @@ class Model:
     ) -> list[tuple[int, int, int, int, int, int, float, int]]: ...
     def sizes(self) -> tuple[int, int, int]: ...
     def rank_sizes(
-        self, layout: tuple[int, int, int, bool], weight_format: str, kv_format: str
+        self, layout: tuple[int, int, int, bool, int], weight_format: str, kv_format: str
     ) -> list[tuple[int, int, int, int, int]]: ...
 
 @final
@@ -305,11 +317,12 @@ class StepTime:
     @staticmethod
     def fit(
         model: Model,
-        layout: tuple[int, int, int, bool],
+        layout: tuple[int, int, int, bool, int],
         formats: tuple[str, str],
         operators: Operators,
         link: tuple[float, float] | None,
         host_ns: tuple[float, float, float, float],
+        spread: ExpertSpread | None,
     ) -> StepTime: ...
     @staticmethod
     def from_tables(tables: object) -> StepTime: ...
@@ -317,6 +330,7 @@ class StepTime:
     def lockstep_ns(self, steps: Sequence[tuple[int, ...]]) -> float: ...
     def decode_run_ns(self, num_decodes: int, decode_context: int, num_steps: int) -> float: ...
     def explain(self, step: tuple[int, ...]) -> list[tuple[str, float, str]]: ...
+    def imbalance(self, tokens: float) -> float: ...
     def work(self, step: tuple[int, ...]) -> tuple[float, float]: ...
 
 def cuda_clear_cache() -> int: ...

@@ -248,7 +248,7 @@ def test_scale_blocks_are_not_cut():
 )
 def test_ranks_together_hold_at_least_the_model(name, tensor, pipeline, data, experts):
     model = cost.load_model(name)
-    layout = (tensor, pipeline, data, experts and model.has_experts)
+    layout = (tensor, pipeline, data, experts and model.has_experts, 0)
     stages = model.native.rank_memory(layout, "bf16", "bf16", 2**50, 1.0, 0, 1, 1, 16, None)
     sizes = cost.model_sizes(name)
     assert sum(stage[0] for stage in stages) == model.num_layers

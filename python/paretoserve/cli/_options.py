@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "ExpertLoadOption",
     "FormatOption",
     "GpusOption",
     "LimitOption",
@@ -36,6 +37,14 @@ TraceOption = Annotated[
         "--trace",
         metavar="FILE|PROFILE",
         help="Trace file (Azure CSV, Mooncake JSONL, Parquet; gz, xz, zst) or a built-in profile such as azure-chat.",
+    ),
+]
+ExpertLoadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--expert-load",
+        metavar="FILE|NAME",
+        help="How popular experts are: uniform, power_law, mixture, or a file of loads; without it routing is uniform.",
     ),
 ]
 LimitOption = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoserve.cli._options import (
+    ExpertLoadOption,
     FormatOption,
     GpusOption,
     LimitOption,
@@ -44,6 +45,7 @@ def command(
     objectives: ObjectivesOption = None,
     space: SpaceOption = None,
     limit: LimitOption = None,
+    expert_load: ExpertLoadOption = None,
     exhaustive: Annotated[
         bool,
         typer.Option("--exhaustive", help="Simulate the whole trace for all of a large space, without screening it."),
@@ -85,6 +87,7 @@ def command(
                 threads=threads,
                 out=out,
                 limit=limit,
+                expert_load=expert_load,
                 exhaustive=exhaustive,
                 progress=bar.update,
                 running=bar.front,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from paretoserve.cli._options import (
+    ExpertLoadOption,
     FormatOption,
     LimitOption,
     ModelOption,
@@ -36,6 +37,12 @@ def command(
     pipeline_parallel: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages.")] = None,
     data_parallel: Annotated[int | None, typer.Option(metavar="N", help="Attention replicas inside an engine.")] = None,
     expert_parallel: Annotated[bool | None, typer.Option(help="Spread whole experts over the ranks.")] = None,
+    expert_balancer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="none, eplb, placement, split or spill.")
+    ] = None,
+    redundant_experts: Annotated[
+        int | None, typer.Option(metavar="N", help="Copies of experts beyond one each, over all ranks.")
+    ] = None,
     replicas: Annotated[int | None, typer.Option(metavar="N", help="Engines behind the router.")] = None,
     weight_format: Annotated[
         str | None,
@@ -67,6 +74,7 @@ def command(
     ] = None,
     slo: SloOption = [],  # noqa: B006 (typer reads the default; it is never changed)
     limit: LimitOption = None,
+    expert_load: ExpertLoadOption = None,
     seed: SeedOption = 0,
     format: FormatOption = "table",
 ) -> None:
@@ -95,7 +103,16 @@ def command(
     native = cost.load_model(model).checkpoint_format
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})
     limits = parse_slo(",".join(slo))
-    problem = Problem.load(model, system, trace, gpus=configuration.num_gpus, limits=limits, seed=seed, limit=limit)
+    problem = Problem.load(
+        model,
+        system,
+        trace,
+        gpus=configuration.num_gpus,
+        limits=limits,
+        seed=seed,
+        limit=limit,
+        expert_load=expert_load,
+    )
     try:
         simulation, columns = simulate_one(problem, configuration)
     except CapacityError as error:

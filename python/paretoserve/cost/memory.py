@@ -104,6 +104,7 @@ class _Question:
     gpu_memory_utilization: float
     block_size: int
     context_tokens: int | None
+    redundant_experts: int
 
 
 def rank_memory(
@@ -121,6 +122,7 @@ def rank_memory(
     gpu_memory_utilization: float = 0.9,
     block_size: int = 16,
     context_tokens: int | None = None,
+    redundant_experts: int = 0,
     min_tokens: int = 0,
 ) -> RankMemory:
     """Account for the memory of one GPU and compute how much KV cache fits.
@@ -148,6 +150,8 @@ def rank_memory(
     context_tokens : int, optional
         Charge sliding-window layers as in a sequence of this length. By default they are charged for every token,
         which is a lower bound of the capacity.
+    redundant_experts : int, default 0
+        Copies of experts beyond one each, in every layer and over all ranks, as vLLM's ``num_redundant_experts``.
     min_tokens : int, default 0
         Longest sequence that must fit.
 
@@ -190,6 +194,7 @@ def rank_memory(
         number("gpu_memory_utilization", gpu_memory_utilization),
         positive_count("block_size", block_size),
         None if context_tokens is None else positive_count("context_tokens", context_tokens),
+        positive_count("redundant_experts", redundant_experts, least=0),
     )
     min_tokens = positive_count("min_tokens", min_tokens, least=0)
     loaded, gpu = load_model(model), find_hardware(hardware)
@@ -203,7 +208,13 @@ def _account(model: Model, gpu: Hardware, question: _Question) -> RankMemory:
     num_gpus = question.tensor_parallel * question.pipeline_parallel * question.data_parallel
     other_bytes = gpu.reserved_bytes + gpu.nccl_bytes(num_gpus)
     stages = model.native.rank_memory(
-        (question.tensor_parallel, question.pipeline_parallel, question.data_parallel, question.expert_parallel),
+        (
+            question.tensor_parallel,
+            question.pipeline_parallel,
+            question.data_parallel,
+            question.expert_parallel,
+            question.redundant_experts,
+        ),
         question.weight_format,
         question.kv_format,
         gpu.memory_bytes,

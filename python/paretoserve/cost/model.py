@@ -169,7 +169,7 @@ class Model:
             Format of the weights. Embeddings, output head and routers stay in bfloat16 in every format, MLA projections
             in the 4-bit formats, and all attention of expert models in MXFP4.
         """
-        ((_, _, _, weight_bytes, _),) = self.native.rank_sizes((1, 1, 1, False), weight_format, "bf16")
+        ((_, _, _, weight_bytes, _),) = self.native.rank_sizes((1, 1, 1, False, 0), weight_format, "bf16")
         return weight_bytes
 
     def kv_bytes(self, num_tokens: int, *, kv_format: str = "bf16") -> int:

@@ -129,6 +129,7 @@ def rank_sizes(
     expert_parallel: bool = False,
     weight_format: str = "bf16",
     kv_format: str = "bf16",
+    redundant_experts: int = 0,
 ) -> tuple[RankSizes, ...]:
     """Compute what one GPU of each pipeline stage holds when a model is cut as vLLM cuts it.
 
@@ -144,6 +145,8 @@ def rank_sizes(
         Format of the weights; embeddings, norms and routers stay bf16, as engines keep them.
     kv_format : {"bf16", "fp8"}, default "bf16"
         Format of the cache.
+    redundant_experts : int, default 0
+        Copies of experts beyond one each, in every layer and over all ranks, as vLLM's ``num_redundant_experts``.
 
     Returns
     -------
@@ -170,6 +173,7 @@ def rank_sizes(
         positive_count("pipeline_parallel", pipeline_parallel),
         positive_count("data_parallel", data_parallel),
         switch("expert_parallel", expert_parallel),
+        positive_count("redundant_experts", redundant_experts, least=0),
     )
     formats = (text("weight_format", weight_format), text("kv_format", kv_format))
     return tuple(RankSizes(*row) for row in load_model(model).native.rank_sizes(layout, *formats))

@@ -97,7 +97,9 @@ class StepTime:
         expert_parallel: bool = False,
         weight_format: str = "bf16",
         kv_format: str = "bf16",
+        redundant_experts: int = 0,
         link: Link | None = None,
+        spread: _native.ExpertSpread | None = None,
         host_s: float = HOST_S,
         host_per_sequence_s: float = HOST_PER_SEQUENCE_S,
     ) -> StepTime:
@@ -114,8 +116,13 @@ class StepTime:
             The layout of one engine, as in `rank_memory`.
         weight_format, kv_format : str, default "bf16"
             How weights and cache are stored.
+        redundant_experts : int, default 0
+            Copies of experts beyond one each, as in `rank_memory`; what they change, `spread` knows.
         link : Link, optional
             Link between the GPUs, if it is not that of the system: collectives then come from it.
+        spread : optional
+            How the tokens of experts spread over ranks, as `sim.ExpertLoad.spread` plans it for the same layout. By
+            default routing is uniform and balancers have nothing to do.
         host_s, host_per_sequence_s : float
             Host time that is not hidden behind the GPU, of every step and of each decoding request in it.
 
@@ -133,7 +140,10 @@ class StepTime:
         Notes
         -----
         With pipeline stages a step is the pass of one batch through all stages; the simulator keeps one batch per stage
-        in flight. Under expert parallelism the most loaded rank sets the time, for uniform routing. Takes milliseconds.
+        in flight. Under expert parallelism the rank that is done last sets the time: with uniform routing by the
+        expected largest of nearly normal counts; with `spread` by the counts of each layer under its balancer, where a
+        rank takes the sum over its experts of the time of their tokens, and transfers are added. Takes milliseconds,
+        with `spread` tens of them.
 
         Examples
         --------
@@ -147,6 +157,7 @@ class StepTime:
             positive_count("pipeline_parallel", pipeline_parallel),
             positive_count("data_parallel", data_parallel),
             switch("expert_parallel", expert_parallel),
+            positive_count("redundant_experts", redundant_experts, least=0),
         )
         native = _native.StepTime.fit(
             load_model(model).native,
@@ -155,6 +166,7 @@ class StepTime:
             operators_for(system),
             _link(link),
             (_seconds("host_s", host_s) * 1e9, 0.0, _seconds("host_per_sequence_s", host_per_sequence_s) * 1e9, 0.0),
+            spread,
         )
         num_gpus = layout[0] * layout[1] * layout[2]
         return cls(native, peak=(num_gpus * system.peak_flops(weight_format), num_gpus * system.memory_bandwidth))
@@ -267,6 +279,21 @@ class StepTime:
         flops, num_bytes = self.work(shape)
         seconds = max(self.step_s(shape), 1e-12)
         return Utilization(flops / seconds / self._peak[0], num_bytes / seconds / self._peak[1])
+
+    def expert_imbalance(self, num_tokens: int) -> float:
+        """Return the expert work of the fullest rank over the mean of all, in token copies.
+
+        Parameters
+        ----------
+        num_tokens : int
+            Tokens of a step on all data-parallel ranks.
+
+        Returns
+        -------
+        ratio : float
+            1 without expert parallelism, and for step times from tables, which do not say it.
+        """
+        return self._native.imbalance(float(positive_count("num_tokens", num_tokens, least=0)))
 
     def explain(self, shape: StepShape) -> list[OperatorTime]:
         """Split the time of a step by operator; the parts add up to `step_s`.

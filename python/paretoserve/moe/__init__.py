@@ -8,6 +8,7 @@ from paretoserve.moe.device_plan import DeviceSpillPlan, DeviceSplit
 from paretoserve.moe.executor import ExpertParallel
 from paretoserve.moe.placement import Placement, plan_placement
 from paretoserve.moe.remap import remap_topk
+from paretoserve.moe.schedule import schedule_moves
 from paretoserve.moe.spill import Spiller, plan_spill
 from paretoserve.moe.spill_plan import SpillPlan
 from paretoserve.moe.split import Split, Splitter, split_tokens
@@ -38,5 +39,6 @@ __all__ = [
     "plan_spill",
     "remap_topk",
     "replay",
+    "schedule_moves",
     "split_tokens",
 ]

@@ -67,7 +67,7 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
     # The first pick is the SLO's or the nearest to it; without a SLO it is the knee.
     row = next(iter(front.picks.values()))
     configuration = front.configurations[row]
-    served = dataclasses.replace(configuration, policy="fcfs", fifo_share=Configuration().fifo_share)
+    served = as_served(configuration)
     native = problem.model.checkpoint_format or "unknown"
     arguments = serve_arguments(served, native_format=native, max_model_len=_longest(problem, served))
     said = notes(configuration, native_format=native) + beyond_context(front.inputs)
@@ -98,6 +98,13 @@ def emit(front: Front, problem: Problem) -> dict[str, str]:
         "bench.sh": _bench_script(name, configuration, load, as_benchmark),
         "prediction.json": json_text(predicted),
     }
+
+
+def as_served(configuration: Configuration) -> Configuration:
+    """Return what the emitted commands serve: without the policy and the balancer that vLLM has no flag for."""
+    balancer = {"spill": "none", "split": "placement"}.get(configuration.expert_balancer, configuration.expert_balancer)
+    share = Configuration().fifo_share
+    return dataclasses.replace(configuration, policy="fcfs", fifo_share=share, expert_balancer=balancer)
 
 
 def _longest(problem: Problem, configuration: Configuration) -> int | None:

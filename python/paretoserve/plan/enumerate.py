@@ -13,12 +13,21 @@ from typing import Any
 
 from paretoserve.plan.space import Space
 from paretoserve.sim import Configuration
+from paretoserve.sim.configuration import PLACING
 
 __all__ = ["Bounds", "enumerate_space"]
 
 MAX_CONFIGURATIONS = 100_000
 DEFAULT = Configuration()
-LAYOUT = ("tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel", "replicas")
+LAYOUT = (
+    "tensor_parallel",
+    "pipeline_parallel",
+    "data_parallel",
+    "expert_parallel",
+    "expert_balancer",
+    "redundant_experts",
+    "replicas",
+)
 SERVING = (
     "weight_format",
     "kv_format",
@@ -53,6 +62,8 @@ class Bounds:
         Routed experts; 0 for a dense model.
     weight_formats, kv_formats : tuple of str
         Formats tried when the space names none; empty if they cannot be known.
+    expert_load : bool, default False
+        Whether a load of the experts is given, so that balancers are worth a trial.
     """
 
     gpus: int
@@ -63,6 +74,7 @@ class Bounds:
     num_experts: int
     weight_formats: tuple[str, ...]
     kv_formats: tuple[str, ...]
+    expert_load: bool = False
 
 
 def _doubling(largest: int) -> tuple[int, ...]:
@@ -100,6 +112,18 @@ def _replicas(space: Space, most: int) -> tuple[int, ...]:
     if space.replicas is not None:
         return tuple(sorted({count for count in space.replicas if count <= most}))
     return tuple(sorted({*_doubling(most), most}))
+
+
+def _balancers(space: Space, bounds: Bounds, layout: tuple[int, int, int, bool]) -> list[tuple[str, int]]:
+    """Return the balancers of a layout and their redundant experts."""
+    tensor, _, data, expert = layout
+    if not expert:
+        return [("none", 0)]
+    names = space.expert_balancer or (("none", "eplb", "placement") if bounds.expert_load else ("none",))
+    extra = space.redundant_experts or (tensor * data,)
+    return [
+        (name, copies) for name in dict.fromkeys(names) for copies in (sorted(set(extra)) if name in PLACING else (0,))
+    ]
 
 
 def _canonical(configuration: Configuration) -> Configuration:
@@ -149,8 +173,9 @@ def enumerate_space(space: Space, bounds: Bounds) -> list[Configuration]:
     serving = {name: chosen.get(name) or getattr(space, name) for name in SERVING}
     options = list(dict.fromkeys(itertools.product(*serving.values())))
     layouts = [
-        (*layout, replicas)
+        (*layout, *balancer, replicas)
         for layout in _layouts(space, bounds)
+        for balancer in _balancers(space, bounds, layout)
         for replicas in _replicas(space, bounds.gpus // (layout[0] * layout[1] * layout[2]))
     ]
     if len(layouts) * len(options) > MAX_CONFIGURATIONS:

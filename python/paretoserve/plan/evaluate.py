@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from paretoserve import cost, sim
 from paretoserve.errors import CapacityError
 from paretoserve.plan.measure import latency_columns, rate_columns
-from paretoserve.plan.problem import Problem, layout
+from paretoserve.plan.problem import Problem
 from paretoserve.plan.slo import request_limits
 from paretoserve.plan.vllm import refusal
 from paretoserve.sim import Configuration
+from paretoserve.sim.derive import layout
 
 __all__ = ["evaluate", "evaluate_many", "measure", "rank_memory", "simulate", "typical_step"]
 
@@ -109,9 +110,17 @@ def measure(problem: Problem, simulation: sim.Simulation, memory: cost.RankMemor
         "kv_peak_share": peak,
         "preemptions": float(simulation.preemptions.sum(dtype=np.int64)),
         "ttft_growth": _growth(simulation.ttft_s[served]),
+        "expert_imbalance": _imbalance(problem, simulation),
         "prefix_hit_share": float(cached / problem.trace.prompt_tokens[served].sum(dtype=np.int64)),
         "makespan_s": simulation.makespan_s,
     }
+
+
+def _imbalance(problem: Problem, simulation: sim.Simulation) -> float:
+    """Return the expert work of the fullest rank over the mean in the typical step; 1 without expert parallelism."""
+    step = typical_step(simulation)
+    tokens = (step.prefill_tokens + step.num_decodes) * simulation.config.data_parallel
+    return problem.step_time(simulation.config).expert_imbalance(tokens)
 
 
 def _growth(ttft_s: NDArray[np.float64]) -> float:

@@ -293,6 +293,7 @@ def describe(configuration: Configuration) -> str:
     layout += f" PP{c.pipeline_parallel}" if c.pipeline_parallel > 1 else ""
     layout += f" DP{c.data_parallel}" if c.data_parallel > 1 else ""
     layout += " EP" if c.expert_parallel else ""
+    layout += f" {c.balance()}" if c.expert_balancer != "none" else ""
     layout = f"{c.replicas} x {layout}" if c.replicas > 1 else layout
     parts = [
         layout,

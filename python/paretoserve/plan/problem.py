@@ -21,9 +21,12 @@ from paretoserve.plan.enumerate import Bounds
 from paretoserve.plan.front import Refusal
 from paretoserve.plan.slo import Limit, request_limits
 from paretoserve.plan.store import digest
-from paretoserve.sim import Configuration, Trace
+from paretoserve.sim import Configuration, ExpertLoad, Trace
+from paretoserve.sim.derive import layout, step_time
 
 __all__ = ["Problem", "beyond_context"]
+
+SENT = ("model", "hardware", "trace", "gpus", "limits", "expert_load")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,8 @@ class Problem:
         GPUs that may be used.
     limits : tuple of Limit
         The SLO; goodput counts requests that meet its latency limits.
+    expert_load : sim.ExpertLoad, optional
+        How popular the experts of the model are; by default routing is uniform.
     """
 
     model: cost.Model
@@ -49,23 +54,34 @@ class Problem:
     trace: Trace
     gpus: int
     limits: tuple[Limit, ...]
+    expert_load: ExpertLoad | None = None
     _step_times: dict[tuple[Any, ...], cost.StepTime] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def load(
-        cls, model: Any, system: Any, trace: Any, *, gpus: int, limits: tuple[Limit, ...], seed: int, limit: int | None
+        cls,
+        model: Any,
+        system: Any,
+        trace: Any,
+        *,
+        gpus: int,
+        limits: tuple[Limit, ...],
+        seed: int,
+        limit: int | None,
+        expert_load: Any = None,
     ) -> Problem:
-        """Find model, system and trace by name or path; raises what their loaders raise."""
+        """Find model, system, trace and load by name or path; raises what their loaders raise."""
         loaded, hardware = cost.load_model(model), cost.hardware(system)
         requests = trace if isinstance(trace, Trace) else sim.load_trace(trace, limit=limit, seed=seed)
         if limit is not None and isinstance(trace, Trace):
             requests = requests.head(limit)
-        return cls(loaded, hardware, requests, gpus, limits)
+        load = None if expert_load is None else sim.load_experts(expert_load, loaded, seed=seed)
+        return cls(loaded, hardware, requests, gpus, limits, load)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave compiled step times and the lock behind."""
-        return {name: getattr(self, name) for name in ("model", "hardware", "trace", "gpus", "limits")}
+        return {name: getattr(self, name) for name in SENT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over plain data, with no step times yet."""
@@ -80,11 +96,10 @@ class Problem:
         ValueError
             If the layout cannot cut the model.
         """
-        fields = layout(configuration)
-        key = tuple(fields.values())
+        key = (*layout(configuration).values(), configuration.expert_balancer)
         with self._lock:
             if key not in self._step_times:
-                self._step_times[key] = cost.StepTime.fit(self.model, self.hardware, **fields)
+                self._step_times[key] = step_time(self.model, self.hardware, configuration, self.expert_load)
             return self._step_times[key]
 
     def head(self, num_requests: int) -> Problem:
@@ -121,6 +136,7 @@ class Problem:
             num_experts=min(experts, default=0),
             weight_formats=("bf16", "fp8") if native == "bf16" and fp8 else (native,) if native else (),
             kv_formats=("bf16", "fp8") if fp8 else ("bf16",),
+            expert_load=self.expert_load is not None,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -138,6 +154,7 @@ class Problem:
             "system": {"name": self.hardware.name, "digest": digest(hardware)},
             "trace": self.trace.summary()
             | {"digest": self.trace.digest(), "requests_beyond_context": self._beyond_context()},
+            "expert_load": self.expert_load and self.expert_load.to_dict(),
             "request_limits_s": request_limits(self.limits),
             "operators": {
                 "system": system,
@@ -173,12 +190,6 @@ def beyond_context(inputs: dict[str, Any]) -> list[str]:
         f"{model['max_context']:,} tokens of context of {model['name']}: they are simulated, but an engine refuses "
         "them unless its context is extended."
     ]
-
-
-def layout(configuration: Configuration) -> dict[str, Any]:
-    """Return the fields that decide the step time: how one engine is cut, and its formats."""
-    names = ("tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel", "weight_format", "kv_format")
-    return {name: getattr(configuration, name) for name in names}
 
 
 def _version() -> str:

@@ -45,6 +45,7 @@ def plan(
     threads: int | None = None,
     out: str | Path | None = None,
     limit: int | None = None,
+    expert_load: Any = None,
     exhaustive: bool = False,
     progress: Callable[[int, int], None] | None = None,
     running: Archive | None = None,
@@ -77,6 +78,9 @@ def plan(
         Folder for the files; also keeps what an interrupted run finished. None writes nothing.
     limit : int or None
         Use the first so many requests of the trace.
+    expert_load : optional
+        How popular the experts of the model are, as for `sim.load_experts`: a built-in name, a file, a load or an array
+        of shares. Balancers of experts are then tried, and the column `expert_imbalance` says what they leave.
     exhaustive : bool, default False
         Simulate the whole trace for every configuration, however many. By default a space of more than two million
         simulated requests is screened on a prefix of the trace first (`screen`).
@@ -121,7 +125,9 @@ def plan(
         check_count("threads", threads, 4_096)
     if executor is not None and not isinstance(executor, Executor) and not callable(getattr(executor, "submit", None)):
         raise DtypeError(f"`executor` must have the method submit of concurrent.futures, got {type(executor).__name__}")
-    problem = Problem.load(model, system, trace, gpus=gpus, limits=limits, seed=seed, limit=limit)
+    problem = Problem.load(
+        model, system, trace, gpus=gpus, limits=limits, seed=seed, limit=limit, expert_load=expert_load
+    )
     refuse_unknown(problem.hardware, (*names, *(bound.name for bound in limits)))
     configurations = enumerate_space(options, problem.bounds())
     inputs = problem.describe() | {"seed": seed, "gpus": gpus, "space": _space_data(options, configurations)}

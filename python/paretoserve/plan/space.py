@@ -26,6 +26,8 @@ Flags = Annotated[tuple[Annotated[bool, Field(strict=True)], ...], *_OPTIONS]
 WeightFormats = Annotated[tuple[Literal["bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"], ...], *_OPTIONS]
 KvFormats = Annotated[tuple[Literal["bf16", "fp8"], ...], *_OPTIONS]
 Policies = Annotated[tuple[Literal["fcfs", "srpt"], ...], *_OPTIONS]
+Balancers = Annotated[tuple[Literal["none", "eplb", "placement", "split", "spill"], ...], *_OPTIONS]
+Redundant = Annotated[tuple[Annotated[int, Field(strict=True, ge=0, le=16_777_216)], ...], *_OPTIONS]
 Routers = Annotated[tuple[Literal["least_loaded", "round_robin", "prefix_affinity"], ...], *_OPTIONS]
 Engines = Annotated[tuple[Literal["vllm"], ...], *_OPTIONS]
 
@@ -37,6 +39,10 @@ class Space(BaseModel):
     ----------
     tensor_parallel, pipeline_parallel, data_parallel, expert_parallel, replicas : int or bool, or lists of them
         How GPUs are used; None derives them from the number of GPUs, the model and the system (`enumerate_space`).
+    expert_balancer, redundant_experts : str or int, or lists of them
+        What evens out the experts of expert-parallel ranks, and how many copies beyond one each the balancers that
+        place them have. None tries, where a load of the experts is given, "none", "eplb" and "placement" with one
+        redundant expert per rank; else only "none", because uniform routing needs no balancer.
     weight_format, kv_format : str or list of str
         None tries what the checkpoint has and, of a bfloat16 one, FP8 where the GPU computes in it.
     max_num_seqs, max_num_batched_tokens, block_size : int or list of int
@@ -68,6 +74,8 @@ class Space(BaseModel):
     pipeline_parallel: Sizes | None = None
     data_parallel: Sizes | None = None
     expert_parallel: Flags | None = None
+    expert_balancer: Balancers | None = None
+    redundant_experts: Redundant | None = None
     replicas: Sizes | None = None
     weight_format: WeightFormats | None = None
     kv_format: KvFormats | None = None

@@ -88,6 +88,9 @@ def print_front(front: Front, console: Console, *, limit: int = SHOWN) -> None:
     table.add_column("configuration")
     for heading in headings:
         table.add_column(heading, justify="right", min_width=len(heading))
+    loaded = front.inputs.get("expert_load") is not None
+    if loaded:
+        table.add_column("imbalance", justify="right", min_width=9)
     table.add_column("pick", style="bold green", min_width=marks)
     if inside:
         table.add_column("why", style="dim")
@@ -95,14 +98,23 @@ def print_front(front: Front, console: Console, *, limit: int = SHOWN) -> None:
         text = escape(name) + (f" [dim]+{alike} alike[/]" if alike else "")
         text += " [red]falls behind[/]" if falls_behind(front.row(row)) else ""
         values = (amount(column, float(front.columns[column][row])) for column in front.objectives)
+        even = [f"{front.columns['expert_imbalance'][row]:.2f}"] if loaded else []
         why = [escape(front.reasons[position])] if inside else []
-        table.add_row(str(position), str(front.configurations[row].num_gpus), text, *values, picks.get(row, ""), *why)
+        table.add_row(
+            str(position), str(front.configurations[row].num_gpus), text, *values, *even, picks.get(row, ""), *why
+        )
     console.print(table)
     if not inside:
         for position, _, _ in shown:
             console.print(f"{position:>3}: {front.reasons[position]}", style="dim", markup=False, highlight=False)
     if common:
         console.print(f"in common: {common}", markup=False, highlight=False)
+    if loaded:
+        console.print(
+            "imbalance: expert work of the fullest rank over the mean, in the typical step",
+            markup=False,
+            highlight=False,
+        )
     if len(shown) < len(groups):
         console.print(f"{len(groups) - len(shown)} more rows: see front.parquet or report.html", highlight=False)
     directions = ", ".join(f"{name} ({OBJECTIVES[name].sense})" for name in front.objectives)

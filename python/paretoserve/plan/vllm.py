@@ -6,19 +6,27 @@
 
 from __future__ import annotations
 
+import json
 from math import isfinite
 
 from paretoserve.sim import Configuration
+from paretoserve.sim.configuration import PLACING
 
 __all__ = ["BENCH_FLAGS", "BLOCK_SIZES", "FLAGS", "bench_arguments", "notes", "refusal", "serve_arguments"]
 
 DEFAULT = Configuration()
+
+EPLB = {"window_size": 1000, "step_interval": 3000}
+"""Steps that vLLM observes before it places experts, and steps between placements: its defaults, which the simulation
+takes for granted."""
 
 FLAGS = (
     "--tensor-parallel-size",
     "--pipeline-parallel-size",
     "--data-parallel-size",
     "--enable-expert-parallel",
+    "--enable-eplb",
+    "--eplb-config",
     "--max-num-seqs",
     "--max-num-batched-tokens",
     "--kv-cache-dtype",
@@ -112,6 +120,9 @@ def serve_arguments(
         arguments["--data-parallel-size"] = c.data_parallel
     if c.expert_parallel:
         arguments["--enable-expert-parallel"] = True
+    if c.expert_balancer in PLACING:
+        arguments["--enable-eplb"] = True
+        arguments["--eplb-config"] = json.dumps({"num_redundant_experts": c.redundant_experts, **EPLB})
     if c.weight_format == native_format == "bf16":
         arguments["--dtype"] = "bfloat16"
     elif c.weight_format == "fp8" and native_format == "bf16":
@@ -140,6 +151,17 @@ def notes(configuration: Configuration, *, native_format: str = "bf16") -> list[
             "answers will be. vLLM has no flag for it: these commands serve first come first served (fcfs), and "
             "prediction.json has the numbers of both."
         )
+    if c.expert_balancer in ("placement", "split"):
+        said.append(
+            "The plan places experts from the placement before. vLLM's flags name only its own policy, which makes "
+            "each placement anew; for ours call paretoserve.integrations.experts.install_vllm_policy() in each of its "
+            "processes."
+        )
+    if c.expert_balancer in ("split", "spill"):
+        what = (
+            "splits tokens over the copies exactly" if c.expert_balancer == "split" else "spills experts step by step"
+        )
+        said.append(f"The plan {what}. vLLM has no flag for it, so these commands will be slower than predicted.")
     if c.replicas > 1:
         rule = {
             "least_loaded": "the replica with the fewest unfinished requests",

@@ -2,6 +2,7 @@
 
 from paretoserve.sim.compare import Comparison, compare
 from paretoserve.sim.configuration import Configuration
+from paretoserve.sim.expert_load import EXPERT_LOADS, ExpertLoad, load_experts
 from paretoserve.sim.jobs import Jobs, simulate_jobs
 from paretoserve.sim.load import load_trace
 from paretoserve.sim.profile import PROFILES
@@ -14,11 +15,13 @@ from paretoserve.sim.trace import Trace
 from paretoserve.sim.worst_case import WorstCase, optimal_flow, worst_case
 
 __all__ = [
+    "EXPERT_LOADS",
     "PROFILES",
     "Comparison",
     "Configuration",
     "DecisionLog",
     "Difference",
+    "ExpertLoad",
     "Jobs",
     "Replay",
     "Simulation",
@@ -26,6 +29,7 @@ __all__ = [
     "Trace",
     "WorstCase",
     "compare",
+    "load_experts",
     "load_trace",
     "optimal_flow",
     "replay",

@@ -12,10 +12,14 @@ from paretoserve.sched.scheduler import Policy
 
 __all__ = ["Configuration"]
 
+PLACING = ("eplb", "placement", "split")
+"""Balancers that place copies of experts in slots."""
+
 ENGINES = ("vllm", "sglang")
 WEIGHT_FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
 KV_FORMATS = ("bf16", "fp8")
 POLICIES = (*get_args(Policy), "external")
+BALANCERS = ("none", "eplb", "placement", "split", "spill")
 ROUTERS = ("round_robin", "least_loaded", "prefix_affinity")
 
 _CHOICES = {
@@ -24,6 +28,7 @@ _CHOICES = {
     "kv_format": KV_FORMATS,
     "policy": POLICIES,
     "router": ROUTERS,
+    "expert_balancer": BALANCERS,
 }
 # No service is larger; catches a length given as a count.
 _LIMITS = {
@@ -34,6 +39,7 @@ _LIMITS = {
     "max_num_seqs": 2**31 - 1,
     "max_num_batched_tokens": 2**31 - 1,
     "block_size": 2**20,
+    "redundant_experts": 2**24,
 }
 
 
@@ -49,6 +55,12 @@ class Configuration:
         How one engine is cut: ranks that share each matrix, stages, and attention replicas that step together.
     expert_parallel : bool, default False
         Whether experts are spread whole over the ``tensor_parallel * data_parallel`` ranks.
+    expert_balancer : {"none", "eplb", "placement", "split", "spill"}, default "none"
+        What evens out the ranks' experts: nothing; a new placement of copies every 3,000 steps, or one that goes on
+        from the placement before, both with tokens shared equally between copies; the latter with tokens split as well
+        as possible; tokens and weights that move for one step. It has an effect where a load of the experts is given.
+    redundant_experts : int, default 0
+        Copies of experts beyond one each, in every layer and over all ranks, for the balancers that place copies.
     replicas : int, default 1
         Engines behind the router.
     weight_format : {"bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"}, default "bf16"
@@ -83,7 +95,8 @@ class Configuration:
     UnknownNameError
         If a name is not known; the message suggests the closest one.
     ValueError
-        If a number is out of range.
+        If a number is out of range, a balancer has no expert parallelism, or redundant experts have no balancer that
+        places them.
 
     Examples
     --------
@@ -99,6 +112,8 @@ class Configuration:
     pipeline_parallel: int = 1
     data_parallel: int = 1
     expert_parallel: bool = False
+    expert_balancer: str = "none"
+    redundant_experts: int = 0
     replicas: int = 1
     weight_format: str = "bf16"
     kv_format: str = "bf16"
@@ -122,11 +137,21 @@ class Configuration:
                     raise DtypeError(f"`{field.name}` must be True or False, got {type(value).__name__}")
                 object.__setattr__(self, field.name, bool(value))
             elif field.type is int:
-                object.__setattr__(self, field.name, check_count(field.name, value, _LIMITS[field.name]))
+                least = 0 if field.name == "redundant_experts" else 1
+                object.__setattr__(self, field.name, check_count(field.name, value, _LIMITS[field.name], least=least))
             else:
                 object.__setattr__(self, field.name, _check_share(field.name, value))
         if self.gpu_memory_utilization == 0:
             raise ValueError("`gpu_memory_utilization` must be above 0 and at most 1, got 0.0")
+        if self.expert_balancer != "none" and not self.expert_parallel:
+            raise ValueError(
+                f'`expert_balancer` must be "none" without `expert_parallel`, got "{self.expert_balancer}"'
+            )
+        if self.redundant_experts and self.expert_balancer not in PLACING:
+            raise ValueError(
+                f'`redundant_experts` must be 0 with the expert_balancer "{self.expert_balancer}", '
+                f"got {self.redundant_experts}\nhint: {', '.join(PLACING)} place copies of experts"
+            )
 
     @property
     def gpus_per_replica(self) -> int:
@@ -142,11 +167,16 @@ class Configuration:
         """Return the fields as plain values, in order."""
         return asdict(self)
 
+    def balance(self) -> str:
+        """Return the balancer and its redundant experts, such as ``"eplb+32"``."""
+        return self.expert_balancer + (f"+{self.redundant_experts}" if self.redundant_experts else "")
+
     def label(self) -> str:
         """Return a short name of what differs from the defaults in layout and formats, such as ``"tp2 pp2 x4 fp8"``."""
         sizes = {"tp": self.tensor_parallel, "pp": self.pipeline_parallel, "dp": self.data_parallel}
         parts = [f"{name}{size}" for name, size in sizes.items() if size > 1 or name == "tp"]
         parts += ["ep"] if self.expert_parallel else []
+        parts += [self.balance()] if self.expert_balancer != "none" else []
         parts += [f"x{self.replicas}", self.weight_format]
         parts += [f"kv-{self.kv_format}"] if self.kv_format != "bf16" else []
         return " ".join(parts)

@@ -11,6 +11,7 @@ from paretoserve import _native
 from paretoserve._integers import integer_array
 from paretoserve.errors import DtypeError
 from paretoserve.sim.configuration import Configuration, check_count
+from paretoserve.sim.expert_load import load_experts
 from paretoserve.sim.result import Simulation
 from paretoserve.sim.scheduling import SchedulerOptions, Told
 from paretoserve.sim.trace import MAX_TOKENS, Trace
@@ -63,6 +64,7 @@ def simulate(
     num_blocks: int | None = None,
     model: Any = None,
     system: Any = None,
+    expert_load: Any = None,
     expected_output_tokens: ArrayLike | None = None,
     host_time_s: float = 0.0,
     overlap_host: bool = False,
@@ -90,6 +92,10 @@ def simulate(
         `model` and `system`.
     model, system : optional
         As for `cost.load_model` and `cost.hardware`; what is not given above is then fitted for them.
+    expert_load : optional
+        How popular the experts of `model` are, as for `load_experts`: the ranks of an engine with expert parallelism
+        then have the work that its `expert_balancer` leaves them. By default routing is uniform, where no balancer has
+        anything to do. A `step_time` that is given has its own.
     expected_output_tokens : array_like of int, shape (n,), optional
         Output lengths that the scheduler is told, at least 1; without them it is told the true ones. Policies without
         sizes do not use them. ``slf`` is told when a share `eps` of the output is left, all others on arrival.
@@ -171,9 +177,12 @@ def simulate(
             raise ValueError("`step_time` and `num_blocks` must be given, or `model` and `system`")
         from paretoserve.sim.derive import derive
 
-        fitted, blocks = derive(model, system, trace, config)
+        load = None if expert_load is None else load_experts(expert_load, model)
+        fitted, blocks = derive(model, system, trace, config, load)
         step_time = fitted if step_time is None else step_time
         num_blocks = blocks if num_blocks is None else num_blocks
+    elif expert_load is not None:
+        raise ValueError("`expert_load` needs `model` and `system` instead of `step_time` and `num_blocks`")
     native = getattr(step_time, "native", step_time)
     if not isinstance(native, _native.StepTime):
         raise DtypeError(f"`step_time` must be a cost.StepTime, got {type(step_time).__name__}")

@@ -4,7 +4,7 @@ use paretoserve_core::cost::sizes::{kv_bytes, rank_sizes, sizes, stages};
 use paretoserve_core::cost::{Attention, Ffn, KvFormat, Layers, Layout, Model, WeightFormat};
 use proptest::prelude::*;
 
-const ONE_GPU: Layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false };
+const ONE_GPU: Layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false, redundant: 0 };
 
 fn gqa(window: Option<u32>) -> Attention {
     Attention::Gqa { num_heads: 16, num_kv_heads: 4, head_dim: 32, window }
@@ -34,7 +34,7 @@ prop_compose! {
 
 prop_compose! {
     fn any_layout()(tensor in 0_u32..5, pipeline in 1_u32..7, data in 0_u32..2, expert in any::<bool>()) -> Layout {
-        Layout { tensor: 1 << tensor, pipeline, data: 1 << data, expert }
+        Layout { tensor: 1 << tensor, pipeline, data: 1 << data, expert, redundant: 0 }
     }
 }
 
@@ -141,7 +141,7 @@ fn layouts_that_cannot_cut_the_model_are_refused() {
     );
     assert_eq!(refusal(Layout { data: 0, ..ONE_GPU }, bf16), "`data_parallel` must be 1 to 65536, got 0");
     assert_eq!(
-        refusal(Layout { tensor: 16, data: 2, expert: true, pipeline: 1 }, bf16),
+        refusal(Layout { tensor: 16, data: 2, expert: true, ..ONE_GPU }, bf16),
         "`tensor_parallel * data_parallel` must be at most the 16 experts with `expert_parallel`, got 32"
     );
     assert!(refusal(Layout { tensor: 2, ..ONE_GPU }, WeightFormat::Fp8Block).contains("whole blocks of 128"));

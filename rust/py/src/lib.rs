@@ -12,6 +12,7 @@ mod quant;
 mod sched;
 mod sched_columns;
 mod sim;
+mod sim_experts;
 mod sim_jobs;
 mod sim_told;
 
@@ -120,6 +121,8 @@ mod _native {
     use super::sched::{Scheduler, sched_compare, sched_replay};
     #[pymodule_export]
     use super::sim::simulate;
+    #[pymodule_export]
+    use super::sim_experts::ExpertSpread;
     #[pymodule_export]
     use super::sim_jobs::{sim_jobs, sim_worst_case};
 }

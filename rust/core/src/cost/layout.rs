@@ -15,6 +15,8 @@ pub struct Layout {
     pub data: u32,
     /// Whether experts are spread whole over the `tensor * data` ranks instead of being cut by columns.
     pub expert: bool,
+    /// Copies of experts beyond one each, in every layer and over all ranks; only with `expert`.
+    pub redundant: u32,
 }
 
 impl Layout {
@@ -40,6 +42,9 @@ impl Layout {
         }
         if self.expert && !model.has_experts() {
             return Err(Error::value("expert_parallel", "false for a model without experts", true));
+        }
+        if self.redundant > 0 && !self.expert {
+            return Err(Error::value("redundant_experts", "0 without `expert_parallel`", self.redundant));
         }
         model.layers.iter().try_for_each(|run| self.check_run(run, weights))
     }
@@ -69,9 +74,21 @@ impl Layout {
                     let expected = format!("at most the {num_experts} experts with `expert_parallel`");
                     return Err(Error::value("tensor_parallel * data_parallel", expected, ranks));
                 }
-                Ok(())
+                self.check_redundant(num_experts, ranks)
             }
         }
+    }
+
+    /// Every rank has as many copies as any other, and no expert twice.
+    fn check_redundant(&self, num_experts: u32, ranks: u32) -> Result<()> {
+        let (copies, most) =
+            (u64::from(num_experts) + u64::from(self.redundant), u64::from(num_experts) * u64::from(ranks));
+        if self.redundant > 0 && (!copies.is_multiple_of(u64::from(ranks)) || copies > most) {
+            let expected =
+                format!("such that {num_experts} experts and it divide over {ranks} ranks without repeating");
+            return Err(Error::value("redundant_experts", expected, self.redundant));
+        }
+        Ok(())
     }
 }
 

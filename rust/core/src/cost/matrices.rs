@@ -36,18 +36,20 @@ pub(crate) struct Cut {
     pub expert_ranks: u64,
     /// Ranks that share the columns of each expert.
     pub expert_columns: u64,
+    /// Copies of experts beyond one each.
+    pub redundant: u64,
 }
 
 impl Cut {
     /// Everything on one GPU.
-    pub(crate) const WHOLE: Self = Self { tensor: 1, expert_ranks: 1, expert_columns: 1 };
+    pub(crate) const WHOLE: Self = Self { tensor: 1, expert_ranks: 1, expert_columns: 1, redundant: 0 };
 }
 
 impl From<&Layout> for Cut {
     fn from(layout: &Layout) -> Self {
         let ranks = u64::from(layout.tensor) * u64::from(layout.data);
         let (expert_ranks, expert_columns) = if layout.expert { (ranks, 1) } else { (1, ranks) };
-        Self { tensor: u64::from(layout.tensor), expert_ranks, expert_columns }
+        Self { tensor: u64::from(layout.tensor), expert_ranks, expert_columns, redundant: u64::from(layout.redundant) }
     }
 }
 
@@ -97,11 +99,8 @@ fn ffn_matrices(hidden: u64, ffn: &Ffn, cut: Cut) -> Vec<Matrix> {
         Ffn::Moe { num_experts, width, shared_width, .. } => {
             let router = Matrix { role: Role::Router, copies: 1, rows: u64::from(num_experts), columns: hidden };
             let mut matrices = vec![router];
-            matrices.extend(gated(
-                Role::Expert,
-                share(num_experts, cut.expert_ranks),
-                share(width, cut.expert_columns),
-            ));
+            let copies = (u64::from(num_experts) + cut.redundant).div_ceil(cut.expert_ranks);
+            matrices.extend(gated(Role::Expert, copies, share(width, cut.expert_columns)));
             if shared_width > 0 {
                 matrices.extend(gated(Role::Dense, 1, share(shared_width, cut.tensor)));
             }

@@ -156,7 +156,7 @@ mod tests {
         block_size: 16,
         context_tokens: None,
     };
-    const LAYOUT: Layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false };
+    const LAYOUT: Layout = Layout { tensor: 1, pipeline: 1, data: 1, expert: false, redundant: 0 };
 
     fn tiny() -> Model {
         let attention = Attention::Gqa { num_heads: 2, num_kv_heads: 2, head_dim: 16, window: Some(32) };

@@ -55,6 +55,8 @@ pub struct Parts {
     pub pipeline: Pipeline,
     /// Operations and bytes.
     pub work: WorkModel,
+    /// Tokens of the rank with most expert work over the mean, by tokens of all ranks; empty without such ranks.
+    pub imbalance: Curve,
 }
 
 /// Step time of one model on one layout and system.
@@ -80,6 +82,12 @@ impl StepTime {
         let [tokens, shared, sampled] =
             [By::Tokens, By::SharedTokens, By::Sampled].map(|by| terms::sum(&parts.terms, by));
         Ok(Self { tokens: tokens?, shared: shared?, sampled: sampled?, parts })
+    }
+
+    /// Tokens of the rank with most expert work over the mean of all ranks, when all have `tokens` tokens together; 1
+    /// without expert parallelism.
+    pub fn imbalance(&self, tokens: f64) -> f64 {
+        self.parts.imbalance.at(tokens).max(1.0)
     }
 
     /// What the step consists of.

@@ -8,6 +8,7 @@
 mod active;
 mod clock;
 mod engine;
+pub mod experts;
 mod group;
 pub mod jobs;
 mod kv;

@@ -86,12 +86,12 @@ impl Model {
     fn rank_sizes(
         &self,
         py: Python<'_>,
-        layout: (u32, u32, u32, bool),
+        layout: (u32, u32, u32, bool, u32),
         weight_format: &str,
         kv_format: &str,
     ) -> PyResult<Vec<RankRow>> {
-        let (tensor, pipeline, data, expert) = layout;
-        let layout = Layout { tensor, pipeline, data, expert };
+        let (tensor, pipeline, data, expert, redundant) = layout;
+        let layout = Layout { tensor, pipeline, data, expert, redundant };
         detached(py, || {
             let (weights, kv) = (WeightFormat::parse(weight_format)?, KvFormat::parse(kv_format)?);
             let ranks = rank_sizes(&self.inner, &layout, weights, kv)?;
@@ -109,7 +109,7 @@ impl Model {
     fn rank_memory(
         &self,
         py: Python<'_>,
-        layout: (u32, u32, u32, bool),
+        layout: (u32, u32, u32, bool, u32),
         weight_format: &str,
         kv_format: &str,
         memory_bytes: u64,
@@ -120,8 +120,8 @@ impl Model {
         block_size: u32,
         context_tokens: Option<u64>,
     ) -> PyResult<Vec<StageRow>> {
-        let (tensor, pipeline, data, expert) = layout;
-        let layout = Layout { tensor, pipeline, data, expert };
+        let (tensor, pipeline, data, expert, redundant) = layout;
+        let layout = Layout { tensor, pipeline, data, expert, redundant };
         let options = MemoryOptions {
             memory_bytes,
             utilization,

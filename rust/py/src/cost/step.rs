@@ -8,11 +8,12 @@ use paretoserve_core::cost::experts::Routing;
 use paretoserve_core::cost::step::Linear;
 use paretoserve_core::cost::tables::{self, AttentionRow, ExpertTable, OperatorTable};
 use paretoserve_core::cost::work::WorkModel;
-use paretoserve_core::cost::{self, Curve, KvFormat, Layout, StepShape, WeightFormat};
+use paretoserve_core::cost::{self, Curve, KvFormat, Layout, Spread, StepShape, WeightFormat};
 use pyo3::prelude::*;
 
 use crate::arrays::Input;
 use crate::errors::detached;
+use crate::sim_experts::ExpertSpread;
 
 /// A step: prefill tokens, prefills, prefill context, prefill pairs, decodes, decode context, sampled sequences.
 type Shape = (u64, u32, u64, u64, u32, u64, u32);
@@ -121,28 +122,32 @@ impl StepTime {
         detached(py, || tables.compile()).map(Self::new)
     }
 
-    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert; `link` latency in
-    /// nanoseconds and bytes per nanosecond; `host_ns` the numbers of `linear`.
+    /// Compile the fitted operators of a system; `layout` is tensor, pipeline, data, expert, redundant; `link` latency
+    /// in nanoseconds and bytes per nanosecond; `host_ns` the numbers of `linear`; `spread` the experts.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "called by one Python function, which names them")]
     fn fit(
         py: Python<'_>,
         model: &super::model::Model,
-        layout: (u32, u32, u32, bool),
+        layout: (u32, u32, u32, bool, u32),
         formats: (String, String),
         operators: &super::operators::Operators,
         link: Option<(f64, f64)>,
         host_ns: (f64, f64, f64, f64),
+        spread: Option<&ExpertSpread>,
     ) -> PyResult<Self> {
-        let (tensor, pipeline, data, expert) = layout;
+        let spread = spread.map(|spread| Arc::clone(&spread.inner));
+        let (tensor, pipeline, data, expert, redundant) = layout;
         let (base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns) = host_ns;
         detached(py, || {
             let target = Target {
                 model: &model.inner,
-                layout: &Layout { tensor, pipeline, data, expert },
+                layout: &Layout { tensor, pipeline, data, expert, redundant },
                 weights: WeightFormat::parse(&formats.0)?,
                 kv: KvFormat::parse(&formats.1)?,
                 operators: &operators.0,
                 link: link.map(|(latency, bandwidth)| Link::new(latency, bandwidth)).transpose()?,
+                spread: spread.as_deref().map(|spread| spread as &dyn Spread),
             };
             target.compile(Linear { base_ns, per_prefill_token_ns, per_decode_ns, per_context_token_ns })
         })
@@ -168,6 +173,11 @@ impl StepTime {
     fn explain(&self, step: Shape) -> Vec<(String, f64, &'static str)> {
         let shares = self.inner.explain(&shape(&step));
         shares.into_iter().map(|share| (share.name, share.ns, share.provenance.name())).collect()
+    }
+
+    /// Tokens of the fullest expert rank over the mean.
+    fn imbalance(&self, tokens: f64) -> f64 {
+        self.inner.imbalance(tokens)
     }
 
     /// (floating-point operations, bytes).

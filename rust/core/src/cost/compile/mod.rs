@@ -5,6 +5,7 @@
 //! knots once, so a compile asks for about a thousand operator times and takes well under a millisecond.
 
 mod attention;
+mod experts;
 mod products;
 
 use super::collective::Link;
@@ -15,6 +16,7 @@ use super::model::{Attention, Ffn, Layers, Model};
 use super::operators::{Collective, Estimate, Exchange, Gemm, Kind, Operator, Operators};
 use super::provenance::Provenance;
 use super::sizes::stages;
+use super::spread::Spread;
 use super::step::{Linear, Parts, Pipeline, StepTime};
 use super::terms::{By, Term};
 use super::work::WorkModel;
@@ -41,6 +43,8 @@ pub struct Target<'a> {
     pub operators: &'a Operators,
     /// Link between ranks that replaces the collectives of the system.
     pub link: Option<Link>,
+    /// How the tokens of experts spread over ranks; without it routing is uniform and nothing is balanced.
+    pub spread: Option<&'a dyn Spread>,
 }
 
 impl Target<'_> {
@@ -49,9 +53,14 @@ impl Target<'_> {
         self.layout.check(self.model, self.weights)?;
         let mut terms = self.ends()?;
         let mut kinds: Vec<(Attention, f64)> = Vec::new();
+        let mut spread: Vec<(f64, Curve)> = Vec::new();
         for run in &self.model.layers {
             let count = f64::from(run.count);
             terms.extend(self.products(run, count)?);
+            if let Some((term, imbalance)) = self.routed(run, count)? {
+                terms.push(term);
+                spread.push((count, imbalance));
+            }
             terms.extend(self.streams(run, count)?);
             terms.extend(self.collectives(run, count)?);
             match kinds.iter_mut().find(|(kind, _)| *kind == run.attention) {
@@ -61,7 +70,9 @@ impl Target<'_> {
         }
         let attention = kinds.iter().map(|(kind, count)| self.attention(kind, *count)).collect::<Result<_>>()?;
         let work = WorkModel::new(self.model, self.weights, self.kv);
-        StepTime::new(Parts { host, terms: merged(terms)?, attention, pipeline: self.pipeline()?, work })
+        let layers: f64 = spread.iter().map(|(count, _)| count).sum();
+        let imbalance = Curve::sum(&spread.iter().map(|(count, curve)| (count / layers, curve)).collect::<Vec<_>>())?;
+        StepTime::new(Parts { host, terms: merged(terms)?, attention, pipeline: self.pipeline()?, work, imbalance })
     }
 
     fn ask<O: Operator>(&self, operator: &O) -> (f64, Provenance) {
