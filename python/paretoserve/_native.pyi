@@ -76,6 +76,7 @@ __all__ = [
     "pareto_normal_dominance",
     "pareto_ranks",
     "pareto_supported",
+    "partition_front",
     "quant_allocate",
     "quant_convert",
     "quant_crest",
@@ -710,6 +711,21 @@ def pareto_supported(
     alone: bool,
     threads: int | None,
 ) -> None: ...
+def partition_front(
+    time: NDArray[np.uint64],
+    energy: NDArray[np.uint64],
+    memory: NDArray[np.uint64],
+    transfer: NDArray[np.uint64],
+    hold: NDArray[np.uint64],
+    send: NDArray[np.uint64],
+    count: Sequence[int],
+    capacity: NDArray[np.uint64],
+    max_replicas: int,
+    choices: tuple[bool, bool, bool],
+    objectives: tuple[bool, bool, bool],
+    epsilon: float,
+    max_labels: int,
+) -> tuple[list[int], list[int], list[int], int]: ...
 def quant_allocate(
     choice: NDArray[np.int64],
     costs: NDArray[np.float64],

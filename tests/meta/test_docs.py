@@ -11,7 +11,7 @@ from paretoserve import cost, sim
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PARTS = ("cost", "cuda", "errors", "metrics", "moe", "pareto", "plan", "quant", "sched", "sim")
+PARTS = ("cost", "cuda", "errors", "metrics", "moe", "pareto", "partition", "plan", "quant", "sched", "sim")
 TRACE_AND_LATENCY = re.compile(r"(ttft|tpot|e2e)_(mean|p\d+)_s")
 
 

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "plan", "quant", "sched", "sim"]
+PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "partition", "plan", "quant", "sched", "sim"]
 PARTS += [f"integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
 
 

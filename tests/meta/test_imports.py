@@ -25,7 +25,7 @@ ADAPTERS = [f".integrations.{engine}" for engine in ("experts", "ray", "sglang",
 
 
 @pytest.mark.parametrize(
-    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".quant", ".sched", ".sim", *ADAPTERS]
+    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".partition", ".quant", ".sched", ".sim", *ADAPTERS]
 )
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"

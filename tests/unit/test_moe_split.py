@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from _splits import optima, placement, repaired, zipf
+from _expert_splits import optima, placement, repaired, zipf
 from paretoserve import moe
 from paretoserve.errors import DtypeError, ShapeError
 

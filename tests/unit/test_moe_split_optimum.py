@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from _splits import optima, repaired, zipf
+from _expert_splits import optima, repaired, zipf
 from paretoserve import moe
 
 SIZES = [(16, 24, 4), (32, 40, 8), (64, 80, 8), (64, 128, 16), (256, 288, 32)]

@@ -8,6 +8,7 @@ pub mod error;
 pub mod moe;
 pub mod parallel;
 pub mod pareto;
+pub mod partition;
 pub mod quant;
 pub mod random;
 pub mod sched;

@@ -8,6 +8,7 @@ mod cuda;
 mod errors;
 mod moe;
 mod pareto;
+mod partition;
 mod quant;
 mod sched;
 mod sched_columns;
@@ -74,6 +75,8 @@ mod _native {
     };
     #[pymodule_export]
     use super::pareto::ranks::pareto_ranks;
+    #[pymodule_export]
+    use super::partition::partition_front;
     #[pymodule_export]
     use super::quant::allocate::quant_allocate;
     #[pymodule_export]

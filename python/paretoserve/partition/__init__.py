@@ -1,0 +1,8 @@
+"""Where to cut a model over a chain of devices: every split that no other one beats."""
+
+from paretoserve.partition.devices import Device, Link
+from paretoserve.partition.front import SplitFront, split_front
+from paretoserve.partition.layers import Layers
+from paretoserve.partition.split import Split, Stage
+
+__all__ = ["Device", "Layers", "Link", "Split", "SplitFront", "Stage", "split_front"]
