@@ -5,12 +5,15 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost
+from paretoserve.metrics import cost, frontier, prefill_equivalents, trends
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
     "Metric",
     "cost",
     "find",
+    "frontier",
     "known",
+    "prefill_equivalents",
+    "trends",
 ]
