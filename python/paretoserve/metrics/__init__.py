@@ -5,7 +5,7 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost, frontier, prefill_equivalents, trends
+from paretoserve.metrics import cost, frontier, prefill_equivalents, runtime, trends
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "frontier",
     "known",
     "prefill_equivalents",
+    "runtime",
     "trends",
 ]
