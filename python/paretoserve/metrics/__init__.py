@@ -5,12 +5,14 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost, frontier, prefill_equivalents, runtime, trends
+from paretoserve.metrics import cost, edge, energy, frontier, prefill_equivalents, runtime, trends
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
     "Metric",
     "cost",
+    "edge",
+    "energy",
     "find",
     "frontier",
     "known",
