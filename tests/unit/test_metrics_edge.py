@@ -78,8 +78,8 @@ def test_energy_of_rising_power():
     assert ramp_energy(30, 0, 2, 10) == 300
     time = np.linspace(0, 10, 100_001)
     assert ramp_energy(30, 8, 2, 10) == pytest.approx(np.trapezoid(30 - 8 * np.exp(-time / 2), time))
-    with pytest.raises(ValueError, match="`rise_watts` must be at most `steady_watts`, got 8 above 7"):
-        ramp_energy(7, 8, 2, 10)
+    assert ramp_energy(7, 8, 2, 0.1) == 0
+    assert ramp_energy(7, 8, 2, 1) == pytest.approx(7 - 16 * (1 - np.exp(-0.5)))
     with pytest.raises(ValueError, match=r"`rise_s` .* above 0, got 0.0"):
         ramp_energy(7, 1, 0, 10)
 

@@ -5,7 +5,19 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost, edge, energy, frontier, prefill_equivalents, runtime, trends
+from paretoserve.metrics import (
+    cost,
+    edge,
+    energy,
+    first_token,
+    frontier,
+    prefill_equivalents,
+    runtime,
+    saturation,
+    serving,
+    stages,
+    trends,
+)
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
@@ -14,9 +26,13 @@ __all__ = [
     "edge",
     "energy",
     "find",
+    "first_token",
     "frontier",
     "known",
     "prefill_equivalents",
     "runtime",
+    "saturation",
+    "serving",
+    "stages",
     "trends",
 ]

@@ -129,7 +129,7 @@ def ramp_energy(steady_watts: ArrayLike, rise_watts: ArrayLike, rise_s: ArrayLik
     steady_watts : array_like
         Power in the long run, 0 or more.
     rise_watts : array_like
-        By how much it starts below, 0 to `steady_watts`.
+        By how much it starts below, 0 or more; fits of few readings go a little beyond `steady_watts`.
     rise_s : array_like
         The time constant tau, above 0.
     seconds : array_like
@@ -138,11 +138,12 @@ def ramp_energy(steady_watts: ArrayLike, rise_watts: ArrayLike, rise_s: ArrayLik
     Returns
     -------
     joules : float or ndarray of float64
+        At least 0, as in the authors' code.
 
     Raises
     ------
     ValueError
-        If a number is out of range, infinite or NaN, or power would start below 0.
+        If a number is out of range, infinite or NaN.
 
     References
     ----------
@@ -159,10 +160,7 @@ def ramp_energy(steady_watts: ArrayLike, rise_watts: ArrayLike, rise_s: ArrayLik
         rise_s=numbers("rise_s", rise_s, 0, open_low=True),
         seconds=numbers("seconds", seconds, 0),
     )
-    if (rise > steady).any():
-        place = tuple(np.argwhere(rise > steady)[0])
-        raise ValueError(f"`rise_watts` must be at most `steady_watts`, got {rise[place]:g} above {steady[place]:g}")
-    return plain(np.asarray(steady * time + rise * constant * np.expm1(-time / constant)))
+    return plain(np.asarray(np.maximum(steady * time + rise * constant * np.expm1(-time / constant), 0)))
 
 
 @declared("edgereasoning", grade="R", unit="W", sense="min")
