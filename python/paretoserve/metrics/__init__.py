@@ -5,12 +5,34 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost
+from paretoserve.metrics import (
+    cost,
+    edge,
+    energy,
+    first_token,
+    frontier,
+    prefill_equivalents,
+    runtime,
+    saturation,
+    serving,
+    stages,
+    trends,
+)
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
     "Metric",
     "cost",
+    "edge",
+    "energy",
     "find",
+    "first_token",
+    "frontier",
     "known",
+    "prefill_equivalents",
+    "runtime",
+    "saturation",
+    "serving",
+    "stages",
+    "trends",
 ]

@@ -107,8 +107,10 @@ def find(metric: str | Callable[..., Any]) -> Metric:
     'min'
     """
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))
-    if name not in _KNOWN:
+    known = _KNOWN.get(name)
+    # A function of the same name elsewhere is another one.
+    if known is None or (not isinstance(metric, str) and metric.__module__ != f"paretoserve.metrics.{known.module}"):
         close = difflib.get_close_matches(name, _KNOWN, 3)
         hint = f"\nhint: close names are {', '.join(close)}" if close else ""
         raise UnknownNameError(f"`metric` must be one of paretoserve.metrics, got `{name}`{hint}")
-    return _KNOWN[name]
+    return known

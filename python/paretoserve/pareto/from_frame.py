@@ -9,6 +9,7 @@ from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._frames import as_frame
 from paretoserve.pareto._labels import group_codes
+from paretoserve.pareto._metrics import metric_senses
 from paretoserve.pareto._table_rows import (
     Question,
     best_first,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from paretoserve.pareto._arguments import Bounds, Sense
     from paretoserve.pareto._frames import Frame
+    from paretoserve.pareto._metrics import MetricLike
 
 __all__ = ["TableFront", "frame_front", "from_frame"]
 
@@ -91,8 +93,9 @@ class TableFront:
 
 def from_frame(
     frame: Any,
-    objectives: Mapping[str, Sense],
+    objectives: Mapping[str, Sense] | None = None,
     *,
+    metrics: MetricLike | Sequence[MetricLike] | None = None,
     by: str | Sequence[str] | None = None,
     where: Mapping[str, Bounds | str | Sequence[str]] | None = None,
     keep: Literal["all", "first", "last"] = "all",
@@ -109,10 +112,13 @@ def from_frame(
     frame : pandas.DataFrame, polars.DataFrame, pyarrow.Table, pyarrow.RecordBatch, or mapping from str to columns
         Anything else with an Arrow stream is read as a pyarrow.Table; columns of a mapping have shape (n,). Not
         modified. A column without missing values that its library holds in one piece is not copied.
-    objectives : mapping from str to {"min", "max"}
+    objectives : mapping from str to {"min", "max"}, optional
         Columns to compare, in order: integers, floats of 16 to 64 bits, bool, decimals of up to 18 digits, or a
         dictionary (categorical) of such. Compared in their own types, so integers above 2^53 stay exact, also where
-        values are missing. Text, dates and times are refused.
+        values are missing. Text, dates and times are refused. Needed unless there are `metrics`.
+    metrics : function, str, object with `name` and `sense`, or sequence of such, optional
+        Columns to compare, after `objectives`, that know their better direction: functions of `paretoserve.metrics`,
+        whose columns are called as they are, or their names; names of `paretoserve.plan.OBJECTIVES`; or objects.
     by : str or sequence of str, optional
         Columns whose labels together name the group of a row; every group has its own front. A row without a label is
         refused.
@@ -149,7 +155,9 @@ def from_frame(
     ShapeError
         If columns of a mapping differ in length.
     ValueError
-        If an option is out of range.
+        If an option is out of range, or a metric has no better direction or is an objective too.
+    UnknownNameError
+        If there is no metric of that name; close names are told.
     ModuleNotFoundError
         If pyarrow is needed to read a column, such as a nullable one of Arrow type in pandas, and not installed.
 
@@ -186,13 +194,31 @@ def from_frame(
     array([1])
     >>> from_frame(table, objectives, ranks=True).ranks
     array([ 0,  0,  0, -1], dtype=int32)
+    >>> from paretoserve.metrics.cost import cost_of_pass
+    >>> models = {"cost_of_pass": [0.02, 0.05, 0.40], "tok_s_gpu": [700, 900, 800]}
+    >>> from_frame(models, {"tok_s_gpu": "max"}, metrics=[cost_of_pass]).indices
+    array([1, 0])
     >>> print(front.explain())
     3 of 4 rows are on the front
     1 rows without `tok_s_gpu` are left out
     """
-    maximize = objective_senses(objectives)
+    maximize = objective_senses(_with_metrics(objectives, metrics))
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
     return frame_front(as_frame(frame), question, layers=bool(ranks))
+
+
+def _with_metrics(
+    objectives: Mapping[str, Sense] | None, metrics: MetricLike | Sequence[MetricLike] | None
+) -> Mapping[str, Sense]:
+    if metrics is None:
+        return {} if objectives is None else objectives
+    senses = metric_senses(metrics)
+    if objectives is None:
+        return senses
+    twice = [name for name in senses if name in objectives]
+    if twice:
+        raise ValueError(f"`{twice[0]}` must be in `objectives` or in `metrics`, got it in both")
+    return {**objectives, **senses}
 
 
 def frame_front(table: Frame, question: Question, *, layers: bool = False) -> TableFront:

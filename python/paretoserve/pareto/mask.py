@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from paretoserve.pareto._arguments import Bounds, Sense
-    from paretoserve.pareto._points import Points
+    from paretoserve.pareto._metrics import MetricLike
+    from paretoserve.pareto._points import Points, PointsLike
 
 __all__ = ["best_first", "front", "marked_rows", "mask"]
 
@@ -161,9 +162,10 @@ def marked_rows(
 
 
 def front(
-    points: ArrayLike,
+    points: PointsLike,
     sense: Sense | Sequence[Sense] = "min",
     *,
+    metrics: MetricLike | Sequence[MetricLike] | None = None,
     keep: Literal["all", "first", "last"] = "all",
     nan: Literal["raise", "drop", "worst"] = "raise",
     eps: float | Sequence[float] | None = None,
@@ -178,6 +180,9 @@ def front(
     ----------
     points, sense, keep, nan, eps, eps_kind, groups, where, threads
         As for `mask`, which says what is raised, too.
+    metrics : function, str, object with `name` and `sense`, or sequence of such, optional
+        Columns of a table `points`, which know their better direction, as for `from_frame`; then `sense`, `groups` and
+        `where` stay out, and `from_frame` has ``by=`` and ``where=`` by name.
 
     Returns
     -------
@@ -194,7 +199,15 @@ def front(
     array([3, 1, 0])
     >>> front([[3, 0], [1, 1], [2, 2], [0, 3]], ["max", "min"])
     array([0])
+    >>> from paretoserve.metrics.cost import cost_of_pass
+    >>> front({"cost_of_pass": [0.4, 0.02, 0.05], "goodput_rps": [9, 5, 7]}, metrics=[cost_of_pass, "goodput_rps"])
+    array([1, 2, 0])
     """
+    if metrics is not None:
+        if not (isinstance(sense, str) and sense == "min") or groups is not None or where is not None:
+            hint = "from_frame(table, metrics=..., by=..., where=...) takes columns by name"
+            raise ValueError(f"`sense`, `groups` and `where` must stay out beside `metrics`\nhint: {hint}")
+        return _of_columns(points, metrics=metrics, keep=keep, nan=nan, eps=eps, eps_kind=eps_kind, threads=threads)
     if on_cuda(points):
         found: NDArray[np.int64] = _on_device("front", points, sense, keep, nan, eps, groups, where)
         return found
@@ -211,6 +224,14 @@ def best_first(values: NDArray[Any], maximize: bool) -> NDArray[np.intp]:
     # Dense ranks can be negated; the smallest integer and unsigned ones cannot.
     ranks = np.unique(values, return_inverse=True)[1]
     return np.lexsort((-ranks if maximize else ranks, values != values))
+
+
+def _of_columns(table: Any, **options: Any) -> NDArray[np.int64]:
+    """Return the rows on the front of a table; `from_frame` is a module above this one."""
+    rows: NDArray[np.int64] = (
+        importlib.import_module("paretoserve.pareto.from_frame").from_frame(table, **options).indices
+    )
+    return rows
 
 
 def _on_device(name: str, points: Any, sense: Any, keep: str, nan: str, eps: Any, groups: Any, where: Any) -> Any:
