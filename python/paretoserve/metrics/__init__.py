@@ -5,7 +5,7 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost
+from paretoserve.metrics import cost, scaling
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "cost",
     "find",
     "known",
+    "scaling",
 ]
