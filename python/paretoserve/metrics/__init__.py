@@ -5,7 +5,7 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost, scaling
+from paretoserve.metrics import cost, scaling, test_time
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "find",
     "known",
     "scaling",
+    "test_time",
 ]
