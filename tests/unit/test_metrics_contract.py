@@ -10,7 +10,17 @@ from paretoserve import metrics
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.metrics._numbers import numbers, whole
 
-MODULES = [name for name in metrics.__all__ if inspect.ismodule(getattr(metrics, name))]
+
+def modules(package, prefix=""):
+    """Return the modules below, those of subpackages as `package.module`."""
+    for name in package.__all__:
+        module = getattr(package, name)
+        if inspect.ismodule(module):
+            yield prefix + name
+            yield from modules(module, f"{prefix}{name}.")
+
+
+MODULES = list(modules(metrics))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -5,19 +5,7 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import (
-    cost,
-    edge,
-    energy,
-    first_token,
-    frontier,
-    prefill_equivalents,
-    runtime,
-    saturation,
-    serving,
-    stages,
-    trends,
-)
+from paretoserve.metrics import cost, edge, energy, first_token, frontier, prefill_equivalents, runtime, saturation, scaling, serving, stages, test_time, trends
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
@@ -32,7 +20,9 @@ __all__ = [
     "prefill_equivalents",
     "runtime",
     "saturation",
+    "scaling",
     "serving",
     "stages",
+    "test_time",
     "trends",
 ]

@@ -2,7 +2,7 @@
 
 Sun et al., "Scaling Laws for Floating Point Quantization Training", 2025 (arXiv:2501.02423), "Capybara": precision
 costs ``D^beta / N^alpha * log2(B) / (gamma * (E + 1/2)^delta * (M + 1/2)^nu)`` of loss, so that beyond some number of
-tokens more data make a model worse.
+tokens more data make a model worse. The law itself, over arrays, is `paretoserve.metrics.scaling.precision`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,6 @@ from paretoserve._integers import check_integer
 from paretoserve.quant._arguments import real_number
 
 __all__ = ["capybara_loss", "optimal_em"]
-
-# Table 2 of the paper.
-_N, _ALPHA = 69.2343, 0.2368
-_D, _BETA = 68973.0621, 0.5162
-_FLOOR = 1.9061
-_GAMMA, _DELTA, _NU = 11334.5197, 3.1926, 2.9543
 
 
 def optimal_em(bits: int) -> tuple[int, int]:
@@ -45,7 +39,10 @@ def optimal_em(bits: int) -> tuple[int, int]:
     ((2, 1), (3, 2), (4, 3))
     """
     check_integer("bits", bits, 1, 16)
-    return max(((exponent, bits - 1 - exponent) for exponent in range(bits)), key=lambda split: _precision(*split))
+    from paretoserve.metrics.scaling import precision
+
+    layout = precision.optimal_layout(bits, whole_bits=True)
+    return layout.exponent_bits, layout.mantissa_bits
 
 
 def capybara_loss(parameters: float, tokens: float, exponent_bits: int, mantissa_bits: int, block: float) -> float:
@@ -83,10 +80,7 @@ def capybara_loss(parameters: float, tokens: float, exponent_bits: int, mantissa
             raise ValueError(f"`{argument}` must be 1 or more and finite, got {value}")
     check_integer("exponent_bits", exponent_bits, 0, 16)
     check_integer("mantissa_bits", mantissa_bits, 0, 16)
-    model, data = parameters**_ALPHA, tokens**_BETA
-    precision = data / model * math.log2(block) / _precision(exponent_bits, mantissa_bits)
-    return float(_N / model + _D / data + _FLOOR + precision)
+    from paretoserve.metrics.scaling import precision
 
-
-def _precision(exponent_bits: int, mantissa_bits: int) -> float:
-    return float(_GAMMA * (exponent_bits + 0.5) ** _DELTA * (mantissa_bits + 0.5) ** _NU)
+    loss = precision.float_training_loss(parameters, tokens, exponent_bits, mantissa_bits, block=block)
+    return float(loss)
