@@ -5,12 +5,38 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost
+from paretoserve.metrics import (
+    acceptance,
+    benchmarks,
+    capacity,
+    code_efficiency,
+    cost,
+    differential_performance,
+    information,
+    performance_profile,
+    policies,
+    projection,
+    ranking,
+    speculative,
+    statistics,
+)
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
     "Metric",
+    "acceptance",
+    "benchmarks",
+    "capacity",
+    "code_efficiency",
     "cost",
+    "differential_performance",
     "find",
+    "information",
     "known",
+    "performance_profile",
+    "policies",
+    "projection",
+    "ranking",
+    "speculative",
+    "statistics",
 ]
