@@ -5,24 +5,36 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import cost, edge, energy, first_token, frontier, prefill_equivalents, runtime, saturation, scaling, serving, stages, test_time, trends
+from paretoserve.metrics import acceptance, benchmarks, capacity, code_efficiency, cost, differential_performance, edge, energy, first_token, frontier, information, performance_profile, policies, prefill_equivalents, projection, ranking, runtime, saturation, scaling, serving, speculative, stages, statistics, test_time, trends
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
     "Metric",
+    "acceptance",
+    "benchmarks",
+    "capacity",
+    "code_efficiency",
     "cost",
+    "differential_performance",
     "edge",
     "energy",
     "find",
     "first_token",
     "frontier",
+    "information",
     "known",
+    "performance_profile",
+    "policies",
     "prefill_equivalents",
+    "projection",
+    "ranking",
     "runtime",
     "saturation",
     "scaling",
     "serving",
+    "speculative",
     "stages",
+    "statistics",
     "test_time",
     "trends",
 ]
