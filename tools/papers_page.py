@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reference/papers.md"
 INTRODUCTION = """# Papers
 
-Written by `tools/papers_page.py` from the code: `reference.papers()`, the papers that formulas of `metrics` declare, and
-the published tables. Class A: a system that the package implements; B: a formula that a function computes; C: a
+Written by `tools/papers_page.py` from the code: `reference.papers()`, the papers that formulas of `metrics` declare,
+and the published tables. Class A: a system that the package implements; B: a formula that a function computes; C: a
 decision that became a function; D: outside the field, its reported points can be loaded. The letter behind a formula
 says where it was read: R official repository, T full text, S secondary source, D derived here.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -134,4 +135,7 @@ def tracker(codecarbon: Any, gpus: Sequence[int] | None) -> Any:
     """Return a tracker that writes no file and asks no server."""
     # The country only sets the emissions, which nobody reads here; without one the tracker would ask a server.
     options = {"country_iso_code": "USA", "save_to_file": False, "log_level": "error", "allow_multiple_runs": True}
-    return codecarbon.OfflineEmissionsTracker(**options, gpu_ids=None if gpus is None else list(gpus))
+    with warnings.catch_warnings():
+        # Newer versions say that `save_to_file` is old; older ones know no other way.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return codecarbon.OfflineEmissionsTracker(**options, gpu_ids=None if gpus is None else list(gpus))
