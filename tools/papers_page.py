@@ -4,7 +4,9 @@ Usage: python tools/papers_page.py [--check]; with --check nothing is written an
 """
 
 import argparse
+import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from paretoserve import metrics, reference
@@ -32,29 +34,39 @@ def has(paper: reference.Paper) -> list[str]:
     return found or [f'`reference.papers()["{paper.key}"]`']
 
 
+@cache
+def proofs() -> dict[str, str]:
+    """Return the bodies of the tests of formulas by ``file::test``."""
+    found = {}
+    for path in sorted((ROOT / "tests/unit").glob("test_metrics_*.py")):
+        if path.name != "test_metrics_contract.py":
+            for name, body in re.findall(r"^def (test_\w+)\(.*?\n(.*?)(?=^\S|\Z)", path.read_text(), re.M | re.S):
+                found[f"tests/unit/{path.name}::{name}"] = body
+    return found
+
+
 def tests(paper: reference.Paper) -> list[str]:
-    """Return the tests of a paper: those it names, those of the modules of its formulas, those of its tables."""
+    """Return the tests of a paper: those it names, the first that calls each of its formulas, that of its tables."""
     found = list(paper.tests)
-    for module in dict.fromkeys(m.module for m in metrics.known().values() if paper.key in m.papers):
-        words = module.split(".")
-        names = ["_".join(words), words[-1], words[0]]
-        files = [f"tests/unit/test_metrics_{name}.py" for name in dict.fromkeys(names)]
-        found += [file for file in files if (ROOT / file).exists()][:1]
+    for metric in metrics.known().values():
+        if paper.key in metric.papers:
+            called = re.compile(rf"\b{metric.name}\(")
+            found += [test for test, body in proofs().items() if called.search(body)][:1]
     if paper.tables:
         found.append("tests/unit/test_reference.py::test_published_tables_are_sound")
-    return found or ["tests/unit/test_reference.py::test_papers_without_figures_say_why"]
+    return list(dict.fromkeys(found)) or ["tests/unit/test_reference.py::test_papers_without_figures_say_why"]
 
 
 def row(paper: reference.Paper) -> str:
     """Return the row of a paper."""
-    proofs = [f"`{test.removeprefix('tests/')}`" for test in tests(paper)]
+    proved = [f"`{test.removeprefix('tests/')}`" for test in tests(paper)]
     cells = [
         str(paper.number),
         f"[{paper.title}]({paper.url}), {paper.year}; `{paper.key}`",
         paper.kind,
         paper.what,
         "<br>".join(has(paper)),
-        "<br>".join(proofs),
+        "<br>".join(proved),
         paper.notes or "none",
     ]
     return "| " + " | ".join(cells) + " |\n"
