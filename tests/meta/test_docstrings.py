@@ -7,6 +7,10 @@ import pytest
 
 PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "partition", "plan", "quant", "sched", "sim"]
 PARTS += [f"integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
+PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "plan", "quant", "reference", "sched", "sim"]
+PARTS += [
+    f"integrations.{engine}" for engine in ("energy", "experts", "ray", "results", "sglang", "transformers", "vllm")
+]
 
 
 def public(part: str) -> list[tuple[str, object]]:

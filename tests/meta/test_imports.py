@@ -21,11 +21,14 @@ def imported(part: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-ADAPTERS = [f".integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
+ADAPTERS = [
+    f".integrations.{engine}" for engine in ("energy", "experts", "ray", "results", "sglang", "transformers", "vllm")
+]
 
 
 @pytest.mark.parametrize(
     "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".partition", ".quant", ".sched", ".sim", *ADAPTERS]
+    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".quant", ".reference", ".sched", ".sim", *ADAPTERS]
 )
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
