@@ -11,8 +11,20 @@ from paretoserve import cost, sim
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PARTS = ("cost", "cuda", "errors", "metrics", "moe", "pareto", "partition", "plan", "quant", "sched", "sim")
-PARTS = ("cost", "cuda", "errors", "metrics", "moe", "pareto", "plan", "quant", "reference", "sched", "sim")
+PARTS = (
+    "cost",
+    "cuda",
+    "errors",
+    "metrics",
+    "moe",
+    "pareto",
+    "partition",
+    "plan",
+    "quant",
+    "reference",
+    "sched",
+    "sim",
+)
 TRACE_AND_LATENCY = re.compile(r"(ttft|tpot|e2e)_(mean|p\d+)_s")
 
 

@@ -5,9 +5,20 @@ import inspect
 
 import pytest
 
-PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "partition", "plan", "quant", "sched", "sim"]
-PARTS += [f"integrations.{engine}" for engine in ("experts", "ray", "sglang", "transformers", "vllm")]
-PARTS = ["cost", "cuda", "errors", "metrics", "moe", "pareto", "plan", "quant", "reference", "sched", "sim"]
+PARTS = [
+    "cost",
+    "cuda",
+    "errors",
+    "metrics",
+    "moe",
+    "pareto",
+    "partition",
+    "plan",
+    "quant",
+    "reference",
+    "sched",
+    "sim",
+]
 PARTS += [
     f"integrations.{engine}" for engine in ("energy", "experts", "ray", "results", "sglang", "transformers", "vllm")
 ]

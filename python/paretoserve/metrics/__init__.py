@@ -5,7 +5,33 @@ paper and how sure the formula is: "R" read from an official repository, "T" fro
 source, "D" derived here.
 """
 
-from paretoserve.metrics import acceptance, benchmarks, capacity, code_efficiency, cost, differential_performance, edge, energy, first_token, frontier, information, performance_profile, policies, prefill_equivalents, projection, ranking, runtime, saturation, scaling, serving, speculative, stages, statistics, test_time, trends
+from paretoserve.metrics import (
+    acceptance,
+    benchmarks,
+    capacity,
+    code_efficiency,
+    cost,
+    differential_performance,
+    edge,
+    energy,
+    first_token,
+    frontier,
+    information,
+    performance_profile,
+    policies,
+    prefill_equivalents,
+    projection,
+    ranking,
+    runtime,
+    saturation,
+    scaling,
+    serving,
+    speculative,
+    stages,
+    statistics,
+    test_time,
+    trends,
+)
 from paretoserve.metrics._declare import Metric, find, known
 
 __all__ = [
