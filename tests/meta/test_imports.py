@@ -26,10 +26,10 @@ ADAPTERS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".partition", ".quant", ".sched", ".sim", *ADAPTERS]
-    "part", ["", ".cost", ".cuda", ".metrics", ".moe", ".pareto", ".quant", ".reference", ".sched", ".sim", *ADAPTERS]
-)
+PARTS = ("cost", "cuda", "metrics", "moe", "pareto", "partition", "quant", "reference", "sched", "sim")
+
+
+@pytest.mark.parametrize("part", ["", *(f".{part}" for part in PARTS), *ADAPTERS])
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
 
