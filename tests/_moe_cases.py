@@ -60,8 +60,9 @@ def splitter(random):
     if random.random() < 0.7:
         alive = np.flatnonzero(np.repeat(ranks.thousandths, sizes))
         slots[random.permutation(alive)[:num_experts]] = np.arange(min(num_experts, len(alive)))
-    objective = str(random.choice(["tokens", "tokens", "active"]))
-    return moe.Splitter(num_experts, slots, ranks, objective=objective, slots_per_rank=sizes)
+    objective = str(random.choice(["tokens", "active", "cost"]))
+    model = cost(random) if objective == "cost" else None
+    return moe.Splitter(num_experts, slots, ranks, objective=objective, cost=model, slots_per_rank=sizes)
 
 
 def counts(random, num_experts):

@@ -78,11 +78,11 @@ def spill_row(num_experts: int, num_ranks: int, steps: int, **options: Any) -> t
     return ours, cpu
 
 
-def split_row(num_experts: int, num_slots: int, num_ranks: int, steps: int) -> tuple[float, float]:
+def split_row(num_experts: int, num_slots: int, num_ranks: int, steps: int, **options: Any) -> tuple[float, float]:
     """Return the times of a split on the device and on the CPU."""
     given = list(loads(num_experts, 4096 * 8 * num_ranks, steps))
     placement = moe.plan_placement(sum(given)[None], num_slots, num_ranks)
-    splitter = moe.Splitter(num_experts, placement.physical_to_logical[0], num_ranks)
+    splitter = moe.Splitter(num_experts, placement.physical_to_logical[0], num_ranks, **options)
     count = torch.zeros(num_experts, dtype=torch.int64, device=DEVICE)
     ours, split = replay_us(
         lambda: splitter.split(count), lambda step: count.copy_(torch.from_numpy(given[step])), steps
@@ -116,8 +116,9 @@ def rows(steps: int) -> Iterator[tuple[str, str, float, float]]:
             label = f"spill {name}, E{num_experts} P{num_ranks}"
             yield label, target, *spill_row(num_experts, num_ranks, steps, **options)
     for num_experts, num_slots, num_ranks in SPLITS:
-        label = f"split, E{num_experts} S{num_slots} P{num_ranks}"
-        yield label, "60", *split_row(num_experts, num_slots, num_ranks, steps)
+        for objective, target in (("tokens", "60"), ("active", ""), ("cost", "")):
+            label = f"split {objective}, E{num_experts} S{num_slots} P{num_ranks}"
+            yield label, target, *split_row(num_experts, num_slots, num_ranks, steps, objective=objective, cost=COST)
     yield f"physical ids, {TOKENS} x 8", "10", *remap_row(TOKENS, 256, 64, steps)
 
 

@@ -33,14 +33,15 @@ u64 host_split_words(u32 num_experts, u32 num_copies, u32 num_ranks) {
 }
 
 void host_split(i64* status, i64* quota, i64* loads, u64* memory, const void* counts, const u32* tables, u32 columns,
-                u32 sources, u32 wide, u32 objective, u64 most_tokens) {
+                u32 sources, u32 wide, u32 objective, u64 most_tokens, const u64* times) {
     const Alone crew;
     const Copies copies(tables);
     const Level<Alone> level(crew, copies, memory);
     const Splitter<Alone> splitter(crew, copies, level,
                                    memory + Level<Alone>::words(copies.num_copies, copies.num_ranks));
     splitter.run(Quotas{status, quota, loads, columns}, Counts{counts, sources, copies.num_experts, wide},
-                 static_cast<Objective>(objective), most_tokens);
+                 static_cast<Objective>(objective), most_tokens,
+                 Times{times[0], times[1], Cost{1, times[2], times[3], times[4], 0, 0, 0}});
 }
 
 // Remap by chunks of `chunk` ids; `wide` ids have 64 bits.

@@ -37,6 +37,21 @@ struct Copies {
         gives = pair_start + num_ranks + 1;
         takes = gives + num_pairs;
     }
+
+    // The sum of a number of each copy on a rank. By the lanes of one group.
+    template <class CREW, class NUMBER>
+    PARETOSERVE_DEVICE u64 sum_on(const CREW& crew, u32 rank, const NUMBER& number) const {
+        u64 sum = 0;
+        for (u32 at = single_start[rank] + crew.lane; at < single_start[rank + 1]; at += crew.lanes) {
+            sum += number(start[singles[at]]);
+        }
+        for (u32 pair = pair_start[rank] + crew.lane; pair < pair_start[rank + 1]; pair += crew.lanes) {
+            // A copy that gives is in as many pairs as others take, one behind the other.
+            const bool first = pair == pair_start[rank] || gives[pair - 1] != gives[pair];
+            sum += first ? number(gives[pair]) : 0;
+        }
+        return crew.sum(sum);
+    }
 };
 
 }  // namespace paretoserve

@@ -6,13 +6,14 @@
 
 #include "moe_counts.cuh"
 #include "moe_level.cuh"
+#include "moe_timed.cuh"
 
 namespace paretoserve {
 
-enum Objective : u32 { TOKENS, ACTIVE };
+enum Objective : u32 { TOKENS, ACTIVE, TIME };
 
 // What a split is: no copy is that an expert with tokens has none on a rank that is alive.
-enum SplitStatus : u32 { DONE, BAD_COUNT, MANY_TOKENS, NO_COPY };
+enum SplitStatus : u32 { DONE, BAD_COUNT, MANY_TOKENS, NO_COPY, LONG_TIME };
 
 // Where a split goes: its status, tokens of (expert, column) with columns as many as the most copies, and of each rank.
 struct Quotas {
@@ -42,21 +43,25 @@ struct Splitter {
           tokens(counts + over.num_experts),
           order(reinterpret_cast<u32*>(tokens + over.num_ranks)) {}
 
-    PARETOSERVE_DEVICE void run(const Quotas& out, const Counts& given, Objective objective, u64 most_tokens) const {
-        const SplitStatus status = check(given, most_tokens);
+    PARETOSERVE_DEVICE void run(const Quotas& out, const Counts& given, Objective objective, u64 most_tokens,
+                                const Times& times) const {
+        const SplitStatus status = check(given, most_tokens, objective == TIME ? times.most_tokens : ~0ull);
         if (crew.thread == 0) out.status[0] = status;
+        const u64* quota = level.quota;
         if (status != DONE) {
             level.clear();
         } else if (objective == ACTIVE) {
             touch_few();
+        } else if (objective == TIME) {
+            quota = end_soon(Timed<CREW>{crew, copies, times});
         } else {
             level.solve(counts);
         }
-        write(out, objective);
+        write(out, quota);
     }
 
    private:
-    PARETOSERVE_DEVICE SplitStatus check(const Counts& given, u64 most_tokens) const {
+    PARETOSERVE_DEVICE SplitStatus check(const Counts& given, u64 most_tokens, u64 most_timed) const {
         u64 total = 0;
         const CountStatus found = given.gather(crew, counts, total);
         bool missing = false;
@@ -65,7 +70,8 @@ struct Splitter {
         }
         if (found == NEGATIVE) return BAD_COUNT;
         if (found == MANY || total > most_tokens) return MANY_TOKENS;
-        return crew.agreeing(missing) != 0 ? NO_COPY : DONE;
+        if (crew.agreeing(missing) != 0) return NO_COPY;
+        return total > most_timed ? LONG_TIME : DONE;
     }
 
     // One copy for each expert, so that the rank that touches most, for its speed, touches as few as it can.
@@ -94,6 +100,34 @@ struct Splitter {
         }
         crew.meet();
         level.finish();
+        for (u32 copy = crew.thread; copy < copies.num_copies; copy += crew.threads) {
+            level.quota[copy] *= counts[copies.expert[copy]];
+        }
+        crew.meet();
+    }
+
+    // The split that ends first, from few experts touched and from even tokens: returns the tokens of its copies.
+    PARETOSERVE_DEVICE const u64* end_soon(const Timed<CREW>& timed) const {
+        level.solve(counts);
+        // Free once it is solved.
+        u64* even = level.without;
+        for (u32 copy = crew.thread; copy < copies.num_copies; copy += crew.threads) even[copy] = level.quota[copy];
+        touch_few();
+        u64 *few = level.quota, *work_of_few = level.loads, *work_of_even = tokens;
+        for (u32 rank = crew.group; rank < copies.num_ranks; rank += crew.groups) {
+            const u64 first = timed.work_on(rank, few), second = timed.work_on(rank, even);
+            if (crew.lane == 0) {
+                work_of_few[rank] = first;
+                work_of_even[rank] = second;
+            }
+        }
+        crew.meet();
+        for (u32 way = crew.group; way < 2; way += crew.groups) {
+            if (way == 0) timed.improve(few, work_of_few);
+            else timed.improve(even, work_of_even);
+        }
+        crew.meet();
+        return timed.last(work_of_even).key > timed.last(work_of_few).key ? even : few;
     }
 
     // The copy whose rank would end first with one expert more, then has fewest tokens, then the lowest number.
@@ -114,24 +148,15 @@ struct Splitter {
         return ((level.loads[rank] + 1) << 32) / copies.speed[rank];
     }
 
-    PARETOSERVE_DEVICE void write(const Quotas& out, Objective objective) const {
+    PARETOSERVE_DEVICE void write(const Quotas& out, const u64* quota) const {
         for (u64 cell = crew.thread; cell < static_cast<u64>(copies.num_experts) * out.columns; cell += crew.threads) {
             const u32 expert = static_cast<u32>(cell / out.columns);
             const u32 copy = copies.start[expert] + static_cast<u32>(cell % out.columns);
-            u64 own = copy < copies.start[expert + 1] ? level.quota[copy] : 0;
-            if (objective == ACTIVE && own > 0) own = counts[expert];
-            out.quota[cell] = static_cast<i64>(own);
+            out.quota[cell] = copy < copies.start[expert + 1] ? static_cast<i64>(quota[copy]) : 0;
         }
-        for (u32 rank = crew.thread; rank < copies.num_ranks; rank += crew.threads) {
-            u64 load = level.loads[rank];
-            if (objective == ACTIVE) {
-                load = 0;
-                for (u32 copy = 0; copy < copies.num_copies; ++copy) {
-                    const bool here = copies.rank[copy] == rank && level.quota[copy] > 0;
-                    load += here ? counts[copies.expert[copy]] : 0;
-                }
-            }
-            out.loads[rank] = static_cast<i64>(load);
+        for (u32 rank = crew.group; rank < copies.num_ranks; rank += crew.groups) {
+            const u64 load = copies.sum_on(crew, rank, [&](u32 copy) { return quota[copy]; });
+            if (crew.lane == 0) out.loads[rank] = static_cast<i64>(load);
         }
     }
 };

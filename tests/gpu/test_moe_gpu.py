@@ -49,7 +49,7 @@ def test_spills(num_experts, num_ranks):
             same(spiller.plan(torch.from_numpy(counts).cuda()), spiller.plan(counts))
 
 
-@pytest.mark.parametrize("objective", ["tokens", "active"])
+@pytest.mark.parametrize("objective", ["tokens", "active", "cost"])
 @pytest.mark.parametrize(("num_experts", "num_ranks"), SHAPES)
 def test_splits(num_experts, num_ranks, objective):
     random = np.random.default_rng(3)
@@ -57,7 +57,7 @@ def test_splits(num_experts, num_ranks, objective):
     placed = random.permutation(
         np.concatenate([np.arange(num_experts), random.integers(0, num_experts, slots)])[:slots]
     )
-    splitter = moe.Splitter(num_experts, placed, num_ranks, objective=objective)
+    splitter = moe.Splitter(num_experts, placed, num_ranks, objective=objective, cost=COST)
     for counts in steps(num_experts, dtype=np.int32):
         found, expected = splitter.split(torch.from_numpy(counts).cuda()).cpu(), splitter.split(counts)
         np.testing.assert_array_equal(found.quota, expected.quota)

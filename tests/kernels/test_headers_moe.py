@@ -91,7 +91,7 @@ def test_scratch_is_as_large_as_the_kernel_needs(host, num_experts, num_ranks):
 
 def split(host, splitter, counts):
     """Split as the kernel does; returns status, quota and loads."""
-    tables = SplitTables(splitter._native, splitter._slots, splitter._ranks, splitter._objective)
+    tables = SplitTables(splitter._native, splitter._slots, splitter._ranks, splitter._objective, splitter._row)
     num_experts, num_ranks, num_copies = (int(size) for size in tables.host[:3])
     words = host.host_split_words(num_experts, num_copies, num_ranks)
     assert _native.cuda_moe_split_scratch((num_experts, num_ranks, num_copies)) == 8 * words
@@ -99,8 +99,10 @@ def split(host, splitter, counts):
     quota = aligned(splitter._slots.size, np.int64).reshape(splitter._slots.shape)
     arrays = [pointer(array) for array in (status, quota, loads, room, counts, tables.host)]
     sources, wide = 1 if counts.ndim == 1 else len(counts), counts.dtype == np.int64
-    sizes = [ctypes.c_uint32(size) for size in (quota.shape[1], sources, wide, tables.objective == "active")]
-    host.host_split(*arrays, *sizes, U64(tables.most_tokens))
+    objective = ("tokens", "active", "cost").index(tables.objective)
+    sizes = [ctypes.c_uint32(size) for size in (quota.shape[1], sources, wide, objective)]
+    times = np.array(tables.times or [0] * 5, np.uint64)
+    host.host_split(*arrays, *sizes, U64(tables.most_tokens), pointer(times))
     assert (room[words:].view(np.uint8) == 0xAA).all()
     return int(status[0]), quota, loads
 
@@ -136,6 +138,17 @@ def test_splits_beside_nearly_all_tokens_that_there_can_be_are_those_of_the_core
     assert loads.tolist() == [2**52] + [1] * (num_ranks - 1)
     np.testing.assert_array_equal(loads, expected.loads)
     np.testing.assert_array_equal(quota, expected.quota)
+
+
+def test_times_beyond_64_bits_are_refused(host):
+    model = moe.CostModel(token_ns=1e6)
+    splitter = moe.Splitter(2, [0, 1, 1, 0], 2, objective="cost", cost=model)
+    assert splitter.split([0, 2**22]).loads.sum() == 2**22
+    for tokens, expected in ((2**22, 0), (2**23, 4)):
+        status, _, loads = split(host, splitter, np.array([0, tokens]))
+        assert (status, loads.sum()) == (expected, 0 if expected else tokens)
+    with pytest.raises(ValueError, match="`cost` must be small enough"):
+        splitter.split([0, 2**23])
 
 
 def remap(host, ids, quota, targets, start, chunk):

@@ -145,16 +145,15 @@ def test_a_step_is_launches_on_the_callers_stream_that_wait_for_nothing(run):
 
 def test_what_the_device_cannot_do_is_refused(run):
     run("""
-    cost = moe.CostModel(token_ns=98)
     spiller, splitter = moe.Spiller(4, 2), moe.Splitter(4, np.arange(4), 2)
+    endless = moe.Splitter(8, np.arange(8), 2, objective="cost", cost=moe.CostModel(token_ns=1, expert_ns=1e12))
     plan = spiller.plan(torch.ones(4, dtype=torch.int64))
     wide = torch.ones(4, dtype=torch.int64)
     for call, error, text in (
         (lambda: spiller.plan(torch.ones(3, dtype=torch.int64)), errors.ShapeError, "`count` must have shape (4,)"),
         (lambda: spiller.plan(torch.ones(0, 4, dtype=torch.int64)), errors.ShapeError, "`count` must have shape (4,)"),
         (lambda: splitter.split(torch.ones(4)), errors.DtypeError, "`count` must be int32 or int64 on a CUDA device"),
-        (lambda: moe.split_tokens(wide, np.arange(4), 2, objective="cost", cost=cost), errors.DeviceError,
-         '`objective` must be "tokens" or "active" on a CUDA device'),
+        (lambda: endless.split(torch.zeros(8).long()), ValueError, "`cost` must be small enough for 2^62 picoseconds"),
         (lambda: moe.remap_topk(torch.zeros(4), plan), errors.DtypeError, "`topk_ids` must be int32 or int64"),
         (lambda: moe.remap_topk(wide, plan, start=wide[:2]), errors.ShapeError, "`start` must have shape (4,)"),
         (lambda: moe.remap_topk(wide, plan, start=torch.ones(4)), errors.DtypeError, "`start` must be int32 or int64"),

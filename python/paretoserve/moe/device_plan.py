@@ -24,14 +24,16 @@ _OF_COUNTS = (
     "`count` must be at least 0 everywhere, got a negative one",
     f"`count` must be at most {2**53} tokens in all, and times speeds fit 63 bits, got more",
 )
+_LONG_TIME = "`cost` must be small enough for 2^62 picoseconds in all, got more"
 _SPILL_ERRORS = (
     *_OF_COUNTS,
     "`home` must be a rank that is alive for every expert with tokens, got a dead one",
-    "`cost` must be small enough for 2^62 picoseconds in all, got more",
+    _LONG_TIME,
 )
 _SPLIT_ERRORS = (
     *_OF_COUNTS,
     "`physical_to_logical` must be a copy on a rank that is alive for every expert with tokens, got none for some",
+    _LONG_TIME,
 )
 
 

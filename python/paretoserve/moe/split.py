@@ -159,7 +159,7 @@ class Splitter:
         if is_cuda(count):
             cuda = importlib.import_module("paretoserve.moe._cuda")
             if self._tables is None:
-                self._tables = cuda.SplitTables(self._native, self._slots, self._ranks, self._objective)
+                self._tables = cuda.SplitTables(self._native, self._slots, self._ranks, self._objective, self._row)
             return cuda.split(self._tables, count)  # type: ignore[no-any-return]
         counts = plain(count, len(self._slots))
         quota = np.empty_like(self._slots)

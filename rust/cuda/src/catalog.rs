@@ -52,7 +52,7 @@ pub const HEADERS: &[Source] = embed!("include":
     "cast.cuh", "columns.cuh", "crew.cuh", "dequantize.cuh", "divider.cuh", "division.cuh", "elements.cuh",
     "formats.cuh", "hadamard.cuh", "integers.cuh", "lanes.cuh", "memory.cuh", "moe_attempt.cuh", "moe_copies.cuh",
     "moe_counts.cuh", "moe_layer.cuh", "moe_level.cuh", "moe_links.cuh", "moe_remap.cuh", "moe_spill.cuh",
-    "moe_split.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh", "packing.cuh", "pareto_dominance.cuh",
+    "moe_split.cuh", "moe_timed.cuh", "mx.cuh", "mx_scale.cuh", "native.cuh", "nv.cuh", "packing.cuh", "pareto_dominance.cuh",
     "pareto_draws.cuh", "pareto_keys.cuh", "pareto_rays.cuh", "platform.cuh", "product.cuh", "random.cuh", "rows.cuh",
     "runs.cuh", "shape.cuh", "stochastic.cuh", "swizzle.cuh", "team.cuh", "wide.cuh",
 );
@@ -75,8 +75,10 @@ const SPILL: &[Parameter] = &[
     Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U32, U32, U32, U32, U32, U32, U32, U32, U32, U64,
     U64, U32, U64, U64, U64, U64, U64, U64,
 ];
-// status, quota, loads, memory, counts, tables | columns, sources | wide, objective, most_tokens
-const SPLIT: &[Parameter] = &[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U32, U32, U32, U32, U64];
+// status, quota, loads, memory, counts, tables | columns, sources | wide, objective, most_tokens, unit, most_timed,
+// token, expert, launch
+const SPLIT: &[Parameter] =
+    &[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, U32, U32, U32, U32, U64, U64, U64, U64, U64, U64];
 // rows, ids | count, experts, chunk | wide
 const REMAP_COUNT: &[Parameter] = &[Pointer, Pointer, U64, U32, U32, U32];
 // rows, prefix, quota | count, experts, columns, chunk

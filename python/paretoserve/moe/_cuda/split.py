@@ -9,7 +9,6 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._launch import at
-from paretoserve.errors import DeviceError
 from paretoserve.moe._cuda.counts import checked
 from paretoserve.moe.device_plan import DeviceSplit
 
@@ -35,13 +34,24 @@ class SplitTables:
         The ranks.
     objective : str
         What is to be even.
+    row : tuple of int, optional
+        The cost model of the objective "cost", as the native module takes it.
+
+    Raises
+    ------
+    ValueError
+        If times under the cost model do not fit 64 bits whatever the counts.
     """
 
     def __init__(
-        self, native: _native.MoeSplitter, slots: NDArray[np.int64], topology: Topology, objective: str
+        self,
+        native: _native.MoeSplitter,
+        slots: NDArray[np.int64],
+        topology: Topology,
+        objective: str,
+        row: tuple[int, int, int, int, int, int] | None,
     ) -> None:
-        if objective == "cost":
-            raise DeviceError('`objective` must be "tokens" or "active" on a CUDA device\nhint: pass count.cpu()')
+        self.times = None if row is None else native.times(row)
         self.host = np.array(native.tables(), dtype=np.uint32)
         self.slots, self.topology, self.objective = slots, topology, objective
         self.most_tokens = native.most_tokens()
@@ -72,5 +82,5 @@ def split(tables: SplitTables, count: torch.Tensor) -> DeviceSplit:
     a, b, c, d, e, f = (tensor.data_ptr() for tensor in (status, quota, loads, scratch, count, numbers))
     sizes = quota.shape[1], 1 if count.ndim == 1 else len(count)
     wide, active = count.dtype == library.int64, tables.objective == "active"
-    _native.cuda_moe_split(at(count), (a, b, c, d, e, f), sizes, wide, active, tables.most_tokens)
+    _native.cuda_moe_split(at(count), (a, b, c, d, e, f), sizes, wide, active, tables.times, tables.most_tokens)
     return DeviceSplit(quota, slots, loads, status, tables.slots, tables.topology, tables.objective)

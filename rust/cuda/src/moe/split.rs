@@ -16,6 +16,9 @@ pub struct Split {
     pub wide: bool,
     /// Whether experts touched are to be even, not tokens.
     pub active: bool,
+    /// If times are to be even: the thousandths of the unit of speed, most tokens whose times fit, and the times in
+    /// picoseconds per token, of weights and per block.
+    pub times: Option<[u64; 5]>,
     /// More tokens in all are refused.
     pub most_tokens: u64,
 }
@@ -30,8 +33,12 @@ pub fn scratch_bytes(sizes: [u32; 3]) -> u64 {
 pub fn split(at: Stream<'_>, addresses: [u64; 6], split: Split) -> Result<()> {
     let [status, quota, loads, scratch, counts, tables] = addresses.map(Pointer);
     let [columns, sources] = split.sizes.map(U32);
-    let (wide, objective) = (U32(split.wide.into()), U32(split.active.into()));
-    let most = U64(split.most_tokens);
-    let arguments = [status, quota, loads, scratch, counts, tables, columns, sources, wide, objective, most];
+    let objective = if split.times.is_some() { 2 } else { u32::from(split.active) };
+    let (wide, objective, most) = (U32(split.wide.into()), U32(objective), U64(split.most_tokens));
+    let [unit, most_timed, token, expert, latency] = split.times.unwrap_or_default().map(U64);
+    let arguments = [
+        status, quota, loads, scratch, counts, tables, columns, sources, wide, objective, most, unit, most_timed,
+        token, expert, latency,
+    ];
     launch("paretoserve_moe_split", at, Grid::Exact([1, 1, 1], THREADS), &arguments)
 }

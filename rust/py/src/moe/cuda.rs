@@ -53,8 +53,9 @@ pub(crate) fn cuda_moe_split_scratch(sizes: [u32; 3]) -> u64 {
 
 /// Fill a split; `addresses` are those of status, quota, loads, scratch, counts and tables.
 ///
-/// `sizes` are columns and rows of counts.
+/// `sizes` are columns and rows of counts; `times` as `MoeSplitter.times` returns them.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "one per kind of option")]
 pub(crate) fn cuda_moe_split(
     py: Python<'_>,
     at: At,
@@ -62,9 +63,10 @@ pub(crate) fn cuda_moe_split(
     sizes: [u32; 2],
     wide: bool,
     active: bool,
+    times: Option<[u64; 5]>,
     most_tokens: u64,
 ) -> PyResult<()> {
-    at.launch(py, |at| split(at, addresses, Split { sizes, wide, active, most_tokens }))
+    at.launch(py, |at| split(at, addresses, Split { sizes, wide, active, times, most_tokens }))
 }
 
 /// Bytes of scratch that `cuda_moe_remap` needs; `sizes` are ids, experts and columns.

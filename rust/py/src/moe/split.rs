@@ -55,6 +55,11 @@ impl MoeSplitter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.most_tokens()
     }
 
+    /// What a kernel needs to split by time.
+    fn times(&self, py: Python<'_>, model: CostRow) -> PyResult<(u64, u64, u64, u64, u64)> {
+        detached(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.times(&cost(model))).map(Into::into)
+    }
+
     /// Fill `out`, a row per expert, with the slots of its copies, after them -1.
     fn slots(&self, mut out: Output<i64>) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

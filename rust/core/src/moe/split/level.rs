@@ -15,8 +15,9 @@ pub(super) struct Level {
     pub(super) loads: Vec<u64>,
     /// Tokens of each copy.
     pub(super) quota: Vec<u64>,
-    /// Speeds without their common divisor.
+    /// Speeds without their common divisor, which is the unit.
     speed: Vec<u64>,
+    unit: u64,
     /// Copies of one expert by how soon their ranks end without it.
     order: Vec<u32>,
     /// How the search came to each rank: the copy that gives and the one that takes.
@@ -32,6 +33,7 @@ impl Level {
             loads: vec![0; copies.ranks.count()],
             quota: vec![0; copies.rank.len()],
             speed: speeds.map(|speed| speed / divisor).collect(),
+            unit: divisor,
             order: Vec::with_capacity(copies.most()),
             path: vec![[NONE; 2]; copies.ranks.count()],
             queue: Vec::with_capacity(copies.ranks.count()),
@@ -41,6 +43,11 @@ impl Level {
     /// Factors that loads are compared by.
     pub(super) fn speeds(&self) -> &[u64] {
         &self.speed
+    }
+
+    /// Thousandths of a speed that the factors count.
+    pub(super) fn unit(&self) -> u64 {
+        self.unit
     }
 
     /// Largest factor that loads are multiplied by.

@@ -77,6 +77,15 @@ impl Splitter {
         MOST_TOKENS.min(u64::MAX / (2 * self.level.largest_speed()))
     }
 
+    /// What a kernel needs to split by time: the thousandths of the unit of the tables' speeds, most tokens of a step
+    /// whose times fit 64 bits, and the times per token, of weights and per block.
+    pub fn times(&self, cost: &Cost) -> Result<[u64; 5]> {
+        let (num_experts, ranks) = (self.copies.num_experts(), &self.copies.ranks);
+        cost.check(0, num_experts, ranks)?;
+        let most_tokens = cost.most_tokens(num_experts, ranks).unwrap_or_default();
+        Ok([self.level.unit(), most_tokens, cost.token, cost.expert, cost.launch])
+    }
+
     /// Split a step in which expert `e` has `counts[e]` tokens.
     pub fn split(&mut self, counts: &[u64], objective: Objective) -> Result<()> {
         let total = self.check(counts)?;
