@@ -34,7 +34,7 @@ struct Timed {
         return found.of_lanes(crew);
     }
 
-    // Improve `quota`, whose ranks have `work`, while the rank that ends last can end sooner. By the lanes of one group.
+    // Improve `quota`, whose ranks have `work`, while the rank that ends last can end sooner. By one group.
     PARETOSERVE_DEVICE void improve(u64* quota, u64* work) const {
         for (u32 step = 0; step < 4 * copies.num_copies; ++step) {
             const Choice slowest = last(work);

@@ -57,7 +57,8 @@ impl MoeSplitter {
 
     /// What a kernel needs to split by time.
     fn times(&self, py: Python<'_>, model: CostRow) -> PyResult<(u64, u64, u64, u64, u64)> {
-        detached(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.times(&cost(model))).map(Into::into)
+        detached(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).splitter.times(&cost(model)))
+            .map(Into::into)
     }
 
     /// Fill `out`, a row per expert, with the slots of its copies, after them -1.
