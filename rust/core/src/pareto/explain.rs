@@ -1,6 +1,7 @@
 //! Which rows keep one row off the front: the pass over the table behind `explain`.
 
 use super::keys::Key;
+use super::source::Source;
 use super::table::{ReadKeys, Table};
 use super::{Options, candidates, check};
 use crate::error::{Error, Result};
@@ -46,8 +47,8 @@ fn dominate<K: ReadKeys + Key>(points: &Table<'_>, rows: &[u32], index: usize) -
     let mut found = vec![(true, false); rows.len()];
     for k in 0..points.num_objectives() {
         let mut own = [K::default()];
-        points.read(k, index, &mut own);
-        points.gather(k, rows, &mut keys);
+        Source::gather(points, k, &[index as u32], &mut own);
+        Source::gather(points, k, rows, &mut keys);
         for ((not_worse, better), &key) in found.iter_mut().zip(&keys) {
             *not_worse &= key <= own[0];
             *better |= key < own[0];

@@ -6,6 +6,7 @@
 use std::ops::Neg;
 
 use super::keys::{Half, Key, Value, key};
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// The numbers of a column; 16-bit floats as their bits.
@@ -344,7 +345,7 @@ impl<'a> Table<'a> {
             any.resize(self.num_rows, false);
             for start in (first..self.num_rows).step_by(4096) {
                 let keys = &mut keys[..4096.min(self.num_rows - start)];
-                self.read(k, start, keys);
+                Source::read(self, k, start, keys);
                 for (any, &key) in any[start..].iter_mut().zip(&*keys) {
                     *any |= key == i64::NAN;
                 }
