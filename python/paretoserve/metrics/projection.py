@@ -293,6 +293,11 @@ def source_gradient(potential: ArrayLike, sources: ArrayLike, *, num_sources: in
     ShapeError
         If shapes differ.
 
+    Notes
+    -----
+    The distance has kinks where a part of the samples exactly fills a part of the validation samples; there this is
+    one of the slopes.
+
     References
     ----------
     arXiv 2307.02460; official notebook.
