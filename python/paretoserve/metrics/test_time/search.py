@@ -1,8 +1,8 @@
 """Optimizing under a budget of interactions: power laws of improvements, and one long run against many short ones.
 
-"Frontier-Eng", a benchmark of generative optimization by agents, finds that improvements at iteration i come with a
-frequency of about 1/i, and that the j-th of them is about 1/j as large as the first. The fit and the model of width
-against depth are derived here.
+Chi et al., "Frontier-Eng: Benchmarking Self-Evolving Agents on Real-World Engineering Tasks with Generative
+Optimization" (arXiv 2604.12290), find that improvements at iteration i come with a frequency of about 1/i, and that the
+j-th of them is about 1/j as large as the first. The fit and the model of width against depth are derived here.
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
     ShapeError
         If the arrays are not one-dimensional and of one length.
 
+    References
+    ----------
+    arXiv 2604.12290.
+
     Examples
     --------
     >>> law = fit_power_law([1, 2, 4, 8], [3, 1.5, 0.75, 0.375])
@@ -137,6 +141,10 @@ def split_width_depth(
     -----
     Runs are independent. Nothing is simulated: the number of improvements of a run has an exact distribution, and gains
     grow with it, so that the best of w runs has its w-th power. O(budget^2).
+
+    References
+    ----------
+    arXiv 2604.12290.
 
     Examples
     --------
