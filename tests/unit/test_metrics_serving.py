@@ -28,7 +28,7 @@ def test_tokens_that_are_twice_as_many_and_twice_as_fast_gain_nothing():
 def test_rates_and_lengths_must_be_positive(position):
     arguments = [1.0] * 4
     arguments[position] = 0
-    with pytest.raises(ValueError, match="above 0, got 0.0"):
+    with pytest.raises(ValueError, match=r"above 0, got 0.0"):
         request_efficiency(*arguments)
 
 
@@ -122,7 +122,7 @@ def test_a_curve_that_dips_counts_where_it_first_gets_there():
 def test_bad_curves_are_refused():
     with pytest.raises(ValueError, match="`concurrency` must rise, got 2 after 2 in row 2"):
         saturation_concurrency([1, 2, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match="`throughput` must reach 0.95 of 100, got at most 3"):
+    with pytest.raises(ValueError, match=r"`throughput` must reach 0.95 of 100, got at most 3"):
         saturation_concurrency([1, 2, 3], [1, 2, 3], peak=100)
     with pytest.raises(ShapeError, match="`throughput` must have 2 rows"):
         saturation_concurrency([1, 2], [1])

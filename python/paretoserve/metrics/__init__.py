@@ -7,6 +7,7 @@ source, "D" derived here.
 
 from paretoserve.metrics import (
     acceptance,
+    agents,
     benchmarks,
     budgets,
     capacity,
@@ -14,6 +15,7 @@ from paretoserve.metrics import (
     cost,
     differential_performance,
     edge,
+    effort,
     energy,
     experiments,
     first_token,
@@ -25,6 +27,7 @@ from paretoserve.metrics import (
     projection,
     pruning,
     ranking,
+    rewards,
     runtime,
     saturation,
     scaling,
@@ -42,6 +45,7 @@ from paretoserve.metrics._declare import Metric, find, known
 __all__ = [
     "Metric",
     "acceptance",
+    "agents",
     "benchmarks",
     "budgets",
     "capacity",
@@ -49,6 +53,7 @@ __all__ = [
     "cost",
     "differential_performance",
     "edge",
+    "effort",
     "energy",
     "experiments",
     "find",
@@ -62,6 +67,7 @@ __all__ = [
     "projection",
     "pruning",
     "ranking",
+    "rewards",
     "runtime",
     "saturation",
     "scaling",
