@@ -253,3 +253,27 @@ def test_too_little_memory_says_what_is_missing():
     # Cut behind layer 2: a needs 300 of 250; b has room. Every other cut lacks more.
     assert "device `a` lacks 50 bytes for layers 0-2, which need 300 of its 250" in str(caught.value)
     assert "layers need 600 bytes in all" in str(caught.value)
+
+
+def test_stages_come_to_what_the_split_states():
+    random = np.random.default_rng(4)
+    names = "abc"
+    layers = Layers(
+        {name: random.uniform(0.001, 0.1, 9).round(4) for name in names},
+        random.integers(0, 10**6, 9),
+        memory_bytes=random.integers(1, 100, 9),
+        joules={name: random.uniform(0.1, 2.0, 9).round(3) for name in names},
+    )
+    devices = [Device(name, count=2, joules_per_byte=1e-6) for name in names]
+    front = split_front(layers, devices, Link(0.002, 1e7), order="free", use_all=False, max_replicas=2)
+    assert len(front) == len(front.splits) > 1
+    for split in (*front.splits, *front.peers.values()):
+        assert sum(stage.seconds + stage.transfer_s for stage in split.stages) == pytest.approx(split.latency_s)
+        assert sum(stage.joules for stage in split.stages) == pytest.approx(split.energy_j)
+        assert [stage.first for stage in split.stages] == [0, *(stage.stop for stage in split.stages[:-1])]
+        for stage in split.stages:
+            rows = slice(stage.first, stage.stop)
+            assert stage.memory_bytes == layers.memory_bytes[rows].sum()
+            assert stage.seconds == pytest.approx(layers.seconds[stage.devices[0]][rows].sum())
+            assert stage.output_bytes == (0 if stage.stop == 9 else layers.output_bytes[stage.stop - 1])
+            assert set(stage.devices) == {stage.devices[0]}

@@ -3,6 +3,8 @@
 from paretoserve.partition.devices import Device, Link
 from paretoserve.partition.front import SplitFront, split_front
 from paretoserve.partition.layers import Layers
+from paretoserve.partition.models import model_layers
+from paretoserve.partition.profiles import read_profile
 from paretoserve.partition.split import Split, Stage
 
-__all__ = ["Device", "Layers", "Link", "Split", "SplitFront", "Stage", "split_front"]
+__all__ = ["Device", "Layers", "Link", "Split", "SplitFront", "Stage", "model_layers", "read_profile", "split_front"]

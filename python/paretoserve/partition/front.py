@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -36,6 +37,8 @@ MOST_LABELS = 1 << 24
 class SplitFront:
     """Splits that no other split beats in the objectives, and the single answers of other planners.
 
+    Splits, peers and what they hold are computed when they are first asked for.
+
     Attributes
     ----------
     splits : tuple of Split
@@ -57,18 +60,37 @@ class SplitFront:
         Partial splits that the search kept.
     """
 
-    splits: tuple[Split, ...]
     objectives: tuple[str, ...]
-    peers: dict[str, Split]
-    alone: dict[str, float]
     layers: Layers
     devices: tuple[Device, ...]
     epsilon: float
     num_labels: int
+    _search: _Search
+    _numbers: tuple[list[int], list[int]]
 
     def __len__(self) -> int:
         """Return the number of splits."""
-        return len(self.splits)
+        return len(self._numbers[0]) // 3
+
+    @cached_property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits, by latency."""
+        return splits_of(*self._numbers, self.layers, self._search.tables)
+
+    @cached_property
+    def peers(self) -> dict[str, Split]:
+        """The split that each other planner looks for."""
+        search, tables = self._search, self._search.tables
+        two = ("latency", "throughput")
+        both = self.splits if self.objectives == two else search.splits(two, tables.hold, search.overlap)
+        computing = search.splits(two, np.zeros_like(tables.hold), True)[-1]
+        rate = rate_of(computing.stages, search.overlap)
+        return {"least_latency": both[0], "pipedream": both[-1], "paretopipe": replace(computing, throughput_rps=rate)}
+
+    @cached_property
+    def alone(self) -> dict[str, float]:
+        """Latency on each single device."""
+        return _alone(self._search.tables)
 
     def marks(self, index: int) -> tuple[str, ...]:
         """Return the peers whose answer equals the objectives of a split."""
@@ -164,8 +186,8 @@ def split_front(
     -----
     Label setting over the states (first stage, first layer) of a suffix, O(k n F log F) for n layers, k devices and F
     partial splits that none beats, in one thread: about 0.3 ms for the front of latency and throughput of 80 layers on
-    4 devices, 13 ms for 256 on 8. A free order of devices that all differ has k 2^k / 2 states in place of k. All sums
-    are exact, in nanoseconds and nanojoules.
+    4 devices, 30 ms for 256 on 8. Splits and peers, built when they are asked for, add 0.6 ms and 30 ms. A free order
+    of devices that all differ has k 2^k / 2 states in place of k. All sums are exact, in nanoseconds and nanojoules.
 
     The throughput needs `Split.in_flight` requests on their way. Energy counts computing and sending, not idling.
 
@@ -202,15 +224,9 @@ def split_front(
             f"{len(tables.memory)}\nhint: use_all=False leaves devices out"
         )
 
-    flags = (order == "free", bool(use_all))
-    search = _Search(layers, tables, max_replicas, flags, float(epsilon))
-    splits, labels = search.run(wanted, tables.hold, bool(overlap))
-    two = ("latency", "throughput")
-    both = splits if wanted == two else search.run(two, tables.hold, bool(overlap))[0]
-    computing = search.run(two, np.zeros_like(tables.hold), True)[0][-1]
-    rate = rate_of(computing.stages, bool(overlap))
-    peers = {"least_latency": both[0], "pipedream": both[-1], "paretopipe": replace(computing, throughput_rps=rate)}
-    return SplitFront(splits, wanted, peers, _alone(tables), layers, chosen, float(epsilon), labels)
+    search = _Search(layers, tables, max_replicas, (order == "free", bool(use_all)), bool(overlap), float(epsilon))
+    values, stages, labels = search.run(wanted, tables.hold, search.overlap)
+    return SplitFront(wanted, layers, chosen, search.epsilon, labels, search, (values, stages))
 
 
 @dataclass(frozen=True)
@@ -221,12 +237,18 @@ class _Search:
     tables: Tables
     max_replicas: int
     flags: tuple[bool, bool]
+    overlap: bool
     epsilon: float
+
+    def splits(self, objectives: tuple[str, ...], hold: NDArray[np.uint64], overlap: bool) -> tuple[Split, ...]:
+        """Return the splits that none beats."""
+        values, stages, _ = self.run(objectives, hold, overlap)
+        return splits_of(values, stages, self.layers, self.tables)
 
     def run(
         self, objectives: tuple[str, ...], hold: NDArray[np.uint64], overlap: bool
-    ) -> tuple[tuple[Split, ...], int]:
-        """Return the splits, and how many partial ones were kept."""
+    ) -> tuple[list[int], list[int], int]:
+        """Return the objectives of the splits, their stages, and how many partial splits were kept."""
         tables = self.tables
         counted = ("latency" in objectives, "throughput" in objectives, "energy" in objectives)
         values, stages, missing, labels = _native.partition_front(
@@ -246,7 +268,7 @@ class _Search:
         )
         if missing:
             raise _too_large(np.array(missing, dtype=np.int64).reshape(-1, 4), self.layers, tables)
-        return splits_of(values, stages, self.layers, tables), labels
+        return values, stages, labels
 
 
 def _too_large(rows: NDArray[np.int64], layers: Layers, tables: Tables) -> CapacityError:

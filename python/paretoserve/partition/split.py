@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from paretoserve.partition.layers import Layers
     from paretoserve.partition.tables import Tables
 
@@ -127,36 +129,44 @@ def splits_of(values: Sequence[int], stages: Sequence[int], layers: Layers, tabl
     """Return the splits that the native search wrote as numbers, with the names of their devices."""
     numbers = np.array(values, dtype=np.float64).reshape(-1, 3)
     rows = np.array(stages, dtype=np.int64).reshape(-1, 5)
-    edges = np.searchsorted(rows[:, 0], np.arange(len(numbers) + 1))
+    edges = np.searchsorted(rows[:, 0], np.arange(len(numbers) + 1)).tolist()
+    parts = _stages(rows, layers, tables)
     made = []
-    for (latency, bottleneck, energy), start, stop in zip(numbers, edges[:-1], edges[1:], strict=True):
-        rate = 1e9 / float(bottleneck) if bottleneck else inf
-        parts = _stages(rows[start:stop, 1:].tolist(), layers, tables)
-        made.append(Split(parts, float(latency) / 1e9, rate, float(energy) / 1e9))
+    for (latency, bottleneck, energy), start, stop in zip(numbers.tolist(), edges[:-1], edges[1:], strict=True):
+        rate = 1e9 / bottleneck if bottleneck else inf
+        made.append(Split(tuple(parts[start:stop]), latency / 1e9, rate, energy / 1e9))
     return tuple(made)
 
 
-def _stages(rows: list[list[int]], layers: Layers, tables: Tables) -> tuple[Stage, ...]:
-    left = [tables.names(kind) for kind in range(len(tables.members))]
+def _stages(rows: NDArray[np.int64], layers: Layers, tables: Tables) -> list[Stage]:
+    """Return the stages of all splits, one behind the other: what they take by differences of running sums."""
+    split, kind, start, end, replicas = rows.T
+    sends = np.append(split[1:] == split[:-1], np.zeros(len(rows[:1]), dtype=np.bool_))
+    follower, last = np.roll(kind, -1), end - 1
+    stop = tables.bounds[end]
+
+    def between(table: NDArray[np.uint64], *row: NDArray[np.int64]) -> NDArray[np.uint64]:
+        sums = np.zeros((*table.shape[:-1], table.shape[-1] + 1), dtype=np.uint64)
+        np.cumsum(table, axis=-1, out=sums[..., 1:])
+        taken: NDArray[np.uint64] = sums[*row, end] - sums[*row, start]
+        return taken
+
+    columns = (
+        tables.bounds[start],
+        stop,
+        between(tables.time, kind) / 1e9,
+        (between(tables.energy, kind) + np.where(sends, tables.send[kind, last], np.uint64(0))) / 1e9,
+        between(tables.memory),
+        np.where(sends, layers.output_bytes[stop - 1], 0),
+        np.where(sends, tables.transfer[kind, follower, last], 0) / 1e9,
+        np.where(sends, tables.hold[kind, follower, last], 0) / 1e9,
+    )
+    all_names = [tables.names(number) for number in range(len(tables.members))]
+    given: dict[tuple[int, int], int] = {}
     made = []
-    for number, (kind, start, end, replicas) in enumerate(rows):
-        names, left[kind] = left[kind][:replicas], left[kind][replicas:]
-        follower = rows[number + 1][0] if number + 1 < len(rows) else None
-        last = int(tables.bounds[end])
-        energy = int(tables.energy[kind, start:end].sum())
-        if follower is not None:
-            energy += int(tables.send[kind, end - 1])
-        made.append(
-            Stage(
-                devices=tuple(names),
-                first=int(tables.bounds[start]),
-                stop=last,
-                seconds=int(tables.time[kind, start:end].sum()) / 1e9,
-                joules=energy / 1e9,
-                memory_bytes=int(tables.memory[start:end].sum()),
-                output_bytes=0 if follower is None else int(layers.output_bytes[last - 1]),
-                transfer_s=0.0 if follower is None else int(tables.transfer[kind, follower, end - 1]) / 1e9,
-                hold_s=0.0 if follower is None else int(tables.hold[kind, follower, end - 1]) / 1e9,
-            )
-        )
-    return tuple(made)
+    places = zip(split.tolist(), kind.tolist(), replicas.tolist(), strict=True)
+    for (number, place, count), values in zip(places, zip(*(c.tolist() for c in columns), strict=True), strict=True):
+        begin = given.get((number, place), 0)
+        given[number, place] = begin + count
+        made.append(Stage(tuple(all_names[place][begin : begin + count]), *values))
+    return made
