@@ -3,6 +3,7 @@
 from paretoserve.partition.devices import Device, Link
 from paretoserve.partition.front import SplitFront, split_front
 from paretoserve.partition.layers import Layers
+from paretoserve.partition.runner import Run, run_split
 from paretoserve.partition.split import Split, Stage
 
-__all__ = ["Device", "Layers", "Link", "Split", "SplitFront", "Stage", "split_front"]
+__all__ = ["Device", "Layers", "Link", "Run", "Split", "SplitFront", "Stage", "run_split", "split_front"]
