@@ -20,7 +20,6 @@ from paretoserve.errors import ShapeError
 from paretoserve.partition.devices import Device, Link, Links, checked_devices, link_table
 from paretoserve.partition.explain import bound_by
 from paretoserve.partition.layers import Layers
-from paretoserve.partition.pipeline import Pipeline
 from paretoserve.partition.split import Split, rate_of
 from paretoserve.partition.worker import Task
 
@@ -160,6 +159,8 @@ def run_split(
     >>> 0.5 < run.throughput_ratio < 1.2
     True
     """
+    from paretoserve.partition.pipeline import Pipeline  # multiprocessing is loaded when used
+
     check_integer("num_batches", num_batches, 2, 2**24)
     positive("timeout_s", timeout_s)
     hops, overlap = _checked(split, layers, devices, links)
