@@ -65,7 +65,7 @@ def test_lanes_of_a_link_are_those_of_the_fewer_replicas(counts):
     split = one_split(layers, devices, link, max_replicas=3)
     assert [stage.replicas for stage in split.stages] == list(counts)
     assert split.throughput_rps == pytest.approx(20)
-    assert close(run_split(split, layers, devices, links=link, num_batches=16))
+    assert close(run_split(split, layers, devices, links=link, num_batches=12))
 
 
 def test_transfers_that_do_not_overlap():
@@ -73,7 +73,7 @@ def test_transfers_that_do_not_overlap():
     layers = Layers([0.03, 0.01, 0.01, 0.01], [30_000, 0, 0, 0], memory_bytes=[1, 1, 1, 1])
     split = one_split(layers, devices, Link(0.01, 1e6), overlap=False)
     assert split.throughput_rps == pytest.approx(1 / 0.07)
-    assert close(run_split(split, layers, devices, links=Link(0.01, 1e6), num_batches=16))
+    assert close(run_split(split, layers, devices, links=Link(0.01, 1e6), num_batches=12))
 
 
 def number(_):
@@ -94,6 +94,16 @@ def dies(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class DiesWhenLoaded:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+    def __call__(self, _):
+        raise AssertionError
+
+
 def hangs(_):
     time.sleep(1000)
 
@@ -103,7 +113,7 @@ TWO = [Device("a"), Device("b")]
 
 
 def run_short(*stages, **options):
-    return run_split(one_split(SHORT, TWO, Link()), SHORT, TWO, stages=stages, num_batches=16, **options)
+    return run_split(one_split(SHORT, TWO, Link()), SHORT, TWO, stages=stages, num_batches=12, **options)
 
 
 def test_callables_get_what_the_stage_before_returned():
@@ -119,7 +129,7 @@ def test_stages_that_raise_die_or_hang_are_named(place):
     for function, message, options in [
         (raises, "raised KeyError: 'lost'", {}),
         (dies, "died with exit code -9", {}),
-        (hangs, "did not compute batch 0 within `timeout_s` of 2.5 s", {"timeout_s": 2.5}),
+        (hangs, "did not compute batch 0 within `timeout_s` of 2 s", {"timeout_s": 2.0}),
     ]:
         stages[place] = function
         began = time.monotonic()
@@ -128,6 +138,11 @@ def test_stages_that_raise_die_or_hang_are_named(place):
         assert time.monotonic() - began < 12
         if function is raises:
             assert "in raises" in caught.value.__notes__[0]
+
+
+def test_a_stage_that_does_not_start_is_named():
+    with pytest.raises(StageError, match=r"stage 1 \(`b`, layers 1-1\) died with exit code 3"):
+        run_short(None, DiesWhenLoaded())
 
 
 def test_bad_arguments():

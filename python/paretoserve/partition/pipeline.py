@@ -93,9 +93,7 @@ class Pipeline:
             for worker in self.workers:
                 while not worker.control.poll():
                     self._wait([worker.control], until, f"{self.titles[worker.stage]} did not start")
-                message = worker.control.recv()
-                if message is not None:
-                    raise self._raised(worker, message)
+                self._read(worker)
         except BaseException:
             self.close()
             raise
@@ -111,9 +109,8 @@ class Pipeline:
         """Hand a batch to the first stage."""
         try:
             self.feeds[batch % len(self.feeds)].send_bytes(HEADER.pack(0, True, len(payload)) + payload)
-        except OSError:
-            self._check([w.process.sentinel for w in self.workers if w.stage == 0 and not w.process.is_alive()])
-            raise
+        except OSError:  # a process of the first stage is gone
+            self._wait([], time.monotonic() + self.timeout_s, "", batch)
 
     def take(self, batch: int) -> float:
         """Return the moment at which the result of a batch is there, in seconds."""
@@ -156,23 +153,32 @@ class Pipeline:
 
     def _check(self, ready: list[Any]) -> None:
         for worker in self.workers:
-            if worker.control in ready and worker.process.is_alive() and worker.control.poll():
-                message = worker.control.recv()
-                if message is not None:
-                    raise self._raised(worker, message)
+            if worker.control in ready:
+                self._read(worker)
         for worker in self.workers:
             if worker.process.sentinel in ready:
-                worker.process.join()
-                code = worker.process.exitcode
-                raise StageError(
-                    f"{self.titles[worker.stage]} died with exit code {code}\n"
-                    'hint: a script must call this under `if __name__ == "__main__":`; negative codes are signals'
-                )
+                # What it raised may have arrived after the others were looked at.
+                while worker.control.poll():
+                    self._read(worker)
+                raise self._died(worker)
 
-    def _raised(self, worker: _Worker, message: tuple[str, str, str]) -> StageError:
-        error = StageError(f"{self.titles[worker.stage]} raised {message[0]}: {message[1]}")
-        error.add_note(message[2])
-        return error
+    def _read(self, worker: _Worker) -> None:
+        """Take a message; raise what it says unless that is "ready"."""
+        try:
+            message = worker.control.recv()
+        except (EOFError, OSError):
+            raise self._died(worker) from None
+        if message is not None:
+            error = StageError(f"{self.titles[worker.stage]} raised {message[0]}: {message[1]}")
+            error.add_note(message[2])
+            raise error
+
+    def _died(self, worker: _Worker) -> StageError:
+        worker.process.join(SECONDS_TO_STOP)
+        return StageError(
+            f"{self.titles[worker.stage]} died with exit code {worker.process.exitcode}\n"
+            'hint: a script must call this under `if __name__ == "__main__":`; negative codes are signals'
+        )
 
     def _stuck(self, batch: int) -> str:
         """Return where a batch is."""
