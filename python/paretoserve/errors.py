@@ -15,6 +15,7 @@ __all__ = [
     "RankLostError",
     "RankMismatchError",
     "ShapeError",
+    "StageError",
     "UnknownNameError",
     "UnmetSloError",
 ]
@@ -58,6 +59,10 @@ class RankLostError(ParetoserveError, RuntimeError):
 
 class RankMismatchError(ParetoserveError, ValueError):
     """The ranks of a group were given inputs that do not belong together; the message names ranks and values."""
+
+
+class StageError(ParetoserveError, RuntimeError):
+    """A stage of a running split raised, died or did not answer in time; the message names it."""
 
 
 class UnknownNameError(ParetoserveError, KeyError):

@@ -5,6 +5,19 @@ from paretoserve.partition.front import SplitFront, split_front
 from paretoserve.partition.layers import Layers
 from paretoserve.partition.models import model_layers
 from paretoserve.partition.profiles import read_profile
+from paretoserve.partition.runner import Run, run_split
 from paretoserve.partition.split import Split, Stage
 
-__all__ = ["Device", "Layers", "Link", "Split", "SplitFront", "Stage", "model_layers", "read_profile", "split_front"]
+__all__ = [
+    "Device",
+    "Layers",
+    "Link",
+    "Run",
+    "Split",
+    "SplitFront",
+    "Stage",
+    "model_layers",
+    "read_profile",
+    "run_split",
+    "split_front",
+]
