@@ -2,8 +2,8 @@
 //!
 //! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
 //! whose cells do not rule it out are compared by their keys. Rows come in slices of the first objective, so that those
-//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are sorted and
-//! swept.
+//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are
+//! sorted and swept.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;

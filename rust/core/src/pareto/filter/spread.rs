@@ -1,7 +1,7 @@
 //! Sort by one key in time that grows with the rows: each key is put near its place, then neighbors change places.
 //!
-//! The range of the keys is cut into slices of equal width, and each slice into as many buckets as it has rows; within a
-//! slice even the keys of floats, whose steps double from power to power, lie evenly. Where they do not, a bucket is
+//! The range of the keys is cut into slices of equal width, and each slice into a bucket per two rows; within
+//! a slice even the keys of floats, whose steps double from power to power, lie evenly. Where they do not, a bucket is
 //! sorted on its own (after the flash sort of Neubert 1998).
 
 use super::super::keys::Key;
@@ -17,6 +17,9 @@ const DENSITY: usize = 2;
 const MOST_IN_BUCKET: usize = 24;
 /// Bits of the place within a slice that choose the bucket.
 const PLACE_BITS: u32 = 32;
+
+/// Tells all keys, in order, to what it is called with.
+pub(in super::super) type Blocks<'a, K> = dyn Fn(&mut dyn FnMut(&[K])) + 'a;
 
 /// The keys of objective `k`, each with the position of its row in `rows`, sorted; equal keys by position.
 pub(super) fn places<K: Key>(source: &dyn Source<K>, k: usize, rows: Rows<'_>) -> Vec<Place<K>> {
@@ -35,7 +38,7 @@ pub(super) fn places<K: Key>(source: &dyn Source<K>, k: usize, rows: Rows<'_>) -
 /// an item is not smaller than another one with a smaller key.
 pub(in super::super) fn sorted<K: Key, T: Copy + Default + Ord>(
     n: usize,
-    blocks: &dyn Fn(&mut dyn FnMut(&[K])),
+    blocks: &Blocks<'_, K>,
     item: impl Fn(usize, K) -> T,
 ) -> Vec<T> {
     let mut items = vec![T::default(); n];
@@ -88,7 +91,7 @@ struct Slices<K> {
 }
 
 impl<K: Key> Slices<K> {
-    fn new(n: usize, blocks: &dyn Fn(&mut dyn FnMut(&[K]))) -> Self {
+    fn new(n: usize, blocks: &Blocks<'_, K>) -> Self {
         let (mut least, mut most) = (K::NAN, K::NAN.flipped());
         blocks(&mut |keys| (least, most) = keys.iter().fold((least, most), |(a, b), &key| (a.min(key), b.max(key))));
         let slice_bits = n.ilog2().min(MOST_SLICES.ilog2());
