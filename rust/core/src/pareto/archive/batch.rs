@@ -7,13 +7,14 @@
 use std::num::NonZeroUsize;
 
 use super::super::boxes::{Boxes, Grid};
-use super::super::filter::{self, front_of_keys, prefilter};
+use super::super::filter::{self, front_of_keys, prefilter, spread};
 use super::super::keys::key;
 use super::super::source::{Columns, Rows};
 use super::super::{Column, Keep, NanPolicy, Options, Table, Values, mask};
 use super::Archive;
 use super::index::Index;
 use super::members::Entry;
+use super::plane::Place;
 use crate::error::{Error, Result};
 
 /// A batch that is smaller than this share of the members is inserted point by point.
@@ -21,6 +22,8 @@ const SMALL_BATCH: usize = 16;
 /// Strong points are chosen anew when so many times as many points have been offered, from so many.
 const STRONG_FOR: u64 = 4;
 const STRONG_SAMPLE: usize = 64;
+/// Rows whose keys are read at once.
+const BLOCK: usize = 256;
 
 /// What a batch offers: its points, whether each is a member, and what they are called.
 struct Batch<'a> {
@@ -126,16 +129,48 @@ impl Archive {
         let all = Rows::Span { first: 0, count: batch.kept.len() as u32 };
         // What they dominate some member dominates, even if they went meanwhile.
         let left = prefilter::meet::<i64>(table, all, &[], &self.strong.0, threads).rows;
-        let mut rows = filter::front::<i64>(table, left.rows(), self.keep(), threads);
+        let sorted =
+            matches!(self.index, Some(Index::Plane(_))).then(|| self.sorted(batch, table, left.rows(), threads));
+        let mut rows = match &sorted {
+            Some(sorted) => sorted.iter().map(|place| place.2).collect(),
+            None => filter::front::<i64>(table, left.rows(), self.keep(), threads),
+        };
         if rows.len() * SMALL_BATCH < self.members.num_slots() {
             rows.sort_unstable();
             self.offer_each(batch, &rows);
-        } else if matches!(self.index, Some(Index::Plane(_))) {
-            self.merge(batch, &rows);
+        } else if let Some(sorted) = sorted {
+            self.merge(batch, &sorted);
         } else if !rows.is_empty() {
             rows.sort_unstable();
             self.join(batch, &rows, threads);
         }
+    }
+
+    /// The front of `rows` for two objectives, sorted.
+    fn sorted(&self, batch: &Batch<'_>, table: &Table<'_>, rows: Rows<'_>, threads: usize) -> Vec<Place> {
+        let left = prefilter::survivors::<i64>(table, rows, &[], threads).rows;
+        let rows = left.rows();
+        let firsts = |visit: &mut dyn FnMut(&[i64])| {
+            let mut keys = [0; BLOCK];
+            for start in (0..rows.len()).step_by(BLOCK) {
+                let part = rows.part(start, BLOCK);
+                part.read(table, 0, &mut keys[..part.len()]);
+                visit(&keys[..part.len()]);
+            }
+        };
+        let mut sorted = spread::sorted(rows.len(), &firsts, |place, first| {
+            let row = rows.at(place);
+            (first, key(batch.point(row, 2)[1], self.options.maximize[1]), row)
+        });
+        let mut last = None;
+        sorted.retain(|&(first, second, _)| match last {
+            Some((own, best)) if best <= second => self.options.keep_all && (own, best) == (first, second),
+            _ => {
+                last = Some((first, second));
+                true
+            }
+        });
+        sorted
     }
 
     /// Choose the points that a batch meets first, among the members and the batch that comes now.
@@ -157,21 +192,13 @@ impl Archive {
         self.strong.0 = prefilter::strong_among(&Columns(&columns), (0..count).collect());
     }
 
-    /// Merge the front of a batch into the sorted members of two objectives.
-    fn merge(&mut self, batch: &mut Batch<'_>, rows: &[u32]) {
+    /// Merge the sorted front of a batch into the members of two objectives.
+    fn merge(&mut self, batch: &mut Batch<'_>, sorted: &[Place]) {
         let Some(Index::Plane(plane)) = &mut self.index else { return };
         let (members, counters) = (&mut self.members, &mut self.counters);
-        let maximize = &self.options.maximize;
-        let place = |&row: &u32| {
-            let point = batch.point(row, 2);
-            (key(point[0], maximize[0]), key(point[1], maximize[1]), row)
-        };
-        let mut sorted: Vec<(i64, i64, u32)> = rows.iter().map(place).collect();
-        // A sweep has left them sorted, but for ties.
-        sorted.sort_unstable();
         self.removed.clear();
         let (keep_all, before) = (self.options.keep_all, counters.kept);
-        plane.merge(&sorted, &mut self.removed, |row, equal| {
+        plane.merge(sorted, &mut self.removed, |row, equal| {
             let entry = batch.entry(row);
             let slot = match equal {
                 Some(slot) if !keep_all => return slot,

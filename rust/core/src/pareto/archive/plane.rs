@@ -16,54 +16,77 @@ pub(super) type Place = (i64, i64, u32);
 /// Neighbors, the first objective rising; together, so that one move makes room for one more.
 type Block = Vec<Place>;
 
-/// Members that a merge has not come to: those of the blocks, without the first `at`.
-struct Rest<'a> {
-    blocks: &'a [Block],
+/// Members that a merge has not come to: those of `own` from `at` on, then those of `blocks`.
+struct Rest {
+    own: Block,
     at: usize,
+    blocks: std::vec::IntoIter<Block>,
+    /// Blocks that are done with, for new members.
+    spare: Vec<Block>,
 }
 
-impl<'a> Rest<'a> {
-    /// Take the next `count` members of the first block.
-    fn take(&mut self, own: &'a Block, count: usize) -> &'a [Place] {
-        let (start, end) = (self.at, self.at + count);
-        if end == own.len() {
-            (self.blocks, self.at) = (&self.blocks[1..], 0);
-        } else {
-            self.at = end;
-        }
-        &own[start..end]
+impl Rest {
+    fn new(blocks: Vec<Block>) -> Self {
+        let mut blocks = blocks.into_iter();
+        Self { own: blocks.next().unwrap_or_default(), at: 0, blocks, spare: Vec::new() }
     }
 
-    /// Take members up to `x` and, at the same one, up to `y`: as many as there are in one block.
+    /// What is left of the block at hand; nothing at the end of all.
     #[inline]
-    fn until(&mut self, (x, y): (i64, i64)) -> Option<&'a [Place]> {
-        let own = self.blocks.first()?;
-        let left = &own[self.at..];
-        let is_before = |member: &Place| (member.0, member.1) <= (x, y);
-        let whole = own.last().is_some_and(is_before);
-        let count = if whole { left.len() } else { left.iter().take_while(|&member| is_before(member)).count() };
-        (count > 0).then(|| self.take(own, count))
+    fn left(&self) -> &[Place] {
+        &self.own[self.at..]
+    }
+
+    /// Go on behind the next `count` members of the block at hand.
+    #[inline]
+    fn pass(&mut self, count: usize) {
+        self.at += count;
+        if self.at == self.own.len() {
+            let mut done = std::mem::replace(&mut self.own, self.blocks.next().unwrap_or_default());
+            self.at = 0;
+            done.clear();
+            self.spare.push(done);
+        }
     }
 
     /// Leave out the next members whose second objective is `least` or more.
     #[inline]
     fn beat(&mut self, least: i64, removed: &mut Vec<u32>) {
-        while let Some(own) = self.blocks.first() {
-            let count = own[self.at..].iter().take_while(|member| member.1 >= least).count();
-            let ends = self.at + count < own.len();
-            removed.extend(self.take(own, count).iter().map(|member| member.2));
-            if ends {
-                return;
-            }
+        while self.left().first().is_some_and(|member| member.1 >= least) {
+            let beaten = self.left().iter().take_while(|member| member.1 >= least).map(|member| member.2);
+            let before = removed.len();
+            removed.extend(beaten);
+            self.pass(removed.len() - before);
         }
     }
 }
 
 /// Take out the members of `own` from `start` on whose second objective is `least` or more; their slots go to
 /// `removed`.
+#[inline]
 fn beat(own: &mut Block, start: usize, least: i64, removed: &mut Vec<u32>) {
-    let count = own[start..].partition_point(|member| member.1 >= least);
-    removed.extend(own.drain(start..start + count).map(|member| member.2));
+    // Most points beat none, and few beat many.
+    let count = own[start..].iter().take_while(|member| member.1 >= least).count();
+    if count > 0 {
+        removed.extend(own.drain(start..start + count).map(|member| member.2));
+    }
+}
+
+/// How many items come before the first one that is not `before`; none behind that is.
+///
+/// Three comparisons at once find the quarter: they wait for memory together, where a search by halves waits each time.
+#[inline(always)]
+fn count_first<T>(mut items: &[T], before: impl Fn(&T) -> bool) -> usize {
+    let mut count = 0;
+    while items.len() > 3 {
+        let quarter = items.len() / 4;
+        let [one, two, three] = [quarter, 2 * quarter, 3 * quarter].map(|end| usize::from(before(&items[end - 1])));
+        let skipped = (one + two + three) * quarter;
+        let left = items.len() - 3 * quarter;
+        count += skipped;
+        items = &items[skipped..skipped + left];
+    }
+    count + items.iter().map(|item| usize::from(before(item))).sum::<usize>()
 }
 
 /// The sorted members.
@@ -79,8 +102,8 @@ impl Plane {
     /// The block and the place behind the last member whose first objective is `x` or less; none if there is no such.
     #[inline]
     fn behind(&self, x: i64) -> Option<(usize, usize)> {
-        let block = self.firsts.partition_point(|&first| first <= x).checked_sub(1)?;
-        Some((block, self.blocks[block].partition_point(|member| member.0 <= x)))
+        let block = count_first(&self.firsts, |&first| first <= x).checked_sub(1)?;
+        Some((block, count_first(&self.blocks[block], |member| member.0 <= x)))
     }
 
     /// How `point` relates to the member at or before it, of which `behind` is the place.
@@ -107,9 +130,19 @@ impl Plane {
         (left, right.or_else(|| self.blocks.get(block + 1)?.first()).map(|member| member.2))
     }
 
+    /// Whether a member in the middle dominates `point`: on most data it dominates most points.
+    #[inline]
+    fn is_far_behind(&self, point: &[i64]) -> bool {
+        let own = self.blocks.get(self.blocks.len() / 2);
+        own.and_then(|own| own.get(own.len() / 2)).is_some_and(|member| member.0 < point[0] && member.1 < point[1])
+    }
+
     /// Add a point that is free; the members that it dominates go to `removed`, first objective rising.
     #[inline]
     pub(super) fn offer(&mut self, point: &[i64], slot: u32, removed: &mut Vec<u32>) -> Relation {
+        if self.is_far_behind(point) {
+            return Relation::Dominated;
+        }
         let new = (point[0], point[1], slot);
         let (block, at) = match self.behind(new.0) {
             None => (0, 0),
@@ -163,15 +196,11 @@ impl Plane {
         removed: &mut Vec<u32>,
         mut taken: impl FnMut(u32, Option<u32>) -> u32,
     ) {
-        let blocks = std::mem::take(self).blocks;
-        let mut rest = Rest { blocks: &blocks, at: 0 };
+        let mut rest = Rest::new(std::mem::take(self).blocks);
         let mut last: Option<Place> = None;
         for &(x, y, row) in batch {
             // Equal ones come after the member.
-            while let Some(run) = rest.until((x, y)) {
-                last = run.last().copied();
-                self.extend(run);
-            }
+            last = self.extend_until((x, y), &mut rest).or(last);
             match last {
                 Some((last_x, last_y, slot)) if (last_x, last_y) == (x, y) => {
                     taken(row, Some(slot));
@@ -180,23 +209,42 @@ impl Plane {
                 _ => {
                     let new = (x, y, taken(row, None));
                     last = Some(new);
-                    self.extend(&[new]);
+                    self.extend(&[new], &mut rest.spare);
                     rest.beat(y, removed);
                 }
             }
         }
-        while let Some(run) = rest.until((i64::MAX, i64::MAX)) {
-            self.extend(run);
+        self.extend_until((i64::MAX, i64::MAX), &mut rest);
+    }
+
+    /// Add the members of `rest` up to `x` and, at the same one, up to `y`; the last of them.
+    #[inline]
+    fn extend_until(&mut self, (x, y): (i64, i64), rest: &mut Rest) -> Option<Place> {
+        let mut last = None;
+        loop {
+            let left = &rest.own[rest.at..];
+            let is_before = |member: &Place| (member.0, member.1) <= (x, y);
+            let whole = left.last().is_some_and(is_before);
+            let count = if whole { left.len() } else { left.iter().take_while(|&member| is_before(member)).count() };
+            if count == 0 {
+                return last;
+            }
+            last = Some(left[count - 1]);
+            self.extend(&left[..count], &mut rest.spare);
+            rest.pass(count);
+            if !whole {
+                return last;
+            }
         }
     }
 
     /// Add members behind all others.
     #[inline]
-    fn extend(&mut self, mut run: &[Place]) {
+    fn extend(&mut self, mut run: &[Place], spare: &mut Vec<Block>) {
         while let Some(first) = run.first() {
             if self.blocks.last().is_none_or(|own| own.len() >= FILLED) {
                 self.firsts.push(first.0);
-                self.blocks.push(Vec::with_capacity(BLOCK + 1));
+                self.blocks.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK + 1)));
             }
             let Some(own) = self.blocks.last_mut() else { return };
             let (now, later) = run.split_at(run.len().min(FILLED - own.len()));

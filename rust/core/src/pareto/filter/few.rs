@@ -2,13 +2,15 @@
 //!
 //! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
 //! whose cells do not rule it out are compared by their keys. Rows come in slices of the first objective, so that those
-//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are swept.
+//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are
+//! sorted and swept.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
 use super::lanes::{self, Compare, Comparing, FineCells, LANES};
+use super::spread;
 
 /// More rows are better swept or kept in a tree.
 pub(super) const MOST_ROWS: usize = 2048;
@@ -19,15 +21,39 @@ const CELL_BITS: u32 = 15;
 const ALWAYS: usize = 256;
 /// Slices of the range of cells, by which rows are sorted.
 const SLICES: usize = 64;
-/// So many rows are put in order one by one.
-const ALREADY: usize = 24;
-/// Narrower slices; if one of them holds an eighth of a sample of the rows, cells tell too little.
+/// Narrower slices: if one of them holds an eighth of a sample of the rows, cells tell too little.
 const NARROW: usize = 1024;
 const SAMPLE_STEP: usize = 8;
 
 /// The front of `rows`, in no particular order; none if the cells of an objective tell too little.
 pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Option<Vec<u32>> {
+    if source.num_objectives() == 2 {
+        return Some(swept(source, rows, keep));
+    }
     lanes::run(Few { source, rows: &rows.to_vec(), keep })
+}
+
+/// Two objectives.
+fn swept<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Vec<u32> {
+    let n = rows.len();
+    let mut keys = vec![K::default(); 2 * n];
+    let (firsts, seconds) = keys.split_at_mut(n);
+    rows.read(source, 0, firsts);
+    rows.read(source, 1, seconds);
+    let sorted = spread::sorted(n, &|visit| visit(firsts), |place, first| (first, seconds[place], place as u16));
+    let (mut front, mut best) = (Vec::with_capacity(n), None);
+    for equal in sorted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        if best.is_some_and(|best| equal[0].1 >= best) {
+            continue;
+        }
+        best = Some(equal[0].1);
+        if let [alone] = equal {
+            front.push(rows.at(usize::from(alone.2)));
+        } else {
+            push_kept(&mut front, equal.iter().map(|&(_, _, place)| rows.at(usize::from(place))), keep);
+        }
+    }
+    front
 }
 
 struct Few<'a, K> {
@@ -46,15 +72,11 @@ impl<K: Key> Comparing for Few<'_, K> {
         // An empty lane is above any cell. Chunk after chunk, of each objective after objective.
         let mut cells: Vec<FineCells> = vec![[i16::MAX; LANES]; d * n.div_ceil(LANES)];
         self.source.gather(0, self.rows, &mut keys[..n]);
-        let tells = (d == 2 && n <= ALREADY) || into_cells(&keys[..n], cells.iter_mut().step_by(d));
-        if d == 2 {
-            return Some(self.swept(&mut keys, &cells));
-        }
-        if !tells && n > ALWAYS {
+        if !into_cells(&keys[..n], cells.iter_mut().step_by(d)) && n > ALWAYS {
             return None;
         }
         // Only rows of the same slice of the first objective and of those before it can dominate a row.
-        let (ends, order) = by_slice::<SLICES>(cells.iter().step_by(d), n);
+        let (ends, order) = by_slice(cells.iter().step_by(d), n);
         let rows: Vec<u32> = order.iter().map(|&place| self.rows[place as usize]).collect();
         for (k, keys) in keys.chunks_exact_mut(n.max(1)).enumerate() {
             self.source.gather(k, &rows, keys);
@@ -100,55 +122,6 @@ impl<K: Key> Comparing for Few<'_, K> {
     }
 }
 
-impl<K: Key> Few<'_, K> {
-    /// Two objectives: narrow slices of the first put the rows in order but for neighbors, then one sweep is enough.
-    #[inline(always)]
-    fn swept(&self, keys: &mut [K], cells: &[FineCells]) -> Vec<u32> {
-        let n = self.rows.len();
-        let (firsts, seconds) = keys.split_at_mut(n);
-        self.source.gather(1, self.rows, seconds);
-        let (ends, order) = if n <= ALREADY {
-            ([0; NARROW], (0..n as u16).collect())
-        } else {
-            by_slice::<NARROW>(cells.iter().step_by(2), n)
-        };
-        let mut sorted = vec![(K::default(), K::default(), 0_u16); n];
-        for (place, row) in order.iter().zip(&mut sorted) {
-            *row = (firsts[usize::from(*place)], seconds[usize::from(*place)], *place);
-        }
-        let mut start = 0;
-        for end in ends.map(usize::from) {
-            if end > start + ALREADY {
-                sorted[start..end].sort_unstable();
-            }
-            start = end;
-        }
-        settle(&mut sorted);
-        let (mut front, mut best) = (Vec::with_capacity(n), None);
-        for equal in sorted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            if best.is_none_or(|best| equal[0].1 < best) {
-                best = Some(equal[0].1);
-                push_kept(&mut front, equal.iter().map(|&(_, _, place)| self.rows[usize::from(place)]), self.keep);
-            }
-        }
-        front
-    }
-}
-
-/// Sort rows that are near their places by both keys; equal ones stay in order.
-#[inline(always)]
-fn settle<K: Key>(rows: &mut [(K, K, u16)]) {
-    for index in 1..rows.len() {
-        let row = rows[index];
-        let mut free = index;
-        while free > 0 && (rows[free - 1].0, rows[free - 1].1) > (row.0, row.1) {
-            rows[free] = rows[free - 1];
-            free -= 1;
-        }
-        rows[free] = row;
-    }
-}
-
 /// The slice of a cell, of `N`.
 #[inline(always)]
 fn slice<const N: usize>(cell: i16) -> usize {
@@ -158,9 +131,9 @@ fn slice<const N: usize>(cell: i16) -> usize {
 /// Where each slice ends when `n` rows are sorted by the slices of their cells, and the rows in that order; those of a
 /// slice rise.
 #[inline(always)]
-fn by_slice<'a, const N: usize>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; N], Vec<u16>) {
-    let slices: Vec<u16> = cells.flatten().take(n).map(|&cell| slice::<N>(cell) as u16).collect();
-    let mut ends = [0_u16; N];
+fn by_slice<'a>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; SLICES], Vec<u16>) {
+    let slices: Vec<u16> = cells.flatten().take(n).map(|&cell| slice::<SLICES>(cell) as u16).collect();
+    let mut ends = [0_u16; SLICES];
     for &slice in &slices {
         ends[usize::from(slice)] += 1;
     }

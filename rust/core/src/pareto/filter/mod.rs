@@ -13,6 +13,7 @@ pub(super) mod prefilter;
 mod sieve;
 mod sorted;
 mod space;
+pub(super) mod spread;
 mod stairs;
 pub(super) mod thin;
 mod tree;

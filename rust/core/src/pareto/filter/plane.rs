@@ -8,6 +8,7 @@ use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
 use super::sorted::{BLOCK, Place, keyed, ranges, sort};
+use super::spread;
 use crate::parallel;
 
 /// A thread takes this many rows at least.
@@ -36,6 +37,9 @@ pub(super) fn line<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -
 
 /// Two objectives.
 pub(super) fn plane<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
+    if threads < 2 || rows.len() < 2 * ROWS_PER_THREAD {
+        return sweep(source, rows, &spread::places(source, 0, rows), keep);
+    }
     let mut places = keyed(source, 0, rows);
     let ranges = ranges(&mut places, threads.min(rows.len() / ROWS_PER_THREAD).max(1));
     let fronts = parallel::each(ranges, |places| {

@@ -22,6 +22,8 @@ const PART: usize = 32;
 const MOST_BEST: usize = 4096;
 /// Strong rows that all rows meet.
 const MOST_FIRST: usize = 4;
+/// After so many rows it is seen whether enough will be struck.
+const TRIED: usize = 32;
 /// A thread takes this many rows at least; it costs as much as a prefilter of most of them.
 const ROWS_PER_THREAD: usize = 32768;
 /// Rows that pass the sieve together: they are in the second-level cache when the others are met.
@@ -232,6 +234,10 @@ impl<K: Key> Kernel for Choose<'_, K> {
             next += 1;
             if block.len() * 8 < count {
                 first = first.min(next);
+            }
+            // The best come first: what as many as there may be will strike is at most in proportion.
+            if next >= TRIED && (count - block.len()) * 5 * MOST_STRONG < count * next.min(MOST_STRONG) {
+                return Strong::default();
             }
         }
         if self.num_samples < self.sample.len() {

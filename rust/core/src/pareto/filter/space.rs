@@ -8,7 +8,8 @@ use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
-use super::sorted::{BLOCK, Place, keyed, sort};
+use super::sorted::{BLOCK, Place};
+use super::spread;
 use super::stairs::Stairs;
 use crate::parallel;
 
@@ -17,11 +18,7 @@ const ROWS_FOR_THREADS: usize = 16384;
 
 /// The front of `rows`, in no particular order.
 pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
-    let sorted = |k: usize| {
-        let mut places = keyed(source, k, rows);
-        sort(&mut places);
-        places
-    };
+    let sorted = |k: usize| spread::places(source, k, rows);
     let (firsts, seconds) = if threads > 1 && rows.len() >= ROWS_FOR_THREADS {
         let mut both = parallel::each(vec![0, 1], sorted).into_iter();
         (both.next().unwrap_or_default(), both.next().unwrap_or_default())
