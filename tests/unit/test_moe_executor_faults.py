@@ -69,6 +69,30 @@ def test_a_killed_rank_is_named_at_once(where):
         assert re.search(r"closed .* to rank: .*\b1\b", text)
 
 
+def dies_between(rank, num_ranks):
+    """Run a pass for which rank 2 comes first and rank 0 last, rank 1 ending between them."""
+    work = layers.batch(num_ranks)
+    layer = moe.ExpertParallel(8, timeout_s=10 * TIMEOUT_S)
+    own = torch.from_numpy(layer.home == rank)
+    hidden, ids, router = work.of(rank)
+    call = (hidden, ids, router, (work.gate_up[own], work.down[own]))
+    layer(*call)
+    start = time.monotonic()
+    time.sleep({0: 0.6, 1: 0.3, 2: 0}[rank])
+    if rank == 1:
+        os._exit(9)
+    with pytest.raises(errors.RankLostError) as caught:
+        layer(*call)
+    return str(caught.value), time.monotonic() - start
+
+
+def test_a_rank_that_waits_for_one_that_gave_up_is_told():
+    found = _ranks.run(3, dies_between, raises=True)
+    for text, seconds in (found[0], found[2]):
+        assert seconds < 5 * TIMEOUT_S
+        assert re.search(r"closed .* to rank: .*\b1\b", text)
+
+
 @pytest.mark.parametrize("where", ["outside", "experts", "backward"])
 def test_a_slow_rank_ends_the_wait(where):
     found = _ranks.run(3, dies_or_sleeps, where, "sleep", raises=True)

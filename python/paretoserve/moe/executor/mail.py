@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mail", "Message", "Pending"]
 
+_MOMENT_S = 0.05
 _TAGS = {"agreement": 1, "tokens": 2, "weights": 3, "results": 4, "gradients": 5, "probe": 6}
 
 
@@ -138,10 +139,12 @@ class Mail:
     def fail(self, kind: str, peer: int | None, error: Exception) -> NoReturn:
         """Raise what happened, naming the rank that was waited for, or all ranks whose connection is closed.
 
-        A rank that fails closes its connections (gloo does so after a time-out), so that the others do not wait for
-        it: those that find out late see more than one closed.
+        This rank then closes its own connections (gloo has done so after a time-out), so that the others do not wait
+        for it: those that find out late see more than one closed.
         """
         late = "Timed out" in str(error)
+        if not late:
+            time.sleep(_MOMENT_S)  # Connections of a process that ends close one after the other.
         closed = [] if late else [str(other) for other in self.peers if other == peer or self._is_closed(other)]
         if closed:
             text = f"connections closed during the exchange of {kind}, to rank: {', '.join(closed)}"
@@ -149,6 +152,7 @@ class Mail:
             who = "a rank" if peer is None or peer < 0 else f"rank {peer}"
             text = f"{who} did not answer within {self.timeout_s:g} s during the exchange of {kind}"
         self.failure = text
+        self._hang_up()
         raise RankLostError(f"{text} (seen by rank {self.rank})") from error
 
     def _is_closed(self, peer: int) -> bool:
@@ -156,11 +160,22 @@ class Mail:
 
         It must not be waited for: a time-out would close the connections to all others.
         """
-        try:
-            dist.irecv(torch.empty(1), group=self._host, group_src=peer, tag=_TAGS["probe"])
-        except RuntimeError:
-            return True
-        return False
+        return self._probe(peer) is None
+
+    def _probe(self, peer: int) -> dist.Work | None:
+        """Start to wait for a message that no rank sends; None if the connection is gone."""
+        with suppress(RuntimeError):
+            return dist.irecv(torch.empty(1), group=self._host, group_src=peer, tag=_TAGS["probe"])
+        return None
+
+    def _hang_up(self) -> None:
+        """Close all connections, which gloo does when a wait times out."""
+        for peer in self.peers:
+            work = self._probe(peer)
+            if work is not None:
+                with suppress(RuntimeError):
+                    work.wait(timedelta(milliseconds=1))
+                return
 
     def close(self) -> None:
         """Give the groups back."""
