@@ -110,6 +110,21 @@ def test_energy_is_an_objective_once_it_is_known():
         split_front(layers, [Device("a")], objectives=["energy"])
 
 
+def test_energy_that_is_not_known_is_no_number():
+    # The watts of one device alone say nothing of a split over both.
+    layers = Layers([0.1, 0.1], [1000, 0])
+    front = split_front(layers, [Device("a", watts=100.0), Device("b")])
+    assert front.objectives == ("latency", "throughput")
+    assert [front.splits[0].energy_j, *(stage.joules for stage in front.splits[0].stages)] == [None] * 3
+    assert front.to_dict()["splits"][0]["energy_j"] is None
+    assert " J" not in front.explain()
+    pytest.importorskip("pyarrow")
+    assert front.to_table().column("energy_j").to_pylist() == [None]
+    free = split_front(layers, [Device("a", watts=0.0)])
+    assert free.splits[0].energy_j == 0.0
+    assert " 0 J" in free.explain()
+
+
 def test_graph_is_cut_at_dominators_only():
     # 0 -> (1, 2) -> 3 -> 4: a diamond, then a chain.
     layers = Layers([0.1] * 5, [1] * 5, inputs=[[], [0], [0], [1, 2], [3]])

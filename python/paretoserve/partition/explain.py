@@ -21,11 +21,11 @@ PEERS = {
 MOST_LINES = 40
 
 
-def numbers_of(split: Split, with_energy: bool) -> str:
+def numbers_of(split: Split) -> str:
     """Return the objectives of a split in one line."""
     rate = "no limit on requests" if split.throughput_rps == inf else f"{split.throughput_rps:.6g} requests/s"
     parts = [f"latency {split.latency_s:.6g} s", f"{rate} with {split.in_flight} in flight"]
-    if with_energy:
+    if split.energy_j is not None:
         parts.append(f"{split.energy_j:.6g} J")
     return ", ".join(parts)
 
@@ -50,7 +50,6 @@ def bound_by(split: Split) -> str:
 
 def explain(front: SplitFront) -> str:
     """Return the splits, why each stops where it does, and the single answers of other planners."""
-    with_energy = any(split.energy_j > 0 for split in front.splits)
     how = "exact" if not front.epsilon else f"complete to {front.epsilon:.3g}"
     lines = [
         f"{len(front.splits)} splits of {len(front.layers)} layers ({len(front.layers.cuts)} places to cut) over "
@@ -59,16 +58,14 @@ def explain(front: SplitFront) -> str:
     ]
     for number, split in enumerate(front.splits[:MOST_LINES]):
         marks = "".join(f"; {PEERS[mark]}" for mark in front.marks(number))
-        lines.append(
-            f"{number}: {split.describe()}: {numbers_of(split, with_energy)}; bound by {bound_by(split)}{marks}"
-        )
+        lines.append(f"{number}: {split.describe()}: {numbers_of(split)}; bound by {bound_by(split)}{marks}")
     if len(front.splits) > MOST_LINES:
         lines.append(f"... and {len(front.splits) - MOST_LINES} more")
     for name, title in PEERS.items():
         better = front.beaten_by(name)
         if better is not None:
             split = front.peers[name]
-            lines.append(f"{title}: {split.describe()}: {numbers_of(split, with_energy)}; beaten by split {better}")
+            lines.append(f"{title}: {split.describe()}: {numbers_of(split)}; beaten by split {better}")
     least = min(split.latency_s for split in front.splits)
     for name, seconds in sorted(front.alone.items(), key=lambda item: item[1])[:1]:
         if seconds < least:

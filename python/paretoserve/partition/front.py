@@ -48,8 +48,8 @@ class SplitFront:
     peers : dict of str to Split
         The one split that other planners look for: "least_latency"; "pipedream", the largest throughput;
         "paretopipe", the least largest computation, transfers not regarded. Of several optima each takes that of least
-        latency. They share devices, links and limits
-        with the front, and `epsilon`, by which their throughput may then be too small.
+        latency. They share devices, links and limits with the front, and `epsilon`, by which their throughput may then
+        be too small.
     alone : dict of str to float
         Latency on each single device that has the memory for all layers.
     layers : Layers

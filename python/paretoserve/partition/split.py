@@ -31,8 +31,8 @@ class Stage:
         Number of its first layer, and of the one after its last.
     seconds : float
         Time of a request in its layers.
-    joules : float
-        Energy of a request in its layers and of sending the output; 0 if not known.
+    joules : float or None
+        Energy of a request in its layers and of sending the output; None unless that of all layers is known.
     memory_bytes : int
         What each of its devices needs.
     output_bytes : int
@@ -45,7 +45,7 @@ class Stage:
     first: int
     stop: int
     seconds: float
-    joules: float
+    joules: float | None
     memory_bytes: int
     output_bytes: int
     transfer_s: float
@@ -69,14 +69,14 @@ class Split:
     throughput_rps : float
         Requests per second when enough are on their way: one per longest stage or transfer. Infinite if all take no
         time.
-    energy_j : float
-        Energy of a request, without what idle devices draw; 0 if not known.
+    energy_j : float or None
+        Energy of a request, without what idle devices draw; None unless that of all layers is known.
     """
 
     stages: tuple[Stage, ...]
     latency_s: float
     throughput_rps: float
-    energy_j: float
+    energy_j: float | None
 
     @property
     def cuts(self) -> tuple[int, ...]:
@@ -134,7 +134,8 @@ def splits_of(values: Sequence[int], stages: Sequence[int], layers: Layers, tabl
     made = []
     for (latency, bottleneck, energy), start, stop in zip(numbers.tolist(), edges[:-1], edges[1:], strict=True):
         rate = 1e9 / bottleneck if bottleneck else inf
-        made.append(Split(tuple(parts[start:stop]), latency / 1e9, rate, energy / 1e9))
+        joules = energy / 1e9 if tables.has_energy else None
+        made.append(Split(tuple(parts[start:stop]), latency / 1e9, rate, joules))
     return tuple(made)
 
 
@@ -151,11 +152,12 @@ def _stages(rows: NDArray[np.int64], layers: Layers, tables: Tables) -> list[Sta
         taken: NDArray[np.uint64] = sums[*row, end] - sums[*row, start]
         return taken
 
+    joules = (between(tables.energy, kind) + np.where(sends, tables.send[kind, last], np.uint64(0))) / 1e9
     columns = (
         tables.bounds[start],
         stop,
         between(tables.time, kind) / 1e9,
-        (between(tables.energy, kind) + np.where(sends, tables.send[kind, last], np.uint64(0))) / 1e9,
+        joules if tables.has_energy else np.full(len(rows), None),
         between(tables.memory),
         np.where(sends, layers.output_bytes[stop - 1], 0),
         np.where(sends, tables.transfer[kind, follower, last], 0) / 1e9,

@@ -176,9 +176,8 @@ class ExpertLoad:
         Notes
         -----
         Of more than 16 layers 16 stand for all. Placements are planned here, once per window; steps when the step time
-        is compiled. A rank has room for two
-        foreign experts in a step. Transfers of single steps are not hidden behind anything; those of a placement are
-        spread over the 3,000 steps until the next one.
+        is compiled. A rank has room for two foreign experts in a step. Transfers of single steps are not hidden behind
+        anything; those of a placement are spread over the 3,000 steps until the next one.
         """
         # Layers that stand in several times have other luck each time.
         count = min(max(self.num_layers, LEAST_LAYERS), MOST_LAYERS)

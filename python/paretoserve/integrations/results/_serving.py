@@ -1,8 +1,8 @@
 """Results of load generators: `vllm bench serve`, AIPerf and GuideLLM.
 
 TPOT leaves the first token out, as in `paretoserve.plan`: TPOT of vLLM, inter-token latency of AIPerf and of GuideLLM
-(whose own time per output token counts the first). Formats: vLLM 0.33, the summary of
-AIPerf (the one of GenAI-Perf) and reports of GuideLLM of version 2.
+(whose own time per output token counts the first). Formats: vLLM 0.33, the summary of AIPerf (the one of GenAI-Perf)
+and reports of GuideLLM of version 2.
 """
 
 from __future__ import annotations
