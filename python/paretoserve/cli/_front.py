@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._files import file_error
 from paretoserve.cli._front_marks import explanation, knees, picks_of, volumes
 from paretoserve.cli._table import Table, read_table
 from paretoserve.pareto._arguments import one_of
 from paretoserve.pareto._conditions import Written
 from paretoserve.pareto._frame_columns import column_numbers
-from paretoserve.pareto._sources import file_error, files_of
+from paretoserve.pareto._sources import files_of
 from paretoserve.pareto._table_rows import Question, best_first, column_list
 from paretoserve.pareto.from_frame import TableFront, frame_front
 from paretoserve.pareto.scan import scan_front

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from paretoserve._files import file_error, read_bytes
 from paretoserve.errors import DataError
 from paretoserve.pareto._csv_source import first_text
 from paretoserve.pareto._frames import Frame, columns_hint
-from paretoserve.pareto._sources import file_error
-from paretoserve.sim.readers.source import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

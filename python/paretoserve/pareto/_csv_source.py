@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._files import file_error
 from paretoserve.errors import DataError
-from paretoserve.pareto._sources import Retyped, file_error
+from paretoserve.pareto._sources import Retyped
 
 if TYPE_CHECKING:
     import pyarrow as pa

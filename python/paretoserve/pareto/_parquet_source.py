@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._files import file_error
 from paretoserve.errors import DataError
-from paretoserve.pareto._sources import file_error
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from paretoserve._files import file_error
 from paretoserve.errors import DataError, DtypeError
 from paretoserve.pareto._frames import columns_hint, require_pyarrow
 from paretoserve.pareto._partitions import folder_labels
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Labels", "Retyped", "Source", "file_error", "files_of", "open_source"]
+__all__ = ["Labels", "Retyped", "Source", "files_of", "open_source"]
 
 Labels: TypeAlias = dict[str, str | None]
 
@@ -52,12 +53,6 @@ class Source(Protocol):
 
     def problem(self, column: str, what: str, *, row: int | None = None, hint: str = "") -> DataError:
         """Return the error about a column, or about one cell of it."""
-
-
-def file_error(file: str, what: str, *, at: str | None = None, column: str | None = None, hint: str = "") -> DataError:
-    """Return the error about a file; `at` is the place in it, such as ``line 4``."""
-    place = f"`{file}`" + (f" {at}" if at else "") + (f", column `{column}`" if column else "")
-    return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
 
 
 def files_of(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[tuple[Path, Labels]]:

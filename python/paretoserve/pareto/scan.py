@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from paretoserve._files import file_error
 from paretoserve.pareto._common_types import common_types, converted
 from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import Numbers, column_numbers
 from paretoserve.pareto._partitions import partitioned
-from paretoserve.pareto._sources import Retyped, check_columns, file_error, files_of, joined, open_source
+from paretoserve.pareto._sources import Retyped, check_columns, files_of, joined, open_source
 from paretoserve.pareto._survivors import Survivors, batch_groups
 from paretoserve.pareto._table_rows import Question, best_first, column_list, objective_senses, taking_part
 from paretoserve.pareto.from_frame import TableFront

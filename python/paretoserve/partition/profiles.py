@@ -12,13 +12,12 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paretoserve._files import file_error, read_bytes
 from paretoserve._integers import shown
 from paretoserve.partition.layers import Layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from paretoserve.errors import DataError
 
 __all__ = ["read_profile"]
 
@@ -61,30 +60,28 @@ def read_profile(path: str | Path) -> Layers:
     >>> layers.names, layers.seconds["pi"].tolist(), layers.output_bytes.tolist()
     (('stem', 'head'), [0.2, 0.1], [8000, 400])
     """
-    from paretoserve.sim.readers.source import read_bytes
-
     file = str(path)
     try:
         text = read_bytes(Path(path)).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _error(file, "is not UTF-8 text") from None
+        raise file_error(file, "is not UTF-8 text") from None
     rows = _json_rows(file, text) if text.lstrip().startswith(("{", "[")) else _csv_rows(file, text)
     if not rows:
-        raise _error(file, "has no layers")
+        raise file_error(file, "has no layers")
     names = list(rows[0][1])
     for at, row in rows:
         for key in row:
             if key.partition(":")[0] not in FIELDS or (":" in key and key.partition(":")[0] not in PER_DEVICE):
-                raise _error(file, f"is not known, expected {', '.join(FIELDS)} or seconds:NAME", at=at, column=key)
+                raise file_error(file, f"is not known, expected {', '.join(FIELDS)} or seconds:NAME", at=at, column=key)
             if key not in names:
-                raise _error(file, "has no value in the first row", at=at, column=key)
+                raise file_error(file, "has no value in the first row", at=at, column=key)
         for key in names:
             if key not in row:
-                raise _error(file, "has no value", at=at, column=key)
+                raise file_error(file, "has no value", at=at, column=key)
     columns = {key: [_cell(file, at, key, row[key]) for at, row in rows] for key in names}
     for key in ("output_bytes", "seconds"):
         if not any(name.partition(":")[0] == key for name in names):
-            raise _error(file, f"has no column `{key}`")
+            raise file_error(file, f"has no column `{key}`")
     try:
         return Layers(
             _of_devices(file, columns, "seconds"),
@@ -95,13 +92,7 @@ def read_profile(path: str | Path) -> Layers:
             inputs=columns.get("inputs"),
         )
     except (ValueError, TypeError) as error:
-        raise _error(file, str(error)) from None
-
-
-def _error(file: str, what: str, *, at: str | None = None, column: str | None = None) -> DataError:
-    from paretoserve.sim.readers.assemble import problem
-
-    return problem(file, what, at=at, column=column)
+        raise file_error(file, str(error)) from None
 
 
 def _csv_rows(file: str, text: str) -> Rows:
@@ -115,13 +106,13 @@ def _csv_rows(file: str, text: str) -> Rows:
                 header = [cell.strip() for cell in cells]
                 for name in header:
                     if header.count(name) > 1:
-                        raise _error(file, "stands in the header more than once", column=name)
+                        raise file_error(file, "stands in the header more than once", column=name)
             elif cells:
                 if len(cells) != len(header):
-                    raise _error(file, f"must have {len(header)} cells, got {len(cells)}", at=at)
+                    raise file_error(file, f"must have {len(header)} cells, got {len(cells)}", at=at)
                 rows.append((at, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
     except csv.Error as error:
-        raise _error(file, f"is not valid CSV: {error}", at=f"line {reader.line_num}") from None
+        raise file_error(file, f"is not valid CSV: {error}", at=f"line {reader.line_num}") from None
     return rows
 
 
@@ -129,15 +120,15 @@ def _json_rows(file: str, text: str) -> Rows:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _error(file, f"is not valid JSON: {error}") from None
+        raise file_error(file, f"is not valid JSON: {error}") from None
     layers = value.get("layers") if isinstance(value, dict) else value
     if not isinstance(layers, list):
-        raise _error(file, "must hold a list of layers, or an object with such a list named `layers`")
+        raise file_error(file, "must hold a list of layers, or an object with such a list named `layers`")
     rows: Rows = []
     for number, layer in enumerate(layers):
         at = f"layer {number}"
         if not isinstance(layer, dict):
-            raise _error(file, f"must be an object, got {shown(layer)}", at=at)
+            raise file_error(file, f"must be an object, got {shown(layer)}", at=at)
         row: dict[str, Any] = {}
         for key, cell in layer.items():
             if key in PER_DEVICE and isinstance(cell, dict):
@@ -153,11 +144,11 @@ def _cell(file: str, at: str, key: str, cell: Any) -> Any:
     if key == "name":
         if isinstance(cell, str) and cell:
             return cell
-        raise _error(file, f"must be a name, got {shown(cell)}", at=at, column=key)
+        raise file_error(file, f"must be a name, got {shown(cell)}", at=at, column=key)
     if key == "inputs":
         parts = cell.split() if isinstance(cell, str) else cell
         if not isinstance(parts, list):
-            raise _error(file, f"must be numbers of layers, got {shown(cell)}", at=at, column=key)
+            raise file_error(file, f"must be numbers of layers, got {shown(cell)}", at=at, column=key)
         return [_number(file, at, key, part, int) for part in parts]
     return _number(file, at, key, cell, int if key in WHOLE else float)
 
@@ -171,10 +162,10 @@ def _number(file: str, at: str, key: str, cell: Any, kind: Callable[[Any], Any])
         if isinstance(cell, float) and value != cell:
             raise ValueError
     except (ValueError, OverflowError):
-        raise _error(file, f"must be {expected}, got {shown(cell)}", at=at, column=key) from None
+        raise file_error(file, f"must be {expected}, got {shown(cell)}", at=at, column=key) from None
     limit = 2**60 if kind is int else 1e9
     if not isfinite(value) or not 0 <= value <= limit:
-        raise _error(file, f"must be from 0 to {limit:g}, got {shown(cell)}", at=at, column=key)
+        raise file_error(file, f"must be from 0 to {limit:g}, got {shown(cell)}", at=at, column=key)
     return value
 
 
@@ -182,5 +173,7 @@ def _of_devices(file: str, columns: dict[str, list[Any]], what: str) -> Any:
     """Return a column, or one per device; None if there is none."""
     devices = {key.partition(":")[2]: column for key, column in columns.items() if key.startswith(f"{what}:")}
     if devices and what in columns:
-        raise _error(file, f"must be given once or for each device, got both `{what}` and `{what}:NAME`", column=what)
+        raise file_error(
+            file, f"must be given once or for each device, got both `{what}` and `{what}:NAME`", column=what
+        )
     return devices or columns.get(what)

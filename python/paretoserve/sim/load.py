@@ -11,15 +11,15 @@ from typing import Literal
 
 import numpy as np
 
+from paretoserve._files import file_error, read_bytes
 from paretoserve._integers import BITS_63, check_integer
 from paretoserve.errors import DtypeError, UnknownNameError
 from paretoserve.sim.profile import PROFILES, generate
-from paretoserve.sim.readers.assemble import Rules, assemble, problem
+from paretoserve.sim.readers.assemble import Rules, assemble
 from paretoserve.sim.readers.azure import COLUMNS as AZURE_COLUMNS
 from paretoserve.sim.readers.azure import read_azure
 from paretoserve.sim.readers.mooncake import read_mooncake
 from paretoserve.sim.readers.parquet import read_parquet
-from paretoserve.sim.readers.source import read_bytes
 from paretoserve.sim.trace import Trace
 
 __all__ = ["FORMATS", "load_trace"]
@@ -147,11 +147,11 @@ def _recognize(file: str, content: bytes) -> str:
     if content.startswith(b"PAR1"):
         return "parquet"
     if ".parquet" in suffixes:
-        raise problem(file, f"is not Parquet as its name says; it starts with {content[:6]!r}")
+        raise file_error(file, f"is not Parquet as its name says; it starts with {content[:6]!r}")
     if start.startswith(b"{") or suffixes & {".jsonl", ".json"}:
         return "mooncake"
     header = start.split(b"\n", 1)[0]
     if ".csv" in suffixes or any(name.encode() in header for name in AZURE_COLUMNS):
         return "azure"
     hint = f"Azure CSV starts with {','.join(AZURE_COLUMNS)}, Mooncake JSONL with {{, Parquet with PAR1"
-    raise problem(file, f"is of no known format; it starts with {content[:16]!r}", hint=hint)
+    raise file_error(file, f"is of no known format; it starts with {content[:16]!r}", hint=hint)

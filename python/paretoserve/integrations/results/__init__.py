@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from paretoserve._files import file_error
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.integrations.results._content import Row, objects, problem
+from paretoserve.integrations.results._content import Row, objects
 from paretoserve.integrations.results._quality import read_evalperf, read_evalplus, read_lm_eval
 from paretoserve.integrations.results._serving import read_aiperf, read_guidellm, read_vllm_bench
 
@@ -123,7 +124,7 @@ def _rows(path: Path, tool: str | None) -> list[Row]:
         found = tool or _recognize(content)
         if found is None:
             hint = f"read_results(..., tool=...) takes {', '.join(TOOLS)}"
-            raise problem(str(path), "is of no tool known here", at=f"row {place}", hint=hint)
+            raise file_error(str(path), "is of no tool known here", at=f"row {place}", hint=hint)
         for row in READERS[found](str(path), content):
             row.tool = found
             rows.append(row)

@@ -7,13 +7,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from paretoserve.sim.readers.assemble import problem, shown
-from paretoserve.sim.readers.source import read_bytes
+from paretoserve._files import file_error, read_bytes, shown_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Row", "number", "objects", "problem", "section"]
+__all__ = ["Row", "number", "objects", "section"]
 
 Sense = Literal["min", "max"]
 
@@ -54,10 +53,10 @@ def objects(path: Path) -> list[dict[str, Any]]:
                 # A file of one object over several lines breaks in its first line; the error of the whole is the use.
                 where = place if len(parts) else ""
                 reason = getattr(whole, "msg", None) or str(whole)
-                raise problem(file, f"must be JSON, got {shown(line)} ({reason})", at=where or None) from None
+                raise file_error(file, f"must be JSON, got {shown_bytes(line)} ({reason})", at=where or None) from None
     for place, part in zip(places, parts, strict=True):
         if not isinstance(part, dict):
-            raise problem(file, f"must be a JSON object, got {type(part).__name__}", at=place or None)
+            raise file_error(file, f"must be a JSON object, got {type(part).__name__}", at=place or None)
     return parts
 
 
@@ -66,7 +65,7 @@ def section(file: str, content: Any, name: str, at: str | None = None) -> dict[s
     found = content.get(name) if isinstance(content, dict) else None
     if not isinstance(found, dict):
         got = "nothing" if found is None else type(found).__name__
-        raise problem(file, f"must be a JSON object, got {got}", at=at, column=name)
+        raise file_error(file, f"must be a JSON object, got {got}", at=at, column=name)
     return found
 
 
@@ -77,8 +76,10 @@ def number(
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise problem(file, f"must be a finite number, got {shown(json.dumps(value).encode())}", at=at, column=column)
+        raise file_error(
+            file, f"must be a finite number, got {shown_bytes(json.dumps(value).encode())}", at=at, column=column
+        )
     if not low <= value <= high:
         bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise problem(file, f"must be {bounds}, got {value}", at=at, column=column)
+        raise file_error(file, f"must be {bounds}, got {value}", at=at, column=column)
     return float(value)

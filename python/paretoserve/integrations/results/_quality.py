@@ -6,7 +6,8 @@ import math
 import re
 from typing import Any
 
-from paretoserve.integrations.results._content import Row, number, problem, section
+from paretoserve._files import file_error
+from paretoserve.integrations.results._content import Row, number, section
 
 __all__ = ["read_evalperf", "read_evalplus", "read_lm_eval"]
 
@@ -20,7 +21,7 @@ def read_lm_eval(file: str, content: dict[str, Any]) -> list[Row]:
     better = content.get("higher_is_better") or {}
     for task, metrics in section(file, content, "results").items():
         if not isinstance(metrics, dict):
-            raise problem(
+            raise file_error(
                 file, f"must be a JSON object, got {type(metrics).__name__}", at=f"row {task}", column="results"
             )
         for key, value in metrics.items():
@@ -33,7 +34,7 @@ def read_lm_eval(file: str, content: dict[str, Any]) -> list[Row]:
             higher = (better.get(task) or {}).get(metric)
             row.put(column, figure, "1", None if higher is None else "max" if higher else "min")
     if not row.values:
-        raise problem(file, "has no metric of any task", column="results")
+        raise file_error(file, "has no metric of any task", column="results")
     return [row]
 
 
@@ -59,7 +60,7 @@ def read_evalplus(file: str, content: dict[str, Any]) -> list[Row]:
             value = number(file, share, key, f"row {tests}", high=1.0)
             row.put(f"{key.replace('@', '_at_')}_{tests}", value, "1", "max")
     if not row.values:
-        raise problem(file, "has no pass@k", column="pass_at_k")
+        raise file_error(file, "has no pass@k", column="pass_at_k")
     return [row]
 
 
@@ -68,13 +69,13 @@ def _count_passes(file: str, tasks: dict[str, Any], tests: str, row: Row) -> Non
     shares = []
     for task, samples in tasks.items():
         if not isinstance(samples, list) or not samples or not all(isinstance(sample, dict) for sample in samples):
-            raise problem(file, "must be a list of at least one sample", at=f"row {task}", column="eval")
+            raise file_error(file, "must be a list of at least one sample", at=f"row {task}", column="eval")
         if all(sample.get(f"{tests}_status") is None for sample in samples):
             continue
         status = [[sample.get(f"{each}_status") for each in ("base", tests)] for sample in samples]
         shares.append(sum(set(each) == {"pass"} for each in status) / len(samples))
     if not shares and tests == "base":
-        raise problem(file, "has no task with a status", column="eval")
+        raise file_error(file, "has no task with a status", column="eval")
     if not shares:
         return
     row.put(f"pass_at_1_{tests}", math.fsum(shares) / len(shares), "1", "max")
@@ -96,7 +97,7 @@ def read_evalperf(file: str, content: dict[str, Any]) -> list[Row]:
             scores = [number(file, section(file, tasks, t, t).get(key), key, f"row {t}", high=100.0) for t in tasks]
             scores = [score for score in scores if not math.isnan(score)]
             if not scores:
-                raise problem(file, "has no task with a score", column=key)
+                raise file_error(file, "has no task with a score", column=key)
             value = math.fsum(scores) / len(scores)
         row.put(column, value * scale, unit, "max")
     return [row]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paretoserve.integrations.results._content import Row, number, problem, section
+from paretoserve._files import file_error
+from paretoserve.integrations.results._content import Row, number, section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def read_aiperf(file: str, content: dict[str, Any]) -> list[Row]:
         metric = section(file, content, key)
         unit = metric.get("unit")
         if unit not in SECONDS:
-            raise problem(file, f"must have a unit of time, {', '.join(SECONDS)}, got `{unit}`", column=key)
+            raise file_error(file, f"must have a unit of time, {', '.join(SECONDS)}, got `{unit}`", column=key)
         for statistic in STATISTICS:
             name = "avg" if statistic == "mean" else statistic
             if name in metric:
@@ -92,7 +93,7 @@ def read_guidellm(file: str, content: dict[str, Any]) -> list[Row]:
     """Read the report of GuideLLM: one row per benchmark, of its successful requests."""
     benchmarks = content.get("benchmarks")
     if not isinstance(benchmarks, list) or not benchmarks:
-        raise problem(file, "must be a list of at least one benchmark", column="benchmarks")
+        raise file_error(file, "must be a list of at least one benchmark", column="benchmarks")
     return [_guidellm_row(file, benchmark, f"row {place}") for place, benchmark in enumerate(benchmarks, 1)]
 
 
@@ -137,7 +138,7 @@ def _guidellm_model(benchmark: dict[str, Any]) -> str:
 
 def _check(row: Row, at: str | None = None) -> None:
     if not row.values:
-        raise problem(row.file, "has no latency and no throughput", at=at)
+        raise file_error(row.file, "has no latency and no throughput", at=at)
 
 
 def _with_speed_per_user(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""The rules that all trace formats share: ranges, order and zero lengths, and how a reader says what is wrong.
+"""The rules that all trace formats share: ranges, order and zero lengths.
 
 Readers deliver columns; the checks that need neither text nor format live here, so that every format refuses the same
 things in the same words: file, row and column, what came and what was expected.
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.errors import DataError
+from paretoserve._files import file_error
 from paretoserve.sim.terms import Terms
 from paretoserve.sim.trace import MAX_TOKENS, Trace
 
-__all__ = ["Columns", "Hashes", "Rules", "assemble", "problem", "shown"]
+__all__ = ["Columns", "Hashes", "Rules", "assemble"]
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,6 @@ class Columns:
         return f"{self.counted} {index + self.first_line}"
 
 
-def problem(file: str, what: str, *, at: str | None = None, column: str | None = None, hint: str = "") -> DataError:
-    """Return the error of a broken file; `at` is the place in it, such as ``line 4``."""
-    place = f"`{file}`" + (f" {at}" if at else "") + (f", column `{column}`" if column else "")
-    return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
-
-
-def shown(text: bytes) -> str:
-    """Return what stands in a file as it can be shown in a message: in backticks, cut, without control characters."""
-    if not text.strip():
-        return "nothing"
-    letters = text[:80].decode("utf-8", "replace")
-    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in letters)
-    return f"`{printable}`"
-
-
 def assemble(columns: Columns, rules: Rules, name: str) -> Trace:
     """Check the columns, apply the rules and return the trace, shifted so that the first request arrives at 0."""
     keep = np.arange(columns.arrival_ns.size)
@@ -94,7 +79,7 @@ def assemble(columns: Columns, rules: Rules, name: str) -> Trace:
     if rules.zero == "drop":
         keep = keep[(columns.prompt_tokens > 0) & (columns.output_tokens > 0)]
         if keep.size == 0:
-            raise problem(columns.file, "has no request with prompt and output tokens")
+            raise file_error(columns.file, "has no request with prompt and output tokens")
     if rules.sort:
         keep = keep[np.argsort(columns.arrival_ns[keep], kind="stable")]
     arrival = columns.arrival_ns[keep]
@@ -128,7 +113,7 @@ def _refuse_outside(columns: Columns, column: str, values: NDArray[np.int64], ze
         else ""
     )
     what = f"must be from {least} to {MAX_TOKENS} tokens, got {values[index]}"
-    raise problem(columns.file, what, at=columns.at(index), column=column, hint=hint)
+    raise file_error(columns.file, what, at=columns.at(index), column=column, hint=hint)
 
 
 def _refuse_unordered(columns: Columns, arrival: NDArray[np.int64], keep: NDArray[np.int64]) -> None:
@@ -139,7 +124,7 @@ def _refuse_unordered(columns: Columns, arrival: NDArray[np.int64], keep: NDArra
     gap = (int(arrival[index - 1]) - int(arrival[index])) * 1e-9
     what = f"must not decrease, got a time {gap:g} s before the one above"
     hint = "load_trace(..., sort=True) sorts the rows by time, write_trace keeps the result"
-    raise problem(columns.file, what, at=columns.at(int(keep[index])), column=columns.names[0], hint=hint)
+    raise file_error(columns.file, what, at=columns.at(int(keep[index])), column=columns.names[0], hint=hint)
 
 
 def _refuse_excess_hashes(columns: Columns, hashes: Hashes) -> None:
@@ -152,4 +137,4 @@ def _refuse_excess_hashes(columns: Columns, hashes: Hashes) -> None:
         f"must hold at most one id per {hashes.block_tokens} prompt tokens, "
         f"got {given[index]} for {columns.prompt_tokens[index]} tokens"
     )
-    raise problem(columns.file, what, at=columns.at(index), column=hashes.column)
+    raise file_error(columns.file, what, at=columns.at(index), column=hashes.column)

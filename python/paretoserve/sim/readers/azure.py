@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.sim.readers.assemble import Columns, Rules, problem, shown
+from paretoserve._files import file_error, shown_bytes
+from paretoserve.sim.readers.assemble import Columns, Rules
 from paretoserve.sim.trace import MAX_TOKENS
 
 __all__ = ["COLUMNS", "read_azure"]
@@ -28,17 +29,17 @@ def read_azure(file: str, content: bytes, rules: Rules) -> Columns:
     header = [cell.strip().decode("utf-8", "replace") for cell in lines[0].split(b",")]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
-        what = f"must have the columns {', '.join(COLUMNS)}, got {shown(lines[0])}"
-        raise problem(file, what, at="line 1", column=missing[0])
+        what = f"must have the columns {', '.join(COLUMNS)}, got {shown_bytes(lines[0])}"
+        raise file_error(file, what, at="line 1", column=missing[0])
     rows = lines[1:] if rules.limit is None else lines[1 : rules.limit + 1]
     if not rows:
-        raise problem(file, "has a header but no requests")
+        raise file_error(file, "has a header but no requests")
     width = len(header)
     commas = [row.count(b",") for row in rows]
     if commas.count(width - 1) != len(rows):
         index = next(i for i, count in enumerate(commas) if count != width - 1)
-        what = f"must have {width} cells, got {commas[index] + 1} in {shown(rows[index])}"
-        raise problem(file, what, at=f"line {index + 2}")
+        what = f"must have {width} cells, got {commas[index] + 1} in {shown_bytes(rows[index])}"
+        raise file_error(file, what, at=f"line {index + 2}")
     cells = b",".join(rows).split(b",")
     time, prompt, output = (cells[header.index(name) :: width] for name in COLUMNS)
     return Columns(
@@ -61,8 +62,8 @@ def _times(file: str, cells: Sequence[bytes]) -> NDArray[np.int64]:
             return np.array(texts, dtype="datetime64[ns]").astype(np.int64)
         except ValueError:
             bad = next(i for i, text in enumerate(texts) if not _is_date(text))
-    what = f"must be a UTC time such as `2023-11-16 18:15:46.6805900`, got {shown(cells[bad])}"
-    raise problem(file, what, at=f"line {bad + 2}", column=COLUMNS[0])
+    what = f"must be a UTC time such as `2023-11-16 18:15:46.6805900`, got {shown_bytes(cells[bad])}"
+    raise file_error(file, what, at=f"line {bad + 2}", column=COLUMNS[0])
 
 
 def _is_date(text: str) -> bool:
@@ -76,6 +77,6 @@ def _is_date(text: str) -> bool:
 def _counts(file: str, column: str, cells: Sequence[bytes]) -> NDArray[np.int64]:
     if not (all(cells) and b"".join(cells).isdigit() and max(map(len, cells)) <= _MAX_DIGITS):
         bad = next(i for i, cell in enumerate(cells) if not (cell.isdigit() and len(cell) <= _MAX_DIGITS))
-        what = f"must be a whole number from 1 to {MAX_TOKENS}, got {shown(cells[bad])}"
-        raise problem(file, what, at=f"line {bad + 2}", column=column)
+        what = f"must be a whole number from 1 to {MAX_TOKENS}, got {shown_bytes(cells[bad])}"
+        raise file_error(file, what, at=f"line {bad + 2}", column=column)
     return np.array(list(map(int, cells)), dtype=np.int64)

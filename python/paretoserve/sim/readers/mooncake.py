@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.sim.readers.assemble import Columns, Hashes, Rules, problem, shown
+from paretoserve._files import file_error, shown_bytes
+from paretoserve.sim.readers.assemble import Columns, Hashes, Rules
 from paretoserve.sim.trace import MAX_TOKENS
 
 __all__ = ["BLOCK_TOKENS", "read_mooncake"]
@@ -54,10 +55,12 @@ def _parse(file: str, lines: list[bytes]) -> list[dict[str, Any]]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", None) or str(error)
-            raise problem(file, f"must be one JSON object per line, got {shown(line)} ({reason})", at=at) from None
+            raise file_error(
+                file, f"must be one JSON object per line, got {shown_bytes(line)} ({reason})", at=at
+            ) from None
         if type(row) is not dict:
-            raise problem(file, f"must be one JSON object per line, got {shown(line)}", at=at)
-    raise problem(file, "must be one JSON object per line, got lines that only parse when they are joined")
+            raise file_error(file, f"must be one JSON object per line, got {shown_bytes(line)}", at=at)
+    raise file_error(file, "must be one JSON object per line, got lines that only parse when they are joined")
 
 
 def _column(file: str, rows: list[dict[str, Any]], column: str) -> list[Any]:
@@ -66,7 +69,7 @@ def _column(file: str, rows: list[dict[str, Any]], column: str) -> list[Any]:
     except KeyError:
         index = next(i for i, row in enumerate(rows) if column not in row)
         what = f"is missing, got only {', '.join(rows[index])[:200] or 'an empty object'}"
-        raise problem(file, what, at=f"line {index + 1}", column=column) from None
+        raise file_error(file, what, at=f"line {index + 1}", column=column) from None
 
 
 def _times(file: str, rows: list[dict[str, Any]]) -> NDArray[np.int64]:
@@ -76,7 +79,7 @@ def _times(file: str, rows: list[dict[str, Any]]) -> NDArray[np.int64]:
     if not (kinds <= {int, float} and all(0 <= value <= _LAST_MS for value in values)):
         index = next(i for i, v in enumerate(values) if type(v) not in (int, float) or not 0 <= v <= _LAST_MS)
         what = f"must be milliseconds from 0 to {_LAST_MS}, got {_json(values[index])}"
-        raise problem(file, what, at=f"line {index + 1}", column=_TIME)
+        raise file_error(file, what, at=f"line {index + 1}", column=_TIME)
     return np.array([round(value * _NS_PER_MS) for value in values], dtype=np.int64)
 
 
@@ -85,7 +88,7 @@ def _lengths(file: str, rows: list[dict[str, Any]], column: str) -> NDArray[np.i
     if set(map(type, values)) != {int} or not all(0 <= value <= MAX_TOKENS for value in values):
         index = next(i for i, value in enumerate(values) if type(value) is not int or not 0 <= value <= MAX_TOKENS)
         what = f"must be a whole number from 1 to {MAX_TOKENS}, got {_json(values[index])}"
-        raise problem(file, what, at=f"line {index + 1}", column=column)
+        raise file_error(file, what, at=f"line {index + 1}", column=column)
     return np.array(values, dtype=np.int64)
 
 
@@ -102,11 +105,11 @@ def _hashes(file: str, rows: list[dict[str, Any]]) -> Hashes | None:
             pass
     index = next(i for i, ids in enumerate(lists) if not _are_ids(ids))
     what = f"must be a list of 64-bit integers, got {_json(lists[index])}"
-    raise problem(file, what, at=f"line {index + 1}", column=_HASHES)
+    raise file_error(file, what, at=f"line {index + 1}", column=_HASHES)
 
 
 def _json(value: object) -> str:
-    return shown(json.dumps(value).encode())
+    return shown_bytes(json.dumps(value).encode())
 
 
 def _are_ids(ids: object) -> bool:

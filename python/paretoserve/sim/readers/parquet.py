@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paretoserve.sim.readers.assemble import Columns, Hashes, Rules, problem
+from paretoserve._files import file_error
+from paretoserve.sim.readers.assemble import Columns, Hashes, Rules
 from paretoserve.sim.terms import Terms
 from paretoserve.sim.trace import Trace
 
@@ -101,16 +102,16 @@ def read_parquet(file: str, content: bytes, rules: Rules) -> tuple[Columns, str 
         with_hashes = _HASHES in table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         hint = "the file may have been cut while it was copied; fetch it again"
-        raise problem(file, f"cannot be read as Parquet: {str(error).splitlines()[0]}", hint=hint) from None
+        raise file_error(file, f"cannot be read as Parquet: {str(error).splitlines()[0]}", hint=hint) from None
     about = _about(file, (table.schema.metadata or {}).get(_METADATA))
     table = table.slice(0, rules.limit)
     if table.num_rows == 0:
-        raise problem(file, "has a schema but no requests")
+        raise file_error(file, "has a schema but no requests")
     time, prompt, output = (_integers(pa, file, table, name) for name in COLUMNS)
     early = np.flatnonzero(time < 0)
     if early.size:
         at = f"row {early[0] + 1}"
-        raise problem(file, f"must not be negative, got {time[early[0]]}", at=at, column=COLUMNS[0])
+        raise file_error(file, f"must not be negative, got {time[early[0]]}", at=at, column=COLUMNS[0])
     hashes = _hashes(pa, file, table, about["hash_block_tokens"]) if with_hashes else None
     terms = _terms(pa, file, table, about["terms"]) if about["terms"] else None
     columns = Columns(file, time, prompt, output, COLUMNS, first_line=1, counted="row", hashes=hashes, terms=terms)
@@ -130,9 +131,9 @@ def _about(file: str, metadata: bytes | None) -> dict[str, Any]:
         known, valid = True, False
     if not known:
         hint = "a newer version of paretoserve wrote it"
-        raise problem(file, f"must have schema {_SCHEMA}, got {about['schema']}", hint=hint)
+        raise file_error(file, f"must have schema {_SCHEMA}, got {about['schema']}", hint=hint)
     if not valid or not 1 <= about["hash_block_tokens"] < 2**31:
-        raise problem(file, f"has broken metadata: {metadata[:200].decode('utf-8', 'replace')}")
+        raise file_error(file, f"has broken metadata: {metadata[:200].decode('utf-8', 'replace')}")
     return about
 
 
@@ -140,39 +141,39 @@ def _present(pa: Any, file: str, table: Any, column: str) -> Any:
     """Return a column as one Arrow array without nulls."""
     if column not in table.column_names:
         what = f"is missing, got the columns {', '.join(table.column_names)[:200]}"
-        raise problem(file, what, column=column)
+        raise file_error(file, what, column=column)
     array = pa.concat_arrays(table.column(column).chunks)
     if array.null_count:
         row = array.is_null().to_numpy(zero_copy_only=False).argmax() + 1
-        raise problem(file, "must have a value in each row, got null", at=f"row {row}", column=column)
+        raise file_error(file, "must have a value in each row, got null", at=f"row {row}", column=column)
     return array
 
 
 def _integers(pa: Any, file: str, table: Any, column: str) -> NDArray[np.int64]:
     array = _present(pa, file, table, column)
     if not pa.types.is_integer(array.type):
-        raise problem(file, f"must hold integers, got {array.type}", column=column)
+        raise file_error(file, f"must hold integers, got {array.type}", column=column)
     try:
         return np.asarray(array.cast(pa.int64()).to_numpy(), dtype=np.int64)
     except pa.ArrowInvalid as error:
-        raise problem(file, f"must fit 64-bit integers: {error}", column=column) from None
+        raise file_error(file, f"must fit 64-bit integers: {error}", column=column) from None
 
 
 def _hashes(pa: Any, file: str, table: Any, block_tokens: int) -> Hashes:
     array = _present(pa, file, table, _HASHES)
     kind = array.type
     if not ((pa.types.is_list(kind) or pa.types.is_large_list(kind)) and pa.types.is_integer(kind.value_type)):
-        raise problem(file, f"must hold lists of integers, got {kind}", column=_HASHES)
+        raise file_error(file, f"must hold lists of integers, got {kind}", column=_HASHES)
     offsets = np.concatenate([[0], np.cumsum(array.value_lengths().to_numpy())]).astype(np.int64)
     ids = array.flatten()
     if ids.null_count:
         place = ids.is_null().to_numpy(zero_copy_only=False).argmax()
         row = int(np.searchsorted(offsets, place, side="right"))
-        raise problem(file, "must hold integers, got null", at=f"row {row}", column=_HASHES)
+        raise file_error(file, "must hold integers, got null", at=f"row {row}", column=_HASHES)
     try:
         values = np.asarray(ids.cast(pa.int64()).to_numpy(), dtype=np.int64)
     except pa.ArrowInvalid as error:
-        raise problem(file, f"must fit 64-bit integers: {error}", column=_HASHES) from None
+        raise file_error(file, f"must fit 64-bit integers: {error}", column=_HASHES) from None
     return Hashes(offsets, values, block_tokens, _HASHES)
 
 
@@ -185,5 +186,5 @@ def _terms(pa: Any, file: str, table: Any, names: list[str]) -> Terms:
             values = np.array(array.to_pylist()) if nested else array.to_numpy(zero_copy_only=False)
             arrays[name] = next(column for _, column in Terms(**{name: values}).columns())
         except (TypeError, ValueError) as error:
-            raise problem(file, str(error), column=name) from None
+            raise file_error(file, str(error), column=name) from None
     return Terms(**arrays)

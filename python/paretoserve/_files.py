@@ -1,4 +1,4 @@
-"""Bytes of a trace file, plain or compressed with gzip, xz or zstd.
+"""Bytes of a file that a user names, plain or compressed with gzip, xz or zstd, and the error that says what is wrong.
 
 The compression is recognized by the first bytes, not by the name; a name that promises another one is refused, because
 such a file was usually cut or downloaded as an error page.
@@ -10,12 +10,27 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from paretoserve.sim.readers.assemble import problem
+from paretoserve.errors import DataError
 
-__all__ = ["read_bytes"]
+__all__ = ["file_error", "read_bytes", "shown_bytes"]
 
 _MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd"}
 _NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
+
+
+def file_error(file: str, what: str, *, at: str | None = None, column: str | None = None, hint: str = "") -> DataError:
+    """Return the error about a file; `at` is the place in it, such as ``line 4``."""
+    place = f"`{file}`" + (f" {at}" if at else "") + (f", column `{column}`" if column else "")
+    return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
+
+
+def shown_bytes(text: bytes) -> str:
+    """Return what stands in a file as it can be shown in a message: in backticks, cut, without control characters."""
+    if not text.strip():
+        return "nothing"
+    letters = text[:80].decode("utf-8", "replace")
+    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in letters)
+    return f"`{printable}`"
 
 
 def read_bytes(path: Path) -> bytes:
@@ -24,19 +39,19 @@ def read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise problem(file, "no such file", hint=_similar_files(path)) from None
+        raise file_error(file, "no such file", hint=_similar_files(path)) from None
     except IsADirectoryError:
-        raise problem(file, "is a folder, expected a file") from None
+        raise file_error(file, "is a folder, expected a file") from None
     except OSError as error:
-        raise problem(file, f"cannot be read: {error.strerror or error}") from None
+        raise file_error(file, f"cannot be read: {error.strerror or error}") from None
     found = next((kind for kind, magic in _MAGIC.items() if content.startswith(magic)), None)
     promised = _NAMES.get(path.suffix.lower())
     if content and promised is not None and found != promised:
-        raise problem(file, f"is not {promised} as its name says; it starts with {content[:6]!r}")
+        raise file_error(file, f"is not {promised} as its name says; it starts with {content[:6]!r}")
     if found is not None:
         content = _decompress(file, found, content)
     if not content.strip():
-        raise problem(file, "is empty")
+        raise file_error(file, "is empty")
     return content
 
 
@@ -58,7 +73,7 @@ def _decompress(file: str, kind: str, content: bytes) -> bytes:
         return _decompress_zstd(content)
     except (EOFError, OSError, ValueError, zlib.error) as error:
         hint = "the file may have been cut while it was copied; fetch it again"
-        raise problem(file, f"does not decompress as {kind}: {error}", hint=hint) from None
+        raise file_error(file, f"does not decompress as {kind}: {error}", hint=hint) from None
 
 
 def _decompress_xz(content: bytes) -> bytes:
