@@ -13,11 +13,8 @@ from paretoserve.pareto._frame_columns import column_numbers
 if TYPE_CHECKING:
     from paretoserve.cli._front import Answer, Request
     from paretoserve.cli._table import Table
-    from paretoserve.pareto._table_rows import Question
 
-__all__ = ["check_plot", "write_html", "write_plot"]
-
-PICTURES = (".png", ".svg", ".pdf")
+__all__ = ["write_html", "write_plot"]
 
 
 def write_html(path: Path, request: Request, found: Answer) -> None:
@@ -63,14 +60,6 @@ def _eligible(request: Request, table: Table) -> Any:
         absent = column_numbers(table, name, table.column(name)).absent()
         eligible &= True if absent is None else ~absent
     return eligible
-
-
-def check_plot(path: Path, question: Question) -> None:
-    """Refuse what cannot be drawn, before anything is read."""
-    if path.suffix.lower() not in PICTURES:
-        raise ValueError(f"`--plot` must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}, got `{path.name}`")
-    if len(question.maximize) < 2:
-        raise ValueError("`--plot` needs 2 objectives or more, got 1")
 
 
 def write_plot(path: Path, request: Request, found: Answer) -> None:

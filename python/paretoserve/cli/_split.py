@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from paretoserve.partition import SplitFront
 
-__all__ = ["check_plot", "devices_of", "links_of", "systems_of", "write_html", "write_plot"]
+__all__ = ["devices_of", "links_of", "systems_of", "write_html", "write_plot"]
 
-PICTURES = (".png", ".svg", ".pdf")
 UNITS = {"latency_s": "s", "throughput_rps": "requests/s", "energy_j": "J"}
 
 
@@ -71,12 +70,6 @@ def _fields(option: str, text: str, parts: Sequence[str], kinds: dict[str, bool]
             raise ValueError(f"`{option}` must have {kind} for `{name}`, got `{number}` in `{text}`") from None
         values[name] = int(value) if kinds[name] else value
     return values
-
-
-def check_plot(path: Path) -> None:
-    """Refuse names that no picture is written to, before there is one."""
-    if path.suffix.lower() not in PICTURES:
-        raise ValueError(f"`--plot` must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}, got `{path.name}`")
 
 
 def _senses(front: SplitFront) -> dict[str, Literal["min", "max"]]:

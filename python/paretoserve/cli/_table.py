@@ -23,9 +23,20 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["Table", "check_outputs", "read_table", "render", "write_outputs", "write_table"]
+__all__ = [
+    "Table",
+    "check_outputs",
+    "check_suffix",
+    "read_table",
+    "render",
+    "tell_written",
+    "write_outputs",
+    "write_table",
+]
 
 FORMATS = ("table", "csv", "json", "parquet")
+TABLES = (".parquet", ".csv", ".json")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +108,9 @@ def read_table(path: Path) -> Table:
 
 def write_table(data: pa.Table, path: Path) -> None:
     """Write a table as the suffix of `path` says; a file of that name is replaced only when all is written."""
-    form = path.suffix.lower().lstrip(".")
-    if form not in FORMATS[1:]:
-        raise ValueError(f"`--out` must end in .parquet, .csv or .json, got `{path.name}`")
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(render(data, form))
+        partial.write_bytes(render(data, path.suffix.lower().lstrip(".")))
         partial.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
@@ -153,11 +161,23 @@ def _cell(value: Any) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
+def check_suffix(option: str, path: Path | None, suffixes: tuple[str, ...] = TABLES) -> None:
+    """Refuse the name of a file that nothing could be written to, before there is anything to write."""
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise ValueError(f"`{option}` must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}, got `{path.name}`")
+
+
 def check_outputs(paths: list[Path]) -> None:
-    """Refuse names that `write_outputs` could not write, before there is anything to write."""
+    """Refuse names that `write_outputs` could not write."""
     for path in paths:
-        if path.suffix.lower().lstrip(".") not in (*FORMATS[1:], "html"):
-            raise ValueError(f"`--out` must end in .parquet, .csv, .json or .html, got `{path.name}`")
+        check_suffix("--out", path, (*TABLES, ".html"))
+
+
+def tell_written(*paths: Path | None) -> None:
+    """Say which files were written."""
+    for path in paths:
+        if path is not None:
+            typer.echo(f"wrote {path}", err=True)
 
 
 def write_outputs(data: pa.Table, paths: list[Path], write_chart: Callable[[Path], None]) -> None:
@@ -167,4 +187,4 @@ def write_outputs(data: pa.Table, paths: list[Path], write_chart: Callable[[Path
             write_chart(path)
         else:
             write_table(data, path)
-        typer.echo(f"wrote {path}", err=True)
+        tell_written(path)

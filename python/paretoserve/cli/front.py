@@ -93,14 +93,14 @@ def command(
     """Print the rows of a table that no other row beats in all objectives, best first objective first."""
     from paretoserve.cli._front import Request, answer, asked, explained
     from paretoserve.cli._front_marks import by_objective
-    from paretoserve.cli._front_outputs import check_plot, write_html, write_plot
-    from paretoserve.cli._table import FORMATS, render, write_table
+    from paretoserve.cli._front_outputs import write_html, write_plot
+    from paretoserve.cli._table import FORMATS, PICTURES, check_suffix, render, tell_written, write_table
     from paretoserve.pareto._arguments import one_of
 
     question = asked(least or [], most or [], by or [], where or [], keep, nan, eps or [], eps_kind, threads)
     form = one_of("--format", form, FORMATS) if form else None
-    if out is not None and out.suffix.lower().lstrip(".") not in FORMATS[1:]:
-        raise ValueError(f"`--out` must end in .parquet, .csv or .json, got `{out.name}`")
+    check_suffix("--out", out)
+    check_suffix("--plot", plot, PICTURES)
     if hypervolume != bool(ref):
         raise ValueError("`--hypervolume` and `--ref` must be given together")
     if interpolate is not None:
@@ -109,8 +109,8 @@ def command(
             raise ValueError("`--interpolate` needs the limit to meet\nhint: give --slo OBJECTIVE=LIMIT")
     if knee_method is not None:
         one_of("--knee-method", knee_method, ("chord", "angle", "tradeoff"))
-    if plot is not None:
-        check_plot(plot, question)
+    if plot is not None and len(question.maximize) < 2:
+        raise ValueError("`--plot` needs 2 objectives or more, got 1")
     if fronts is not None and fronts < 1:
         raise ValueError(f"`--fronts` must be 1 or more, got {fronts}")
     whole = {"--html": html is not None, "--ranks": ranks, "--fronts": fronts, "--explain": explain}
@@ -142,3 +142,4 @@ def command(
         write_html(html, request, found)
     if plot is not None:
         write_plot(plot, request, found)
+    tell_written(out, html, plot)

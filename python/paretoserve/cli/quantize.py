@@ -70,10 +70,10 @@ def command(
     """
     from rich.console import Console
 
+    from paretoserve.cli._table import check_suffix
     from paretoserve.quant import quantize_checkpoint
 
-    if report is not None and report.suffix.lower() not in (".parquet", ".csv", ".json"):
-        raise typer.BadParameter(f"`--report` must end in .parquet, .csv or .json, got `{report.name}`")
+    check_suffix("--report", report)
     if sensitivity is not None and budget is None:
         raise typer.BadParameter("`--sensitivity` weighs the errors for a `--budget`, got it without one")
     factors = None if sensitivity is None else _factors(sensitivity)

@@ -62,16 +62,14 @@ def command(
     ] = None,
 ) -> None:
     """Print all splits of a model over devices that no other split beats, and where other planners' answers lie."""
-    from paretoserve.cli._split import check_plot, devices_of, links_of, systems_of, write_html, write_plot
-    from paretoserve.cli._table import FORMATS, render, write_table
+    from paretoserve.cli._split import devices_of, links_of, systems_of, write_html, write_plot
+    from paretoserve.cli._table import FORMATS, PICTURES, check_suffix, render, tell_written, write_table
     from paretoserve.pareto._arguments import one_of
     from paretoserve.partition import Link, model_layers, read_profile, split_front
 
     form = one_of("--format", form, FORMATS) if form else None
-    if out is not None and out.suffix.lower().lstrip(".") not in FORMATS[1:]:
-        raise ValueError(f"`--out` must end in .parquet, .csv or .json, got `{out.name}`")
-    if plot is not None:
-        check_plot(plot)
+    check_suffix("--out", out)
+    check_suffix("--plot", plot, PICTURES)
     if (profile is None) == (model is None):
         raise ValueError("`--profile` or `--model` must be given, and not both")
     if model is None:
@@ -106,7 +104,6 @@ def command(
     rows = front.to_table()
     if out is not None:
         write_table(rows, out)
-        typer.echo(f"wrote {out}", err=True)
     if explain:
         typer.echo(front.explain())
     elif form is not None or out is None:
@@ -115,3 +112,4 @@ def command(
         write_html(html, front, rows)
     if plot is not None:
         write_plot(plot, front, rows)
+    tell_written(out, html, plot)
