@@ -5,23 +5,7 @@ import inspect
 
 import pytest
 
-PARTS = [
-    "cost",
-    "cuda",
-    "errors",
-    "metrics",
-    "moe",
-    "pareto",
-    "partition",
-    "plan",
-    "quant",
-    "reference",
-    "sched",
-    "sim",
-]
-PARTS += [
-    f"integrations.{engine}" for engine in ("energy", "experts", "ray", "results", "sglang", "transformers", "vllm")
-]
+from _parts import ADAPTERS, PARTS
 
 
 def public(part: str) -> list[tuple[str, object]]:
@@ -29,14 +13,14 @@ def public(part: str) -> list[tuple[str, object]]:
     return [(f"{part}.{name}", getattr(module, name)) for name in module.__all__]
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *ADAPTERS])
 def test_public_names_are_documented(part):
     for name, thing in public(part):
         if callable(thing) or inspect.isclass(thing):
             assert inspect.getdoc(thing), f"{name} has no docstring"
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *ADAPTERS])
 def test_public_functions_have_numpydoc_sections(part):
     for name, thing in public(part):
         if not inspect.isfunction(thing):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from _parts import ADAPTERS, PARTS
+
 SHOW = """
 import sys
 before = set(sys.modules)
@@ -21,15 +23,7 @@ def imported(part: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-ADAPTERS = [
-    f".integrations.{engine}" for engine in ("energy", "experts", "ray", "results", "sglang", "transformers", "vllm")
-]
-
-
-PARTS = ("cost", "cuda", "metrics", "moe", "pareto", "partition", "quant", "reference", "sched", "sim")
-
-
-@pytest.mark.parametrize("part", ["", *(f".{part}" for part in PARTS), *ADAPTERS])
+@pytest.mark.parametrize("part", ["", *(f".{part}" for part in (*PARTS, *ADAPTERS) if part != "plan")])
 def test_parts_need_numpy_only(part):
     assert imported(f"paretoserve{part}") == "[]"
 
