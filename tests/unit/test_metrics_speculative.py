@@ -14,7 +14,7 @@ from paretoserve.metrics.speculative import (
 )
 
 # An 8B model in two bytes on an H100: compute-bound from 295.2 tokens on.
-GPU = {"num_params": 8e9, "weight_bytes": 16e9, "flops_per_s": 989e12, "bytes_per_s": 3.35e12}
+GPU = {"parameters": 8e9, "weight_bytes": 16e9, "flops_per_s": 989e12, "bytes_per_s": 3.35e12}
 DRAFTS = np.arange(33)
 
 

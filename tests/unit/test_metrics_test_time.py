@@ -88,14 +88,14 @@ def test_coverage_of_budgets():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: kinetics_cost(QWEN3["8b"], -1, 1), ValueError, "`prompt`"),
+        (lambda: kinetics_cost(QWEN3["8b"], -1, 1), ValueError, "`prompt_tokens`"),
         (lambda: kinetics_cost(QWEN3["8b"], 1, 1, trials=0), ValueError, "`trials`"),
         (lambda: kinetics_cost(QWEN3["8b"], 1, 1, trials=1.5), ValueError, "`trials` must be whole"),
         (lambda: kinetics_cost(QWEN3["8b"], 1, 1, block=16), TypeError, "`block` must come with `budget`"),
         (lambda: kinetics_cost(QWEN3["8b"], 1, 1, budget=1, block=0), ValueError, "`block`"),
-        (lambda: kinetics_cost(KineticsModel(1e9, 0, 1, 1, 1), 1, 1), ValueError, "`layers`"),
+        (lambda: kinetics_cost(KineticsModel(1e9, 0, 1, 1, 1), 1, 1), ValueError, "`num_layers`"),
         (lambda: sparse_kv_reads(1, 1, 1, rule="plus"), ValueError, "`rule` must be one of"),
-        (lambda: sparse_kv_reads(1.5, 1, 1, rule="exact"), ValueError, "`prompt` must be whole"),
+        (lambda: sparse_kv_reads(1.5, 1, 1, rule="exact"), ValueError, "`prompt_tokens` must be whole"),
         (lambda: coverage_at_cost([1, 2, 3], [[0.5, 0.5]], [1]), ShapeError, "`cost` must have shape"),
         (lambda: coverage_at_cost([1, -2], [[0.5, 0.5]], [1]), ValueError, "`cost` .* got -2.0 in row 1"),
         (lambda: coverage_at_cost([1], [[1.5]], [1]), ValueError, "`coverage`"),

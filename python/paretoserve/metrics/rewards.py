@@ -224,7 +224,7 @@ def hdpo_loss(
 
 @declared("acecode", grade="D", sense="max")
 def code_reward(
-    runs: ArrayLike, passed: ArrayLike, seconds: ArrayLike, reference_seconds: ArrayLike, *, levels: Sequence[float]
+    runs: ArrayLike, passed: ArrayLike, seconds: ArrayLike, reference_s: ArrayLike, *, levels: Sequence[float]
 ) -> Any:
     """Return the reward of generated code: a level for how far it gets. Derived: the paper's constants were not found.
 
@@ -234,7 +234,7 @@ def code_reward(
         Whether it compiles and ends without an error.
     passed : array_like
         Share of tests passed, 0 to 1.
-    seconds, reference_seconds : array_like
+    seconds, reference_s : array_like
         Its time and that of the reference, above 0; all broadcast. They count if all tests pass.
     levels : sequence of 5 floats, rising
         For code that does not run; passes nothing; passes some tests; all, but no faster than the reference; faster.
@@ -269,7 +269,7 @@ def code_reward(
         runs=whole("runs", runs, 0, 1),
         passed=numbers("passed", passed, 0, 1),
         seconds=numbers("seconds", seconds, 0, open_low=True),
-        reference_seconds=numbers("reference_seconds", reference_seconds, 0, open_low=True),
+        reference_s=numbers("reference_s", reference_s, 0, open_low=True),
     )
     reached = 1 + (share > 0) + (share == 1) * (1 + (time < reference))
     return plain(np.asarray(steps[np.where(ok == 1, reached, 0)]))

@@ -93,14 +93,14 @@ def verification_slowdown(
     batch_size: ArrayLike,
     num_draft_tokens: ArrayLike,
     *,
-    num_params: float,
+    parameters: float,
     weight_bytes: float,
     flops_per_s: float,
     bytes_per_s: float,
 ) -> Any:
     """Return how much longer a step over drafts and one token takes than a step over one token per request.
 
-    Derived from a roofline without attention: n tokens take the longer of ``2 params n / flops_per_s`` and
+    Derived from a roofline without attention: n tokens take the longer of ``2 parameters n / flops_per_s`` and
     ``weight_bytes / bytes_per_s``.
 
     Parameters
@@ -109,7 +109,7 @@ def verification_slowdown(
         Requests, 1 or more.
     num_draft_tokens : array_like of int
         Per request, 0 or more. Both broadcast.
-    num_params, weight_bytes, flops_per_s, bytes_per_s : float
+    parameters, weight_bytes, flops_per_s, bytes_per_s : float
         Of the target (active parameters for a mixture of experts) and of its device; above 0.
 
     Returns
@@ -128,7 +128,7 @@ def verification_slowdown(
 
     Examples
     --------
-    >>> gpu = {"num_params": 8e9, "weight_bytes": 16e9, "flops_per_s": 989e12, "bytes_per_s": 3.35e12}
+    >>> gpu = {"parameters": 8e9, "weight_bytes": 16e9, "flops_per_s": 989e12, "bytes_per_s": 3.35e12}
     >>> verification_slowdown([1, 256], 3, **gpu).round(4)
     array([1.    , 3.4686])
     """
@@ -136,7 +136,7 @@ def verification_slowdown(
         batch_size=whole("batch_size", batch_size, 1),
         num_draft_tokens=whole("num_draft_tokens", num_draft_tokens, 0, 2**20),
     )
-    sizes = {"num_params": num_params, "weight_bytes": weight_bytes}
+    sizes = {"parameters": parameters, "weight_bytes": weight_bytes}
     sizes |= {"flops_per_s": flops_per_s, "bytes_per_s": bytes_per_s}
     params, memory, flops, bandwidth = (
         float(numbers(name, value, 0, open_low=True, ndim=0)) for name, value in sizes.items()

@@ -98,14 +98,14 @@ def training_flops(parameters: ArrayLike, tokens: ArrayLike, *, flops_per_weight
 
 
 @declared("frontier-training", grade="D", unit="1", sense="max")
-def weak_scaling_efficiency(seconds: ArrayLike, reference_seconds: ArrayLike) -> Any:
-    """Return how well work that grows with the devices scales, ``reference_seconds / seconds`` (derived).
+def weak_scaling_efficiency(seconds: ArrayLike, reference_s: ArrayLike) -> Any:
+    """Return how well work that grows with the devices scales, ``reference_s / seconds`` (derived).
 
     Parameters
     ----------
     seconds : array_like
         Time on n devices, above 0.
-    reference_seconds : array_like
+    reference_s : array_like
         Time of ``n0 / n`` of that work on n0 devices, above 0.
 
     Returns
@@ -129,21 +129,21 @@ def weak_scaling_efficiency(seconds: ArrayLike, reference_seconds: ArrayLike) ->
     >>> weak_scaling_efficiency([10.0, 12.5], 10.0)
     array([1. , 0.8])
     """
-    taken, reference = _times(seconds, reference_seconds)
+    taken, reference = _times(seconds, reference_s)
     return plain(reference / taken)
 
 
 @declared("frontier-training", grade="D", unit="1", sense="max")
 def strong_scaling_efficiency(
-    seconds: ArrayLike, devices: ArrayLike, reference_seconds: ArrayLike, reference_devices: ArrayLike
+    seconds: ArrayLike, devices: ArrayLike, reference_s: ArrayLike, reference_devices: ArrayLike
 ) -> Any:
-    """Return how well fixed work scales, ``reference_seconds / seconds * reference_devices / devices`` (derived).
+    """Return how well fixed work scales, ``reference_s / seconds * reference_devices / devices`` (derived).
 
     Parameters
     ----------
     seconds, devices : array_like
         Time of the work and the devices it ran on, above 0.
-    reference_seconds, reference_devices : array_like
+    reference_s, reference_devices : array_like
         The same of the run compared with.
 
     Returns
@@ -169,10 +169,10 @@ def strong_scaling_efficiency(
     >>> round(strong_scaling_efficiency(100 / 6.96, 1024, 100, 128), 4)
     0.87
     """
-    taken, reference = _times(seconds, reference_seconds)
+    taken, reference = _times(seconds, reference_s)
     taken, reference, many, few = broadcast(
         seconds=taken,
-        reference_seconds=reference,
+        reference_s=reference,
         devices=whole("devices", devices, 1),
         reference_devices=whole("reference_devices", reference_devices, 1),
     )
@@ -212,8 +212,8 @@ def pipeline_bubble(stages: ArrayLike, microbatches: ArrayLike) -> Any:
     return plain((depth - 1) / (batches + depth - 1))
 
 
-def _times(seconds: ArrayLike, reference_seconds: ArrayLike) -> list[Any]:
+def _times(seconds: ArrayLike, reference_s: ArrayLike) -> list[Any]:
     return broadcast(
         seconds=numbers("seconds", seconds, 0, open_low=True),
-        reference_seconds=numbers("reference_seconds", reference_seconds, 0, open_low=True),
+        reference_s=numbers("reference_s", reference_s, 0, open_low=True),
     )

@@ -34,14 +34,14 @@ class KineticsModel:
     ----------
     parameters : float
         Those that a token uses.
-    layers, query_heads, kv_heads, head_size : int
+    num_layers, num_heads, num_kv_heads, head_dim : int
     """
 
     parameters: float
-    layers: int
-    query_heads: int
-    kv_heads: int
-    head_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,15 @@ class Generation:
 
 
 @declared("kinetics", grade="R", unit="tokens", sense="min")
-def sparse_kv_reads(prompt: ArrayLike, generated: ArrayLike, budget: ArrayLike, *, rule: Rule = "corrected") -> Any:
+def sparse_kv_reads(
+    prompt_tokens: ArrayLike, output_tokens: ArrayLike, budget: ArrayLike, *, rule: Rule = "corrected"
+) -> Any:
     """Return the cached tokens that a generation reads when each step reads at most `budget`.
 
     Parameters
     ----------
-    prompt, generated : array_like
-        L_in and G in tokens; 0 or more.
+    prompt_tokens, output_tokens : array_like
+        L_in and G; 0 or more.
     budget : array_like
         B, cached tokens that a step may read, 0 or more.
     rule : {"corrected", "official", "exact"}, default "corrected"
@@ -108,8 +110,8 @@ def sparse_kv_reads(prompt: ArrayLike, generated: ArrayLike, budget: ArrayLike, 
         raise ValueError(f"`rule` must be one of {', '.join(_RULES)}, got {rule!r}")
     check = whole if rule == "exact" else numbers
     before, after, most = broadcast(
-        prompt=np.asarray(check("prompt", prompt, 0), dtype=np.float64),
-        generated=np.asarray(check("generated", generated, 0), dtype=np.float64),
+        prompt_tokens=np.asarray(check("prompt_tokens", prompt_tokens, 0), dtype=np.float64),
+        output_tokens=np.asarray(check("output_tokens", output_tokens, 0), dtype=np.float64),
         budget=np.asarray(check("budget", budget, 0), dtype=np.float64),
     )
     return plain(_reads(before, after, most, rule))
@@ -130,8 +132,8 @@ def _reads(
 @declared("kinetics", grade="R")
 def kinetics_cost(
     model: KineticsModel,
-    prompt: ArrayLike,
-    generated: ArrayLike,
+    prompt_tokens: ArrayLike,
+    output_tokens: ArrayLike,
     *,
     trials: ArrayLike = 1,
     intensity: float = 562.5,
@@ -145,8 +147,8 @@ def kinetics_cost(
     Parameters
     ----------
     model : KineticsModel
-    prompt, generated : array_like
-        L_in and G in tokens, 0 or more.
+    prompt_tokens, output_tokens : array_like
+        L_in and G, 0 or more.
     trials : array_like, default 1
         n, generations of the same prompt, 1 or more.
     intensity : float, default 562.5
@@ -164,9 +166,9 @@ def kinetics_cost(
     Returns
     -------
     cost : Generation
-        With d = head_size * layers: compute ``n (2 N G + 2 (2 L_in + G) G n_q d)`` and memory ``2 (2 L_in + n G) G n_kv
-        d I``; sparse with R reads, ``n (2 N G + 4 R n_q d)`` and ``n 4 R n_kv d I``; blocks add ``n (2 L_in + G) G /
-        block * n_q d`` and ``(2 L_in + n G) G / block * n_kv d I``.
+        With d = head_dim * num_layers: compute ``n (2 N G + 2 (2 L_in + G) G n_q d)`` and memory
+        ``2 (2 L_in + n G) G n_kv d I``; sparse with R reads, ``n (2 N G + 4 R n_q d)`` and ``n 4 R n_kv d I``; blocks
+        add ``n (2 L_in + G) G / block * n_q d`` and ``(2 L_in + n G) G / block * n_kv d I``.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def kinetics_cost(
 
     Examples
     --------
-    >>> qwen3_8b = KineticsModel(parameters=8.19e9, layers=36, query_heads=32, kv_heads=8, head_size=128)
+    >>> qwen3_8b = KineticsModel(8.19e9, num_layers=36, num_heads=32, num_kv_heads=8, head_dim=128)
     >>> cost = kinetics_cost(qwen3_8b, 512, 8192, trials=[1, 8])
     >>> (cost.compute / 1e12).round(2), (cost.memory / 1e12).round(2)
     (array([ 156.45, 1251.6 ]), array([ 3131.03, 22613.  ]))
@@ -197,13 +199,13 @@ def kinetics_cost(
     if block is not None and budget is None:
         raise TypeError("`block` must come with `budget`, got no `budget`")
     before, after, n = broadcast(
-        prompt=numbers("prompt", prompt, 0),
-        generated=numbers("generated", generated, 0),
+        prompt_tokens=numbers("prompt_tokens", prompt_tokens, 0),
+        output_tokens=numbers("output_tokens", output_tokens, 0),
         trials=np.asarray(whole("trials", trials, 1), dtype=np.float64),
     )
     weights = float(numbers("parameters", model.parameters, 0, open_low=True))
     layers, queries, heads, size = (
-        int(whole(name, getattr(model, name), 1)) for name in ("layers", "query_heads", "kv_heads", "head_size")
+        int(whole(name, getattr(model, name), 1)) for name in ("num_layers", "num_heads", "num_kv_heads", "head_dim")
     )
     query, cached = queries * size * layers, heads * size * layers
     per_number = float(numbers("intensity", intensity, 0)) * float(numbers("kv_bytes", kv_bytes, 0, open_low=True)) / 2
@@ -211,7 +213,7 @@ def kinetics_cost(
         compute = n * (2 * weights * after + 2 * (2 * before + after) * after * query)
         return Generation(plain(compute), plain(2 * (2 * before + n * after) * after * cached * per_number))
     allowed = np.asarray(sparse_kv_reads(before, after, budget, rule=rule))
-    before, after, n, reads = broadcast(prompt=before, generated=after, trials=n, budget=allowed)
+    before, after, n, reads = broadcast(prompt_tokens=before, output_tokens=after, trials=n, budget=allowed)
     compute = n * (2 * weights * after + 4 * reads * query)
     memory = n * 4 * reads * cached
     if block is not None:
