@@ -98,7 +98,7 @@ def test_bad_trajectories_are_refused():
         prefill_equivalents([1, 2], [1, -1], 0.1)
     with pytest.raises(ValueError, match=r"`reuse` .* at most 1, got 2"):
         prefill_equivalents([1, 2], [1, 1], 0.1, reuse=2)
-    with pytest.raises(ValueError, match=r"`cached_tokens` must be at most the context, 2, got 3 at \(1,\)"):
+    with pytest.raises(ValueError, match=r"`cached_tokens` must be at most `context_tokens`, 2.0, got 3.0 in row 1"):
         prefill_equivalents([1, 2], [1, 1], 0.1, cached_tokens=[0, 3])
     with pytest.raises(ShapeError, match=r"`tool_tokens` must have shape \(1,\)"):
         turn_contexts(1, [1, 2], [1, 2])

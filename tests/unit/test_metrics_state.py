@@ -87,7 +87,11 @@ def test_ties_and_capacities_of_depths():
     [
         (lambda: recursion_kv_ratio(0), ValueError, "`recursions`"),
         (lambda: recursion_kv_ratio(2, cache="none"), ValueError, "`cache` must be one of"),
-        (lambda: recursion_attention_ratio([1, 5], 4), ValueError, r"`kept` must be at most `context`, got 5 of 4 at"),
+        (
+            lambda: recursion_attention_ratio([1, 5], 4),
+            ValueError,
+            r"`kept` must be at most `context`, 4.0, got 5.0 in row 1",
+        ),
         (lambda: assign_depth([1.0, 2]), ShapeError, "`scores`"),
         (lambda: assign_depth([[1.0, np.nan]]), ValueError, "`scores`"),
         (lambda: assign_depth([[1.0]], routing="all"), ValueError, "`routing` must be one of"),

@@ -211,7 +211,7 @@ def test_ceilings():
         (lambda: imperfect_verifier([0.5], [1], soundness=1, loss=0, cost=-1), ValueError, "`cost`"),
         (lambda: imperfect_verifier([0.5], [1], soundness=1, loss=0, attempts=0), ValueError, "`attempts`"),
         (lambda: imperfect_verifier([0.5], [1], soundness=1, loss=0, variant="both"), ValueError, "`variant`"),
-        (lambda: accuracy_ceiling([0.5, 0], soundness=1), ValueError, r"nothing that is at \(1,\)"),
+        (lambda: accuracy_ceiling([0.5, 0], soundness=1), ValueError, r"nothing that is in row 1"),
     ],
 )
 def test_bad_input_of_verifiers(call, error, words):

@@ -11,7 +11,7 @@ from paretoserve.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["broadcast", "numbers", "plain", "whole"]
+__all__ = ["at_most", "broadcast", "numbers", "place_of", "plain", "rising", "sign_of", "whole"]
 
 
 def numbers(
@@ -59,7 +59,7 @@ def numbers(
     if not fine.all():
         place = np.argwhere(~fine)[0]
         value = float(real[tuple(place)])
-        raise ValueError(f"`{argument}` must be {_range(low, high, open_low, infinite)}, got {value}{_where(place)}")
+        raise ValueError(f"`{argument}` must be {_range(low, high, open_low, infinite)}, got {value}{place_of(place)}")
     return real
 
 
@@ -71,7 +71,7 @@ def whole(
     wrong = np.argwhere(real != np.floor(real))
     if len(wrong):
         value = float(real[tuple(wrong[0])])
-        raise ValueError(f"`{argument}` must be whole numbers, got {value}{_where(wrong[0])}")
+        raise ValueError(f"`{argument}` must be whole numbers, got {value}{place_of(wrong[0])}")
     return real.astype(np.int64)
 
 
@@ -82,6 +82,29 @@ def broadcast(**arrays: NDArray[Any]) -> list[NDArray[Any]]:
     except ValueError:
         shapes = ", ".join(f"`{name}` {array.shape}" for name, array in arrays.items())
         raise ShapeError(f"arguments must broadcast to one shape, got {shapes}") from None
+
+
+def at_most(argument: str, values: NDArray[Any], limit: str, limits: NDArray[Any]) -> None:
+    """Raise ValueError if a value is above the limit in its place."""
+    above = np.argwhere(values > limits)
+    if len(above):
+        at = tuple(above[0])
+        raise ValueError(f"`{argument}` must be at most `{limit}`, {limits[at]}, got {values[at]}{place_of(above[0])}")
+
+
+def rising(argument: str, values: NDArray[np.float64]) -> None:
+    """Raise ValueError unless every value of a vector is above the one before."""
+    back = np.flatnonzero(np.diff(values) <= 0)
+    if len(back):
+        row = int(back[0]) + 1
+        raise ValueError(f"`{argument}` must rise, got {values[row]:g} after {values[row - 1]:g} in row {row}")
+
+
+def sign_of(sense: str) -> int:
+    """Return the factor that makes the better direction larger."""
+    if sense not in ("min", "max"):
+        raise ValueError(f"`sense` must be one of min, max, got {sense!r}")
+    return 1 if sense == "max" else -1
 
 
 def plain(result: NDArray[Any]) -> Any:
@@ -99,7 +122,8 @@ def _range(low: float, high: float, open_low: bool, infinite: bool) -> str:
     return " ".join([numbers, " and ".join(bounds)]).strip()
 
 
-def _where(place: NDArray[np.int64]) -> str:
+def place_of(place: NDArray[np.int64]) -> str:
+    """Return where in an array something is, for a message."""
     if len(place) == 0:
         return ""
     if len(place) == 1:

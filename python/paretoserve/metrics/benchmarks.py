@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -71,8 +71,8 @@ def unbiased_pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayL
         num_correct=whole("num_correct", num_correct),
         k=whole("k", k, 1),
     )
-    _at_most("num_correct", right, num)
-    _at_most("k", size, num)
+    at_most("num_correct", right, "num_samples", num)
+    at_most("k", size, "num_samples", num)
     # C(n - c, k) / C(n, k) is symmetric in c and k, so the shorter product serves.
     few, many = np.minimum(right, size), np.maximum(right, size)
     miss = np.ones(num.shape)
@@ -277,14 +277,6 @@ def decision_accuracy(small: ArrayLike, target: ArrayLike) -> float:
         raise ValueError(f"`small` must have at least 2 models, got {len(first)}")
     one, two = np.triu_indices(len(first), 1)
     return float(np.mean((first[one] > first[two]) == (second[one] > second[two])))
-
-
-def _at_most(argument: str, values: NDArray[np.int64], num: NDArray[np.int64]) -> None:
-    wrong = np.argwhere(values > num)
-    if len(wrong):
-        place = tuple(int(index) for index in wrong[0])
-        row = "" if not place else f" in row {place[0]}" if len(place) == 1 else f" at {place}"
-        raise ValueError(f"`{argument}` must be at most `num_samples`, {num[place]}, got {values[place]}{row}")
 
 
 def _scores(argument: str, scores: ArrayLike) -> tuple[NDArray[np.float64], float]:

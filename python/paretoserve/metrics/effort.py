@@ -11,7 +11,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import broadcast, numbers, plain, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -131,16 +131,13 @@ def calibrate_effort(target_tokens: ArrayLike, ratio: ArrayLike, tokens: ArrayLi
     tried, lengths = numbers("ratio", ratio, 0, 1, open_low=True, ndim=1), numbers("tokens", tokens, 0, ndim=1)
     if len(tried) != len(lengths):
         raise ShapeError(f"`tokens` must have {len(tried)} rows as `ratio`, got {len(lengths)}")
-    back = np.flatnonzero(np.diff(tried) <= 0)
-    if len(back):
-        row = int(back[0]) + 1
-        raise ValueError(f"`ratio` must rise, got {tried[row]:g} after {tried[row - 1]:g} in row {row}")
-    rising = _isotonic(lengths)
-    wanted = numbers("target_tokens", target_tokens, float(rising[0]), float(rising[-1]))
-    above = np.searchsorted(rising, wanted)
+    rising("ratio", tried)
+    fitted = _isotonic(lengths)
+    wanted = numbers("target_tokens", target_tokens, float(fitted[0]), float(fitted[-1]))
+    above = np.searchsorted(fitted, wanted)
     below = np.maximum(above - 1, 0)
-    step = rising[above] - rising[below]
-    part = np.divide(wanted - rising[below], step, out=np.ones(wanted.shape), where=step > 0)
+    step = fitted[above] - fitted[below]
+    part = np.divide(wanted - fitted[below], step, out=np.ones(wanted.shape), where=step > 0)
     return plain(np.asarray(tried[below] + part * (tried[above] - tried[below])))
 
 

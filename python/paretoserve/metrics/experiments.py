@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import broadcast, numbers, plain, sign_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -162,7 +162,7 @@ def expected_improvement(mean: ArrayLike, std: ArrayLike, incumbent: ArrayLike, 
     middle, spread, best = broadcast(
         mean=numbers("mean", mean), std=numbers("std", std, 0), incumbent=numbers("incumbent", incumbent)
     )
-    lead = _sign(sense) * (middle - best)
+    lead = sign_of(sense) * (middle - best)
     ratio = np.divide(lead, spread, out=np.zeros(lead.shape), where=spread > 0)
     below = np.vectorize(math.erfc, otypes=[float])(-ratio / math.sqrt(2)) / 2
     improvement = lead * below + spread * np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
@@ -218,7 +218,7 @@ def next_experiment(
     """
     if strategy not in ("variance", "improvement", "bound"):
         raise ValueError(f"`strategy` must be one of variance, improvement, bound, got {strategy!r}")
-    sign, wide = _sign(sense), float(numbers("kappa", kappa, 0))
+    sign, wide = sign_of(sense), float(numbers("kappa", kappa, 0))
     middle, std = gaussian_process(x, y, candidates, length=length, amplitude=amplitude, noise=noise, mean=mean)
     if strategy == "variance":
         utility = std**2
@@ -228,12 +228,6 @@ def next_experiment(
     else:
         utility = sign * middle + wide * std
     return Experiment(int(utility.argmax()), utility, middle, std)
-
-
-def _sign(sense: str) -> int:
-    if sense not in ("min", "max"):
-        raise ValueError(f"`sense` must be one of min, max, got {sense!r}")
-    return 1 if sense == "max" else -1
 
 
 def _places(argument: str, values: ArrayLike) -> NDArray[np.float64]:

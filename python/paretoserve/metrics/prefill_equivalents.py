@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -200,12 +200,7 @@ def prefill_equivalents(
         reuse=numbers("reuse", reuse, 0, 1),
         cached_tokens=cached,
     )
-    over = np.argwhere(cached > context)
-    if len(over):
-        place = tuple(int(index) for index in over[0])
-        raise ValueError(
-            f"`cached_tokens` must be at most the context, {context[place]:g}, got {cached[place]:g} at {place}"
-        )
+    at_most("cached_tokens", cached, "context_tokens", context)
     return plain(np.asarray((context - kept * cached + weight * context * decoded).sum(axis=-1)))
 
 

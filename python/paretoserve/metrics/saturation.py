@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain
+from paretoserve.metrics._numbers import numbers, plain, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -145,8 +145,5 @@ def _curve(concurrency: ArrayLike, throughput: ArrayLike) -> tuple[NDArray[np.fl
     rates = numbers("throughput", throughput, 0, ndim=1)
     if len(users) != len(rates):
         raise ShapeError(f"`throughput` must have {len(users)} rows as `concurrency`, got {len(rates)}")
-    back = np.flatnonzero(np.diff(users) <= 0)
-    if len(back):
-        row = int(back[0]) + 1
-        raise ValueError(f"`concurrency` must rise, got {users[row]:g} after {users[row - 1]:g} in row {row}")
+    rising("concurrency", users)
     return users, rates

@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError, UnknownNameError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,12 +185,7 @@ def recursion_attention_ratio(kept: ArrayLike, context: ArrayLike) -> Any:
     array([1.  , 0.25])
     """
     some, every = broadcast(kept=numbers("kept", kept, 0), context=numbers("context", context, 1))
-    over = np.argwhere(some > every)
-    if len(over):
-        at = f" at {tuple(int(index) for index in over[0])}" if len(over[0]) else ""
-        raise ValueError(
-            f"`kept` must be at most `context`, got {some[tuple(over[0])]:g} of {every[tuple(over[0])]:g}{at}"
-        )
+    at_most("kept", some, "context", every)
     return plain((some / every) ** 2)
 
 

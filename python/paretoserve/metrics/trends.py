@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain
+from paretoserve.metrics._numbers import numbers, plain, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -120,11 +120,7 @@ def fit_trend(time: ArrayLike, cost: ArrayLike) -> Trend:
     moments, costs = numbers("time", time, ndim=1), numbers("cost", cost, ndim=1)
     if len(costs) != len(moments) or len(costs) < 3:
         raise ShapeError(f"`time` and `cost` must have one length of 3 or more, got {len(moments)} and {len(costs)}")
-    back = np.flatnonzero(np.diff(moments) <= 0)
-    if len(back):
-        raise ValueError(
-            f"`time` must rise, got {moments[back[0] + 1]:g} after {moments[back[0]]:g} in row {back[0] + 1}"
-        )
+    rising("time", moments)
     origin, span = moments[0], moments[-1] - moments[0]
     grid = np.linspace(np.log(0.01), np.log(100), _STEPS)
     unit = (moments - origin) / span

@@ -16,7 +16,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, numbers, plain, sign_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +110,7 @@ def grid_search(
     >>> found.best, round(found.value, 3), found.values.shape
     ({'gpus': 4, 'batch': 16}, 1.333, (3, 2))
     """
-    sign = _sign(sense)
+    sign = sign_of(sense)
     names = list(grid)
     shape = tuple(len(grid[name]) for name in names)
     if not names or 0 in shape:
@@ -174,7 +174,7 @@ def successive_halving(
     >>> batches[found.best], [len(each) for each in found.rounds], found.spent
     (64, [8, 4, 2, 1], 32.0)
     """
-    sign = _sign(sense)
+    sign = sign_of(sense)
     if len(configurations) == 0:
         raise ShapeError("`configurations` must have at least one, got none")
     each = float(numbers("effort", effort, 0, open_low=True))
@@ -226,12 +226,6 @@ def transfer_gain(tuned: ArrayLike, reused: ArrayLike) -> Any:
     """
     after, before = broadcast(tuned=numbers("tuned", tuned, 0), reused=numbers("reused", reused, 0, open_low=True))
     return plain((after - before) / before)
-
-
-def _sign(sense: str) -> int:
-    if sense not in ("min", "max"):
-        raise ValueError(f"`sense` must be one of min, max, got {sense!r}")
-    return 1 if sense == "max" else -1
 
 
 def _value(value: float, arguments: Any) -> float:

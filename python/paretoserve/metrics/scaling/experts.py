@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -109,10 +109,7 @@ def activation_ratio(experts: ArrayLike, active: ArrayLike, *, shared: ArrayLike
         active=numbers("active", active, 0, open_low=True),
         shared=numbers("shared", shared, 0),
     )
-    if (used > routed).any():
-        place = np.argwhere(used > routed)[0]
-        at = f" at {tuple(int(index) for index in place)}" if len(place) else ""
-        raise ValueError(f"`active` must be at most `experts`, got {used[tuple(place)]} of {routed[tuple(place)]}{at}")
+    at_most("active", used, "experts", routed)
     return plain((used + always) / (routed + always))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, numbers, place_of, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -171,6 +171,6 @@ def accuracy_ceiling(accuracy: ArrayLike, *, soundness: ArrayLike, completeness:
     right, wrong = complete * r, (1 - sound) * (1 - r)
     never = np.argwhere(right + wrong == 0)
     if len(never):
-        at = f" at {tuple(int(index) for index in never[0])}" if len(never[0]) else ""
-        raise ValueError(f"`accuracy` and `completeness` must let something be accepted, got nothing that is{at}")
+        where = place_of(never[0])
+        raise ValueError(f"`accuracy` and `completeness` must let something be accepted, got nothing that is{where}")
     return plain(right / (right + wrong))
