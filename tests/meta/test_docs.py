@@ -1,6 +1,7 @@
 """The guides name what there is: every field, column, option and part; commands and files in them are accepted."""
 
 import dataclasses
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from _parts import PARTS
-from paretoserve import cost, sim
+from paretoserve import cost, metrics, sim
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -49,6 +50,15 @@ def test_every_page_is_in_the_index():
 
 def test_every_part_has_a_reference_page():
     assert {path.stem for path in (DOCS / "reference").glob("*.md")} == {*PARTS, "integrations", "papers"}
+
+
+def test_every_module_of_metrics_has_its_place():
+    guide, reference = page("guide/metrics.md"), page("reference/metrics.md")
+    prefix = "paretoserve.metrics."
+    modules = sorted(module.name for module in pkgutil.walk_packages(metrics.__path__, prefix))
+    public = [name for name in modules if "._" not in name]
+    assert not missing({name.split(".")[2] for name in public}, guide)
+    assert re.findall("automodule:: (.*)", reference) == ["paretoserve.metrics", *public]
 
 
 def test_fields_of_space_and_system_are_described():
