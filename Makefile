@@ -84,11 +84,12 @@ bench: setup  ## run the benchmarks on a release build, against peers; prints th
 	$(BIN)/python -m pytest bench/bench_sched_peers.py --benchmark-enable
 	cargo bench --package paretoserve-core --bench sched_queue
 
-fits: setup  ## derive what the package ships (operator times, power, profile) from public tables in DATA
+fits: setup  ## derive what the package ships (operator times, power, profile, expert load) from public tables in DATA
 	$(BIN)/pip install --quiet --editable '.[tools]'
 	$(BIN)/python tools/fit_operators.py --data $(DATA)
 	$(BIN)/python tools/fit_power.py --data $(DATA)/perf
 	$(BIN)/python tools/fit_profile.py $(DATA)/traces/azure2023/AzureLLMInferenceTrace_conv.part1.csv.gz
+	$(BIN)/python tools/fit_expert_load.py $(DATA)/moe/olmoe_mixtral_expert_counts.csv
 
 picture: setup  ## run the main job and take the README's picture of its report
 	$(BIN)/paretoserve plan --model qwen3-32b --system h100_sxm --gpus 8 --trace azure-chat --out plan
