@@ -12,10 +12,13 @@ import numpy as np
 
 from paretoserve._integers import BITS_63, check_integer, integer_array
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe.loads.trace import Loads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.moe.topology import Topology
 
     Profile = NDArray[np.float64]
 
@@ -259,7 +262,7 @@ def hot_rank(
     num_tokens: ArrayLike,
     top_k: int,
     *,
-    num_ranks: int,
+    num_ranks: int | Topology,
     rank: int = 0,
     share: float = 0.5,
     steps: int = 1,
@@ -276,7 +279,7 @@ def hot_rank(
         As for `batches`.
     top_k : int
         Experts that each token chooses.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks, which own contiguous blocks of experts; the first have one more if they do not divide.
     rank : int, default 0
         The hot one.
@@ -303,8 +306,8 @@ def hot_rank(
     >>> loads.hot_rank(64, 10_000, 4, num_ranks=8, share=0.5).ratio(8).round(1)
     array([[4.]])
     """
-    num_ranks = check_integer("num_ranks", num_ranks, 1, num_experts)
-    block = np.array_split(np.arange(num_experts), num_ranks)[check_integer("rank", rank, 0, num_ranks - 1)]
+    number = check_integer("num_ranks", as_topology(num_ranks).num_ranks, 1, num_experts)
+    block = np.array_split(np.arange(num_experts), number)[check_integer("rank", rank, 0, number - 1)]
     generator, profile, hot = _hot(num_experts, top_k, share, len(block), steps, layers, seed)
     profile[..., block] = hot
     return _drawn(profile, num_tokens, top_k, generator, f"hot rank {share:.0%}")
