@@ -6,7 +6,7 @@ up to `top_k` per token and no expert has more than one per token (Gale and Ryse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +111,22 @@ class Loads:
         """Tokens of each expert over all sources, shape (num_steps, num_layers, num_experts)."""
         totals: NDArray[np.int64] = self.counts if self.counts.ndim == 3 else self.counts.sum(axis=2)
         return totals
+
+    def drop_idle_layers(self) -> Loads:
+        """Return the trace without layers that no token reached in any step: those have no experts.
+
+        Returns
+        -------
+        Loads
+            The trace itself if all layers have tokens, or none has.
+
+        Examples
+        --------
+        >>> Loads(np.array([[[0, 0], [3, 1]], [[0, 0], [2, 2]]])).drop_idle_layers().counts.tolist()
+        [[[3, 1]], [[2, 2]]]
+        """
+        used = self.totals.any(axis=(0, 2))
+        return self if used.all() or not used.any() else replace(self, counts=self.counts[:, used])
 
     def ratio(self, num_ranks: int | Topology) -> NDArray[np.float64]:
         """Return the slowest rank over the mean, in tokens at their speed, if ranks own experts in contiguous blocks.
