@@ -57,6 +57,41 @@ def test_files_charts_and_tables(tmp_path):
     assert {row["loads"] for row in json.loads(drawn.stdout)} == {"a"}
 
 
+def test_windows_of_a_file_stay_windows(tmp_path):
+    """Expert 0 is hot first, then expert 7: a planner that saw the first window is wrong in the second."""
+    rows = [(window, layer, expert) for window in range(2) for layer in range(2) for expert in range(8)]
+    hot = {(0, 1, 0): 700, (1, 1, 7): 700}
+    lines = [f"{w},{la},{e},{hot.get((w, la, e), 100) * (la > 0)}" for w, la, e in rows]
+    path = tmp_path / "counts.csv"
+    path.write_text("\n".join(["window,layer,expert,count", *lines]))
+    words = ["--loads", str(path), "--ranks", "4", "--interval", "1", "--format", "json"]
+    own = run(*words, "--planner", "ep", "--planner", "split")
+    assert "2 steps, 1 layers, 8 experts" in run(*words[:-2]).stderr
+    still = tmp_path / "still.csv"
+    still.write_text("\n".join(["window,layer,expert,count", *(f"0{line[1:]}" for line in lines[:16])]))
+    sizes = ["--top-k", "2", "--tokens-per-rank", "500", "--steps", "4", "--planner", "ep", "--planner", "split"]
+    drawn, steady = (run("--loads", str(name), *words[2:], *sizes) for name in (path, still))
+    for found in (own, drawn, steady):
+        assert found.exit_code == 0, found.output
+    moved, stayed = (json.loads(found.stdout)[1]["ratio_max"] for found in (drawn, steady))
+    assert json.loads(drawn.stdout)[0]["ratio_mean"] > 1.5
+    assert moved > stayed
+
+
+def test_a_recording_in_files_of_all_ranks(tmp_path):
+    torch = pytest.importorskip("torch")
+    names = []
+    for rank in range(2):
+        counts = torch.zeros(1, 4, dtype=torch.int32)
+        counts[0, 2 * rank : 2 * rank + 2] = torch.tensor([30, 10])
+        record = {"forward_pass_id": 5, "rank": rank, "gatherer_key": "primary", "global_physical_count": counts}
+        names += ["--loads", str(tmp_path / f"record_{rank}.pt")]
+        torch.save({"records": [record], "last_physical_to_logical_map": torch.arange(4)[None]}, names[-1])
+    found = run(*names, "--ranks", "2", "--experts", "5", "--planner", "ep")
+    assert found.exit_code == 0, found.output
+    assert "1 steps, 1 layers, 5 experts, 80 token copies" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [

@@ -145,3 +145,13 @@ def test_what_a_router_cannot_give_is_said():
     assert text.startswith("mine: 1 steps, 1 layers, 3 experts, 4 token copies")
     assert text.endswith("impossible: expert 0 has 3 tokens of 2 (step 0, layer 0)")
     assert loads.Loads(np.array([[[1, 1]]]), top_k=2).to_dict()["counts"] == [[[1, 1]]]
+
+
+def test_windows_follow_each_other():
+    windows = np.array([[[1, 0, 0], [1, 1, 1]], [[0, 1, 0], [0, 0, 0]], [[0, 0, 1], [1, 1, 1]]])
+    drawn = loads.batches(windows, 30, 1, steps=7)
+    assert drawn.counts[:, 0].argmax(axis=1).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert (drawn.counts[:, 1] > 0).all()  # no token reached this layer in the second window
+    assert (loads.batches(windows, 30, 1, steps=2).counts[0, 0] > 0).tolist() == [True, True, False]
+    with pytest.raises(ValueError, match="an expert above zero in each layer"):
+        loads.batches(windows * [[[1], [0]]], 30, 1)

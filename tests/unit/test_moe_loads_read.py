@@ -58,6 +58,38 @@ def test_arrays_of_vllm(tmp_path):
     assert (found.top_k, found.impossible) == (2, "")
 
 
+def test_layers_without_experts_are_not_hot(tmp_path):
+    """vLLM returns zeros for dense layers, SGLang counts nothing there."""
+    generator = np.random.default_rng(0)
+    routed = np.zeros((50, 3, 2), dtype=np.uint8)
+    for token, layer in np.ndindex(50, 2):
+        routed[token, layer + 1] = generator.choice(7, 2, replace=False)
+    np.save(tmp_path / "routed.npy", routed)
+    found = loads.read(tmp_path / "routed.npy", num_experts=8, tokens_per_step=20)
+    assert found.counts.shape == (3, 3, 8)
+    assert found.counts.sum(axis=2).tolist() == [[0, 40, 40], [0, 40, 40], [0, 20, 20]]
+    assert (found.top_k, found.impossible) == (2, "")
+    kept = found.drop_idle_layers()
+    assert np.array_equal(kept.counts, found.counts[:, 1:])
+    assert (kept.top_k, kept.drop_idle_layers() is kept) == (2, True)
+    one = loads.from_routed(np.zeros((3, 1, 1), dtype=np.int64), num_experts=2)
+    assert one.counts.tolist() == [[[3, 0]]]  # with one expert per token, zeros may be a choice
+    padded = loads.from_routed([[[0, 2]], [[1, -1]]])
+    assert (padded.top_k, padded.counts.tolist()) == (None, [[[1, 1, 1]]])
+
+
+def test_experts_that_a_file_does_not_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("layer,expert,count\n0,0,5\n0,1,3\n")
+    assert loads.read(path, num_experts=4).counts.tolist() == [[[5, 3, 0, 0]]]
+    with pytest.raises(DataError, match="expected 1 experts, got 2"):
+        loads.read(path, num_experts=1)
+    with pytest.raises(ValueError, match="`num_experts`"):
+        loads.read(path, num_experts=0)
+    with pytest.raises(ValueError, match=r"`tokens_per_step` needs a \.npy"):
+        loads.read(path, tokens_per_step=2)
+
+
 def test_own_arrays(tmp_path):
     np.savez(tmp_path / "own.npz", counts=COUNTS, top_k=2)
     found = loads.read(tmp_path / "own.npz")

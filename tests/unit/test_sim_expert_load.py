@@ -69,6 +69,11 @@ def test_a_trace_is_cut_into_windows():
         ExpertLoad.from_loads(moe.loads.Loads(counts), windows=5)
 
 
+def test_layers_that_have_no_experts_do_not_count():
+    counts = np.array([[[0, 0], [3, 1]], [[0, 0], [1, 3]]])
+    assert ExpertLoad.from_loads(moe.loads.Loads(counts)).shares.tolist() == [[[0.75, 0.25]], [[0.25, 0.75]]]
+
+
 @pytest.mark.parametrize("name", ["uniform", "power_law", "mixture"])
 def test_built_in_loads_fit_the_model_and_depend_on_the_seed_alone(name):
     load = load_experts(name, MODEL, seed=5)

@@ -30,16 +30,28 @@ def _moe() -> None:
 @with_exit_codes
 def compare(
     loads: Annotated[
-        str, typer.Option("--loads", metavar="NAME|FILE", help=f"{', '.join(SYNTHETIC)}, or a file with counts.")
+        list[str],
+        typer.Option(
+            "--loads",
+            metavar="NAME|FILE",
+            help=f"{', '.join(SYNTHETIC)}, or a file with counts; repeatable for the .pt files of one recording.",
+        ),
     ],
     ranks: Annotated[int, typer.Option("--ranks", metavar="N", help="Ranks that share the experts.")] = 8,
     planner: Annotated[
         list[str] | None, typer.Option("--planner", metavar="NAME", help="Planner; repeatable, all without.")
     ] = None,
-    experts: Annotated[int, typer.Option(metavar="N", help="Experts of a synthetic layer.")] = 128,
+    experts: Annotated[
+        int | None, typer.Option(metavar="N", help="Experts of a layer; 128, or as many as a file names, without.")
+    ] = None,
     top_k: Annotated[int, typer.Option(metavar="N", help="Experts per token.")] = 8,
     tokens_per_rank: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens of a step on each rank; a file's own counts without.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Tokens of a step on each rank, 8192 without; of a file, draw steps from its windows of time instead "
+            "of taking its own.",
+        ),
     ] = None,
     layers: Annotated[int, typer.Option(metavar="N", help="Layers of a synthetic trace.")] = 1,
     steps: Annotated[int, typer.Option(metavar="N", help="Steps to draw.")] = 64,
@@ -104,9 +116,9 @@ def compare(
 
 
 def _traces(
-    name: str,
+    names: list[str],
     ranks: int,
-    experts: int,
+    given_experts: int | None,
     top_k: int,
     tokens_per_rank: int | None,
     layers: int,
@@ -114,9 +126,10 @@ def _traces(
     seed: int,
     select: list[str],
 ) -> list[Loads]:
-    """Return the traces of a name, or of a file; a file's profile is drawn from if the tokens are given."""
+    """Return the traces of a name, or of a file; a file's windows are drawn from if the tokens are given."""
     from paretoserve.moe import loads
 
+    name, experts = names[0] if len(names) == 1 else "", 128 if given_experts is None else given_experts
     tokens = (8192 if tokens_per_rank is None else tokens_per_rank) * ranks
     size: dict[str, Any] = {"layers": layers, "steps": steps, "seed": seed}
     if name == "llep":
@@ -130,11 +143,11 @@ def _traces(
     pairs = [pair.partition("=") for pair in select]
     if not all(equals for _, equals, _ in pairs):
         raise ValueError(f"`--select` must be COLUMN=VALUE, got {select}")
-    read = loads.read(name, select={column: value for column, _, value in pairs})
+    chosen = {column: value for column, _, value in pairs}
+    read = loads.read(*names, select=chosen, num_experts=given_experts).drop_idle_layers()
     if tokens_per_rank is None:
         return [read]
-    profile = read.totals.sum(axis=0)
-    return [loads.batches(profile, tokens, top_k, steps=steps, seed=seed, name=read.name)]
+    return [loads.batches(read.totals, tokens, top_k, steps=steps, seed=seed, name=read.name)]
 
 
 def _write_chart(path: Path, found: Comparison) -> None:

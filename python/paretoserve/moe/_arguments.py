@@ -72,9 +72,20 @@ def count_array(count: ArrayLike, num_experts: int | None = None) -> NDArray[np.
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def as_topology(ranks: int | Topology, argument: str = "num_ranks") -> Topology:
-    """Return the ranks described by their number or by a topology."""
-    return ranks if isinstance(ranks, Topology) else Topology(check_integer(argument, ranks, 1, 2**16))
+def as_topology(num_ranks: int | Topology, topology: Topology | None = None) -> Topology:
+    """Return the ranks described by their number, by a topology in its place, or by both."""
+    if isinstance(num_ranks, Topology):
+        if topology is not None and topology is not num_ranks:
+            raise ValueError("`topology` must not be given if `num_ranks` is one already")
+        return num_ranks
+    number = check_integer("num_ranks", num_ranks, 1, 2**16)
+    if topology is None:
+        return Topology(number)
+    if not isinstance(topology, Topology):
+        raise DtypeError(f"`topology` must be a Topology, got {type(topology).__name__}")
+    if topology.num_ranks != number:
+        raise ShapeError(f"`topology` must have {number} ranks as `num_ranks` says, got {topology.num_ranks}")
+    return topology
 
 
 def home_array(home: ArrayLike | None, num_experts: int, num_ranks: int) -> NDArray[np.uint32]:

@@ -11,11 +11,13 @@ from paretoserve import _native
 from paretoserve._arrays import is_torch, numpy_values
 from paretoserve._integers import BITS_63, check_integer, integer_array, shown
 from paretoserve.errors import ShapeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe._counts import layer_loads
-from paretoserve.moe.topology import Topology
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.moe.topology import Topology
 
 __all__ = ["Placement", "plan_placement"]
 
@@ -88,7 +90,7 @@ class Placement:
 def plan_placement(
     load: ArrayLike,
     num_slots: ArrayLike,
-    num_ranks: int,
+    num_ranks: int | Topology,
     *,
     topology: Topology | None = None,
     previous: Placement | ArrayLike | None = None,
@@ -108,7 +110,7 @@ def plan_placement(
         Tokens of each expert: integers, or floats such as moving averages. -1 where a layer has no such expert.
     num_slots : int or array_like of int, shape (num_ranks,)
         Slots of all ranks together, the first ranks having one more if they do not divide; or of each rank.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks of the group, dead ones included.
     topology : Topology, optional
         Speeds, nodes, and which ranks are dead; equal ranks on one node by default. A dead rank keeps its slot numbers
@@ -180,10 +182,8 @@ def plan_placement(
     >>> later.moves
     array([[0, 1, 0, 1, 2]])
     """
-    num_ranks = check_integer("num_ranks", num_ranks, 1, 2**16)
-    topology = Topology(num_ranks) if topology is None else topology
-    if topology.num_ranks != num_ranks:
-        raise ShapeError(f"`topology` must have {num_ranks} ranks, got {topology.num_ranks}")
+    topology = as_topology(num_ranks, topology)
+    num_ranks = topology.num_ranks
     loads = layer_loads("load", load)
     start = _slot_start(num_slots, num_ranks)
     layers, experts = loads.shape

@@ -12,12 +12,15 @@ import numpy as np
 
 from paretoserve._integers import check_integer, integer_array
 from paretoserve.errors import ShapeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe.placement import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.moe.topology import Topology
 
 __all__ = ["schedule_moves"]
 
@@ -29,7 +32,7 @@ def schedule_moves(
     moves: Placement | ArrayLike,
     *,
     previous: Placement | ArrayLike,
-    num_ranks: int | None = None,
+    num_ranks: int | Topology | None = None,
     expert_bytes: int = 1,
     max_bytes_per_step: int | None = None,
 ) -> list[NDArray[np.int64]]:
@@ -41,7 +44,7 @@ def schedule_moves(
         Layer, expert, source rank, destination rank, slot; the source is -1 if the weights come from elsewhere.
     previous : Placement or array_like of int, shape (num_layers, num_slots)
         The expert of each slot before the moves, -1 if none.
-    num_ranks : int, optional
+    num_ranks : int or Topology, optional
         Ranks that own equally many slots, the first having one more if they do not divide; needed where neither `moves`
         nor `previous` is a Placement, which knows its slots.
     expert_bytes : int, default 1
@@ -108,7 +111,7 @@ def _moves(moves: Placement | ArrayLike) -> NDArray[np.int64]:
     return integer_array("moves", given.ravel(), np.int64, -1, _MOST_INDEX, given.size).reshape(-1, 5)
 
 
-def _owner(moves: object, previous: object, num_slots: int, num_ranks: int | None) -> NDArray[np.int64]:
+def _owner(moves: object, previous: object, num_slots: int, num_ranks: int | Topology | None) -> NDArray[np.int64]:
     """Return the rank of each slot."""
     for placement in (moves, previous):
         if isinstance(placement, Placement):
@@ -118,7 +121,7 @@ def _owner(moves: object, previous: object, num_slots: int, num_ranks: int | Non
             return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     if num_ranks is None:
         raise ValueError("`num_ranks` must be given where neither `moves` nor `previous` is a Placement")
-    ranks = check_integer("num_ranks", num_ranks, 1, _MOST_INDEX)
+    ranks = as_topology(num_ranks).num_ranks
     counts = np.full(ranks, num_slots // ranks, dtype=np.int64)
     counts[: num_slots % ranks] += 1
     return np.repeat(np.arange(ranks), counts)

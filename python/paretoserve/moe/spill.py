@@ -10,7 +10,6 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._arrays import is_cuda
 from paretoserve._integers import check_integer
-from paretoserve.errors import ShapeError
 from paretoserve.moe._arguments import (
     MOST_TOKENS,
     as_topology,
@@ -44,7 +43,7 @@ class Spiller:
     ----------
     num_experts : int
         Experts of the layer.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks of the group.
     home, topology, cost, tolerance, min_tokens, max_foreign, max_in, max_out, fanout
         As for `plan_spill`.
@@ -68,7 +67,7 @@ class Spiller:
     def __init__(
         self,
         num_experts: int,
-        num_ranks: int,
+        num_ranks: int | Topology,
         *,
         home: ArrayLike | None = None,
         topology: Topology | None = None,
@@ -80,9 +79,7 @@ class Spiller:
         max_out: int | None = None,
         fanout: Literal["direct", "relay"] = "direct",
     ) -> None:
-        ranks = as_topology(num_ranks if topology is None else topology)
-        if ranks.num_ranks != num_ranks:
-            raise ShapeError(f"`topology` must have {num_ranks} ranks as `num_ranks` says, got {ranks.num_ranks}")
+        ranks = as_topology(num_ranks, topology)
         if cost is not None and not isinstance(cost, CostModel):
             raise TypeError(f"`cost` must be a CostModel, got {type(cost).__name__}")
         if fanout not in ("direct", "relay"):
@@ -161,7 +158,7 @@ class Spiller:
 
 def plan_spill(
     count: ArrayLike,
-    num_ranks: int,
+    num_ranks: int | Topology,
     *,
     home: ArrayLike | None = None,
     topology: Topology | None = None,
@@ -180,7 +177,7 @@ def plan_spill(
     count : array_like, shape (num_experts,) or (num_sources, num_experts), any integer dtype
         Tokens of each expert, over all ranks or per source rank. Not modified. A torch.Tensor on a CUDA device must be
         int32 or int64.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks of the group.
     home : array_like of int, shape (num_experts,), optional
         The rank that keeps each expert; by default contiguous blocks, the remainder on the first ranks.

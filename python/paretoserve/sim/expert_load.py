@@ -103,7 +103,7 @@ class ExpertLoad:
         Parameters
         ----------
         loads : moe.loads.Loads
-            Counts step by step, drawn or read from a file.
+            Counts step by step, drawn or read from a file. Layers without any tokens do not count.
         windows : int, optional
             Into how many windows of equally many steps the trace is cut; four, or as many as it has steps, by default.
         seed : int, default 0
@@ -124,7 +124,7 @@ class ExpertLoad:
             raise DtypeError(f"`loads` must be a moe.loads.Loads, got {type(loads).__name__}")
         default = min(MOST_WINDOWS, loads.num_steps)
         count = check_integer("windows", default if windows is None else windows, 1, loads.num_steps)
-        parts = np.array_split(loads.totals, count)
+        parts = np.array_split(loads.drop_idle_layers().totals, count)
         shares = np.stack([part.sum(axis=0, dtype=np.float64) for part in parts])
         # A layer that no token reached in a window was reached in the whole trace, or is equal everywhere.
         whole = shares.sum(axis=0)
@@ -272,7 +272,7 @@ def _find(source: Any, experts: int, top_k: int, seed: int) -> ExpertLoad:
     if Path(source).suffix.lower() not in SUFFIXES:
         known = ", ".join(EXPERT_LOADS)
         raise UnknownNameError(f'`expert_load` must be {known} or a file of loads, got "{source}"')
-    return ExpertLoad.from_loads(moe.loads.read(source), seed=seed)
+    return ExpertLoad.from_loads(moe.loads.read(source, num_experts=experts), seed=seed)
 
 
 def _uniform(experts: int, top_k: int, seed: int) -> ExpertLoad:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._integers import BITS_63, check_integer
 from paretoserve.errors import DataError, ShapeError
 from paretoserve.moe.loads.trace import Loads
 
@@ -27,7 +29,12 @@ __all__ = ["from_routed", "from_window", "read"]
 _COLUMNS = ("layer", "expert", "count")
 
 
-def read(*paths: str | os.PathLike[str], select: Mapping[str, str] | None = None) -> Loads:
+def read(
+    *paths: str | os.PathLike[str],
+    select: Mapping[str, str] | None = None,
+    num_experts: int | None = None,
+    tokens_per_step: int | None = None,
+) -> Loads:
     r"""Read a trace of loads from files.
 
     Parameters
@@ -40,20 +47,28 @@ def read(*paths: str | os.PathLike[str], select: Mapping[str, str] | None = None
     select : mapping of str to str, optional
         Rows of a CSV to take, by column: ``{"model": "olmoe", "selection": "topk"}``. Each combination of values
         that is left in other columns is a step, in the order of the file.
+    num_experts : int, optional
+        Experts of a layer, where the file does not say: the last ones may have no tokens in it.
+    tokens_per_step : int, optional
+        Of ``.npy``, as for `from_routed`: one step for all tokens by default.
 
     Returns
     -------
     Loads
-        Steps without any token are left out.
+        Steps without any token are left out. Layers without any stay, so that a layer has the number that it has in the
+        model: recordings count those without experts too. `Loads.drop_idle_layers` leaves them out.
 
     Raises
     ------
     DataError
-        If a file is missing or broken; the message names file, row and column.
+        If a file is missing or broken, or has more experts; the message names file, row and column.
+    ValueError
+        If an option is out of range or not for such files.
 
     Notes
     -----
-    ``.pt`` files need torch and are loaded without running code from them.
+    SGLang keeps as many steps as its buffer holds and then writes over the oldest: the steps of a longer recording do
+    not begin with the first. ``.pt`` files need torch and are loaded without running code from them.
 
     Examples
     --------
@@ -75,15 +90,24 @@ def read(*paths: str | os.PathLike[str], select: Mapping[str, str] | None = None
     suffix = files[0].suffix.lower()
     if len(files) > 1 and suffix != ".pt":
         raise DataError(f"{files[1]}: only .pt files of one recording can be read together")
+    if num_experts is not None:
+        check_integer("num_experts", num_experts, 1, 2**16)
+    if tokens_per_step is not None and suffix != ".npy":
+        raise ValueError("`tokens_per_step` needs a .npy file")
     if suffix == ".csv":
-        return _read_csv(files[0], dict(select or {}))
+        return _widened(_read_csv(files[0], dict(select or {})), files[0], num_experts)
     if select:
         raise ValueError("`select` needs a CSV file")
-    readers = {".pt": _from_dump, ".json": _from_dump, ".npz": _from_npz, ".npy": _from_npy}
-    if suffix not in readers:
-        raise DataError(f"{files[0]}: the name must end in .csv, .json, .pt, .npz or .npy")
+    if tokens_per_step is not None:
+        check_integer("tokens_per_step", tokens_per_step, 1, BITS_63)
+    readers = {".pt": _from_dump, ".json": _from_dump, ".npz": _from_npz}
     try:
-        return readers[suffix](files)
+        if suffix == ".npy":
+            routed = np.load(files[0], allow_pickle=False)
+            return from_routed(routed, num_experts=num_experts, tokens_per_step=tokens_per_step)
+        if suffix not in readers:
+            raise DataError(f"{files[0]}: the name must end in .csv, .json, .pt, .npz or .npy")
+        return _widened(readers[suffix](files), files[0], num_experts)
     except DataError:
         raise
     except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
@@ -138,7 +162,8 @@ def from_routed(routed: ArrayLike, *, num_experts: int | None = None, tokens_per
     Parameters
     ----------
     routed : array_like of int, shape (num_tokens, num_layers, top_k)
-        Experts of each token in each layer; -1 is ignored.
+        Experts of each token in each layer; -1 is ignored. A token has different experts, so a layer in which all
+        `top_k` are 0 for all tokens has none: vLLM returns dense layers so.
     num_experts : int, optional
         Experts of a layer; one more than the largest id by default.
     tokens_per_step : int, optional
@@ -166,6 +191,8 @@ def from_routed(routed: ArrayLike, *, num_experts: int | None = None, tokens_per
     if ids.ndim != 3 or not ids.size or ids.dtype.kind not in "iu":
         raise ShapeError(f"`routed` must be integers of shape (tokens, layers, top_k), got {ids.dtype} {ids.shape}")
     ids = ids.astype(np.int64)
+    if ids.shape[2] > 1:
+        ids[:, ~ids.any(axis=(0, 2))] = -1
     experts = int(ids.max()) + 1 if num_experts is None else num_experts
     if ids.min() < -1 or ids.max() >= experts or experts < 1:
         raise ValueError(f"`routed` must hold experts from 0 to {experts - 1}, or -1, got {ids.min()} to {ids.max()}")
@@ -177,7 +204,8 @@ def from_routed(routed: ArrayLike, *, num_experts: int | None = None, tokens_per
         [np.bincount(step[:, layer].ravel() + 1, minlength=experts + 1)[1:] for layer in range(ids.shape[1])]
         for step in steps
     ]
-    return Loads(np.array(counts), None if (ids < 0).any() else ids.shape[2], "routed experts")
+    whole = (ids >= 0).all(axis=2) | (ids < 0).all(axis=2)
+    return Loads(np.array(counts), ids.shape[2] if whole.all() else None, "routed experts")
 
 
 def _read_csv(path: Path, select: dict[str, str]) -> Loads:
@@ -270,8 +298,13 @@ def _from_npz(files: list[Path]) -> Loads:
         raise DataError(f"{files[0]}: there is no `counts` and no `expert_load_window`, only {', '.join(arrays)}")
 
 
-def _from_npy(files: list[Path]) -> Loads:
-    return from_routed(np.load(files[0], allow_pickle=False))
+def _widened(loads: Loads, path: Path, num_experts: int | None) -> Loads:
+    """Return loads with zeros for the experts that the file does not name."""
+    more = 0 if num_experts is None else num_experts - loads.num_experts
+    if more < 0:
+        raise DataError(f"{path}: expected {num_experts} experts, got {loads.num_experts}")
+    counts = np.pad(loads.counts, [(0, 0)] * (loads.counts.ndim - 1) + [(0, more)])
+    return replace(loads, counts=counts) if more else loads
 
 
 def _nonempty(counts: NDArray[Any], *, name: str) -> Loads:

@@ -12,10 +12,13 @@ import numpy as np
 
 from paretoserve._integers import BITS_63, check_integer, integer_array
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe.loads.trace import Loads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from paretoserve.moe.topology import Topology
 
     Profile = NDArray[np.float64]
 
@@ -27,12 +30,14 @@ _MOST_EXPERTS, _MOST_STEPS, _MOST_TOKENS = 2**16, 2**20, 2**40
 def batches(
     profile: ArrayLike, num_tokens: ArrayLike, top_k: int, *, steps: int = 1, seed: int = 0, name: str = "batches"
 ) -> Loads:
-    """Draw steps from a fixed profile, for example counts of a real model.
+    """Draw steps from profiles, for example counts of a real model.
 
     Parameters
     ----------
-    profile : array_like, shape (num_experts,) or (num_layers, num_experts)
-        How often each expert is chosen, in any unit; not negative, not all zero.
+    profile : array_like, shape (num_experts,), (num_layers, num_experts) or (num_windows, num_layers, num_experts)
+        How often each expert is chosen, in any unit; not negative, not all zero. Windows of time follow each other in
+        even shares of the steps; with fewer steps than windows each step stands for several. A layer without any in a
+        window takes those of all windows.
     num_tokens : int or array_like of int, shape (num_ranks,)
         Tokens of a step; or of each source rank, and then the loads have a rank axis.
     top_k : int
@@ -65,13 +70,18 @@ def batches(
     rates = np.asarray(profile)
     if rates.dtype.kind not in "iuf":
         raise DtypeError(f"`profile` must hold numbers, got {rates.dtype}")
-    if rates.ndim not in (1, 2) or not rates.size:
-        raise ShapeError(f"`profile` must have shape (experts,) or (layers, experts), got {rates.shape}")
-    rates = np.atleast_2d(rates.astype(np.float64))
-    if not np.isfinite(rates).all() or rates.min() < 0 or not (rates.sum(axis=1) > 0).all():
+    if rates.ndim not in (1, 2, 3) or not rates.size:
+        shapes = "(experts,), (layers, experts) or (windows, layers, experts)"
+        raise ShapeError(f"`profile` must have shape {shapes}, got {rates.shape}")
+    rates = np.array(rates, dtype=np.float64, ndmin=3)
+    if not np.isfinite(rates).all() or rates.min() < 0 or not rates.any(axis=(0, 2)).all():
         raise ValueError("`profile` must be finite and not negative, with an expert above zero in each layer")
     steps = check_integer("steps", steps, 1, _MOST_STEPS)
-    return _drawn(np.broadcast_to(rates, (steps, *rates.shape)), num_tokens, top_k, _generator(seed), name)
+    if steps < len(rates):
+        rates = np.stack([part.sum(axis=0) for part in np.array_split(rates, steps)])
+    rates = np.where(rates.any(axis=2, keepdims=True), rates, rates.sum(axis=0))
+    windows = np.arange(steps) * len(rates) // steps
+    return _drawn(rates[windows], num_tokens, top_k, _generator(seed), name)
 
 
 def power_law(
@@ -259,7 +269,7 @@ def hot_rank(
     num_tokens: ArrayLike,
     top_k: int,
     *,
-    num_ranks: int,
+    num_ranks: int | Topology,
     rank: int = 0,
     share: float = 0.5,
     steps: int = 1,
@@ -276,7 +286,7 @@ def hot_rank(
         As for `batches`.
     top_k : int
         Experts that each token chooses.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks, which own contiguous blocks of experts; the first have one more if they do not divide.
     rank : int, default 0
         The hot one.
@@ -303,8 +313,8 @@ def hot_rank(
     >>> loads.hot_rank(64, 10_000, 4, num_ranks=8, share=0.5).ratio(8).round(1)
     array([[4.]])
     """
-    num_ranks = check_integer("num_ranks", num_ranks, 1, num_experts)
-    block = np.array_split(np.arange(num_experts), num_ranks)[check_integer("rank", rank, 0, num_ranks - 1)]
+    number = check_integer("num_ranks", as_topology(num_ranks).num_ranks, 1, num_experts)
+    block = np.array_split(np.arange(num_experts), number)[check_integer("rank", rank, 0, number - 1)]
     generator, profile, hot = _hot(num_experts, top_k, share, len(block), steps, layers, seed)
     profile[..., block] = hot
     return _drawn(profile, num_tokens, top_k, generator, f"hot rank {share:.0%}")

@@ -6,16 +6,19 @@ up to `top_k` per token and no expert has more than one per token (Gale and Ryse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paretoserve._integers import BITS_63
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.moe._arguments import as_topology
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from paretoserve.moe.topology import Topology
 
 __all__ = ["Loads"]
 
@@ -109,23 +112,48 @@ class Loads:
         totals: NDArray[np.int64] = self.counts if self.counts.ndim == 3 else self.counts.sum(axis=2)
         return totals
 
-    def ratio(self, num_ranks: int) -> NDArray[np.float64]:
-        """Return the fullest rank over the mean of all, if ranks own experts in contiguous blocks.
+    def drop_idle_layers(self) -> Loads:
+        """Return the trace without layers that no token reached in any step: those have no experts.
+
+        Returns
+        -------
+        Loads
+            The trace itself if all layers have tokens, or none has.
+
+        Examples
+        --------
+        >>> Loads(np.array([[[0, 0], [3, 1]], [[0, 0], [2, 2]]])).drop_idle_layers().counts.tolist()
+        [[[3, 1]], [[2, 2]]]
+        """
+        used = self.totals.any(axis=(0, 2))
+        return self if used.all() or not used.any() else replace(self, counts=self.counts[:, used])
+
+    def ratio(self, num_ranks: int | Topology) -> NDArray[np.float64]:
+        """Return the slowest rank over the mean, in tokens at their speed, if ranks own experts in contiguous blocks.
 
         Parameters
         ----------
-        num_ranks : int
+        num_ranks : int or Topology
             Ranks of the group; the first have one expert more if they do not divide.
 
         Returns
         -------
         ratio : ndarray of float64, shape (num_steps, num_layers)
-            1 where there are no tokens.
+            1 where there are no tokens; infinite where a dead rank owns some.
+
+        Raises
+        ------
+        ValueError
+            If there is no such number of ranks.
         """
-        parts = np.array_split(self.totals, num_ranks, axis=2)
+        speed = as_topology(num_ranks).thousandths / 1000
+        parts = np.array_split(self.totals, len(speed), axis=2)
         loads = np.stack([part.sum(axis=2) for part in parts], axis=2)
-        mean = loads.mean(axis=2)
-        return np.where(mean > 0, loads.max(axis=2) / np.where(mean > 0, mean, 1), 1.0)
+        with np.errstate(divide="ignore"):
+            times = np.divide(loads, speed, out=np.zeros(loads.shape), where=loads > 0)
+        mean = loads.sum(axis=2) / speed.sum()
+        ratio: NDArray[np.float64] = np.divide(times.max(axis=2), mean, out=np.ones(mean.shape), where=mean > 0)
+        return ratio
 
     def explain(self) -> str:
         """Return size and skew in words.

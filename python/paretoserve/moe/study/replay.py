@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve._integers import BITS_63, check_integer
-from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.errors import DtypeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe.cost import CostModel
 from paretoserve.moe.loads.trace import Loads
 from paretoserve.moe.study.planners import Decision, Setting, make_planner
-from paretoserve.moe.topology import Topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from paretoserve.moe.topology import Topology
 
     Table = NDArray[np.float64]
     Counts = NDArray[np.int64]
@@ -160,7 +162,7 @@ def replay(
     loads: Loads,
     planner: str | Callable[[Counts], Any] = "spill",
     *,
-    num_ranks: int,
+    num_ranks: int | Topology,
     cost: CostModel,
     topology: Topology | None = None,
     num_slots: int | None = None,
@@ -181,7 +183,7 @@ def replay(
         previous placement, and with exact shares besides. "llep" and "spill" send weights for the step at hand. A
         callable gets the counts of a layer, shape (num_experts,), and returns a plan with `quota` and `transfers`, or
         None.
-    num_ranks : int
+    num_ranks : int or Topology
         Ranks of the group.
     cost : CostModel
         What a step costs.
@@ -225,12 +227,10 @@ def replay(
         raise DtypeError(f"`loads` must be a moe.loads.Loads, got {type(loads).__name__}")
     if not isinstance(cost, CostModel):
         raise DtypeError(f"`cost` must be a CostModel, got {type(cost).__name__}")
-    ranks = Topology(num_ranks) if topology is None else topology
-    if ranks.num_ranks != num_ranks:
-        raise ShapeError(f"`topology` must have {num_ranks} ranks as `num_ranks` says, got {ranks.num_ranks}")
+    ranks = as_topology(num_ranks, topology)
     experts, steps, layers = loads.num_experts, loads.num_steps, loads.num_layers
     if num_slots is None:
-        num_slots = -(-(experts + -(-experts // 8)) // num_ranks) * num_ranks
+        num_slots = -(-(experts + -(-experts // 8)) // ranks.num_ranks) * ranks.num_ranks
     sizes = [check_integer(name, size, 0, BITS_63 // 2**32) for name, size in
              (("expert_bytes", expert_bytes), ("token_bytes", token_bytes))]  # fmt: skip
     setting = Setting(experts, layers, ranks, cost, num_slots, check_integer("interval", interval, 1, BITS_63))
