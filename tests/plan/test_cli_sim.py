@@ -34,6 +34,22 @@ def test_text_has_every_objective():
         assert word in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (["--expert-load", "mixture"], "`--expert-load` changes nothing without `--expert-parallel`"),
+        (["--expert-parallel", "--expert-balancer", "eplb"], "changes nothing but memory without `--expert-load`"),
+        (["--expert-load", "mixture", "--expert-parallel", "--expert-balancer", "eplb"], ""),
+    ],
+)
+def test_options_of_experts_that_change_nothing_are_named(options, note):
+    experts = ["sim", "--model", "qwen3-30b-a3b", *BASE[3:], "--tensor-parallel", 2, *options]
+    result = run(*experts)
+    assert result.exit_code == 0, result.output
+    assert note in result.stderr
+    assert ("note:" in result.stderr) == bool(note)
+
+
 def test_options_win_over_the_file(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("tensor_parallel: 4\npolicy: srpt\nweight_format: fp8\n")

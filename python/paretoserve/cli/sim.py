@@ -103,6 +103,10 @@ def command(
     native = cost.load_model(model).checkpoint_format
     configuration = load_configuration(config, overrides, defaults={"weight_format": native})
     limits = parse_slo(",".join(slo))
+    if expert_load is not None and not configuration.expert_parallel:
+        typer.echo("note: `--expert-load` changes nothing without `--expert-parallel`", err=True)
+    if expert_load is None and configuration.expert_balancer != "none":
+        typer.echo("note: `--expert-balancer` changes nothing but memory without `--expert-load`", err=True)
     problem = Problem.load(
         model,
         system,

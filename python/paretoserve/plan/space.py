@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from paretoserve.errors import DataError, DtypeError
+from paretoserve.sim.configuration import Balancer, KvFormat, Router, WeightFormat
 
 __all__ = ["Space", "load_space", "read_yaml"]
 
@@ -23,12 +24,12 @@ Tokens = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=16_777_216)]
 Fractions = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], *_OPTIONS]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], *_OPTIONS]
 Flags = Annotated[tuple[Annotated[bool, Field(strict=True)], ...], *_OPTIONS]
-WeightFormats = Annotated[tuple[Literal["bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"], ...], *_OPTIONS]
-KvFormats = Annotated[tuple[Literal["bf16", "fp8"], ...], *_OPTIONS]
+WeightFormats = Annotated[tuple[WeightFormat, ...], *_OPTIONS]
+KvFormats = Annotated[tuple[KvFormat, ...], *_OPTIONS]
 Policies = Annotated[tuple[Literal["fcfs", "srpt"], ...], *_OPTIONS]
-Balancers = Annotated[tuple[Literal["none", "eplb", "placement", "split", "spill"], ...], *_OPTIONS]
+Balancers = Annotated[tuple[Balancer, ...], *_OPTIONS]
 Redundant = Annotated[tuple[Annotated[int, Field(strict=True, ge=0, le=16_777_216)], ...], *_OPTIONS]
-Routers = Annotated[tuple[Literal["least_loaded", "round_robin", "prefix_affinity"], ...], *_OPTIONS]
+Routers = Annotated[tuple[Router, ...], *_OPTIONS]
 Engines = Annotated[tuple[Literal["vllm"], ...], *_OPTIONS]
 
 

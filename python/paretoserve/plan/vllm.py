@@ -11,14 +11,15 @@ from math import isfinite
 
 from paretoserve.sim import Configuration
 from paretoserve.sim.configuration import PLACING
+from paretoserve.sim.expert_load import STEPS_BETWEEN
 
 __all__ = ["BENCH_FLAGS", "BLOCK_SIZES", "FLAGS", "bench_arguments", "notes", "refusal", "serve_arguments"]
 
 DEFAULT = Configuration()
 
-EPLB = {"window_size": 1000, "step_interval": 3000}
-"""Steps that vLLM observes before it places experts, and steps between placements: its defaults, which the simulation
-takes for granted."""
+EPLB = {"window_size": 1000, "step_interval": int(STEPS_BETWEEN)}
+"""Steps that vLLM observes before it places experts, and steps between placements: its defaults, of which the
+simulation takes the latter for granted."""
 
 FLAGS = (
     "--tensor-parallel-size",

@@ -3,7 +3,7 @@
 import difflib
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -15,20 +15,22 @@ __all__ = ["Configuration"]
 PLACING = ("eplb", "placement", "split")
 """Balancers that place copies of experts in slots."""
 
+WeightFormat = Literal["bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4"]
+KvFormat = Literal["bf16", "fp8"]
+Balancer = Literal["none", "eplb", "placement", "split", "spill"]
+Router = Literal["round_robin", "least_loaded", "prefix_affinity"]
+
 ENGINES = ("vllm", "sglang")
-WEIGHT_FORMATS = ("bf16", "fp8", "fp8_block", "int4", "mxfp4", "nvfp4")
-KV_FORMATS = ("bf16", "fp8")
+WEIGHT_FORMATS = get_args(WeightFormat)
 POLICIES = (*get_args(Policy), "external")
-BALANCERS = ("none", "eplb", "placement", "split", "spill")
-ROUTERS = ("round_robin", "least_loaded", "prefix_affinity")
 
 _CHOICES = {
     "engine": ENGINES,
     "weight_format": WEIGHT_FORMATS,
-    "kv_format": KV_FORMATS,
+    "kv_format": get_args(KvFormat),
     "policy": POLICIES,
-    "router": ROUTERS,
-    "expert_balancer": BALANCERS,
+    "router": get_args(Router),
+    "expert_balancer": get_args(Balancer),
 }
 # No service is larger; catches a length given as a count.
 _LIMITS = {
