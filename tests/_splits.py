@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from paretoserve.partition import Device, Layers, Link
 
-SECOND = 10**9
-
 
 @dataclass
 class Case:
