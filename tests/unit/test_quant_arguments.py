@@ -38,7 +38,7 @@ def test_names_of_block_formats():
     assert quant.quantize(X, "MXFP4").meta.fmt == "mxfp4"
     assert quant.format_info("NVFP4").name == "nvfp4"
     assert quant.format_info("E2M1").name == "e2m1"
-    with pytest.raises(UnknownNameError, match="did you mean nvfp4"):
+    with pytest.raises(UnknownNameError, match="did you mean `nvfp4"):
         quant.quantize(X, "NVFP5")
 
 

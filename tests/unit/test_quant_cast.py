@@ -201,7 +201,7 @@ def test_bad_arguments_are_refused():
         cast(codes, "float32")
     with pytest.raises(DtypeError, match="`x` must be codes"):
         cast(np.zeros(2), "float32", fmt="e4m3fn")
-    with pytest.raises(UnknownNameError, match="did you mean e4m3fn"):
+    with pytest.raises(UnknownNameError, match="did you mean `e4m3fn"):
         cast(x, "e4m3f")
     with pytest.raises(UnknownNameError, match="`to`"):
         cast(x, "e5m5")
@@ -273,7 +273,7 @@ def test_formats_are_listed():
     assert format_info("ue8m0").name == "e8m0"
     with pytest.raises(ValueError, match="`kind` must be"):
         formats("all")
-    with pytest.raises(UnknownNameError, match="did you mean nvfp4"):
+    with pytest.raises(UnknownNameError, match="did you mean `nvfp4"):
         format_info("nvfp5", kind="block")
 
 

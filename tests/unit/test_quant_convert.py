@@ -32,7 +32,7 @@ def test_torch_in_means_torch_out():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(UnknownNameError, match="did you mean gpt_oss_mxfp4"):
+    with pytest.raises(UnknownNameError, match="did you mean `gpt_oss_mxfp4`"):
         quant.convert(expert(), "gpt_oss", "qtensor")
     with pytest.raises(TypeError, match="`group_size` is not a setting of gpt_oss_mxfp4 to qtensor"):
         quant.convert(expert(), "gpt_oss_mxfp4", "qtensor", group_size=32)

@@ -133,7 +133,7 @@ def test_bad_options_are_refused(options, message):
 def test_unknown_profiles_are_refused_with_close_names():
     with pytest.raises(UnknownNameError, match="did you mean `azure-chat`"):
         load_trace("azure_chat")
-    with pytest.raises(UnknownNameError, match="profiles are `azure-chat`"):
+    with pytest.raises(UnknownNameError, match="known: azure-chat"):
         load_trace("zzz")
     with pytest.raises(UnknownNameError, match="azure-chat"):
         generate("zzz")

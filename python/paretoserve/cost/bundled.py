@@ -6,11 +6,11 @@ parser reads both. They are facts written down by us, without anything that size
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from paretoserve._names import close_names
 from paretoserve.cost.config import model_from_config, parse_config
 from paretoserve.cost.config_fields import read_json
 from paretoserve.cost.model import Model
@@ -114,10 +114,8 @@ def hub_id(name: str) -> str | None:
 
 def unknown_name(kind: str, name: str, known: list[str], way_out: str) -> UnknownNameError:
     """Make the exception for a name that is not known, with close names."""
-    close = get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    offer = f"did you mean {' or '.join(f'`{other}`' for other in close)}?" if close else f"known: {', '.join(known)}"
     shown = name if len(name) <= 80 else f"{name[:77]}..."
-    return UnknownNameError(f"`{shown}` is not a known {kind}\nhint: {offer}, {way_out}")
+    return UnknownNameError(f"`{shown}` is not a known {kind}\nhint: {close_names(name.lower(), known)}, {way_out}")
 
 
 @lru_cache(maxsize=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from paretoserve._names import close_names
 from paretoserve.errors import CapacityError, DataError, DtypeError, UnknownNameError
 from paretoserve.plan.evaluate import measure, rank_memory, simulate
 from paretoserve.plan.problem import Problem
@@ -52,12 +52,7 @@ def load_configuration(
     known = [field.name for field in dataclasses.fields(Configuration)]
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-            hint = (
-                "did you mean " + " or ".join(f"`{other}`" for other in close)
-                if close
-                else "known: " + ", ".join(known)
-            )
+            hint = close_names(name, known)
             raise DataError(f"{path}: `{name}` is not a field of a configuration\nhint: {hint}")
     start = dict(defaults or {})
     for name in [name for name, value in start.items() if value is None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from paretoserve._names import close_names
 from paretoserve.errors import DataError, DtypeError
 from paretoserve.sim.configuration import Balancer, KvFormat, Router, WeightFormat
 
@@ -95,12 +95,7 @@ def _complain(error: ValidationError, source: str) -> DataError:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"] if isinstance(part, str)) or "space"
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(field, Space.model_fields, n=2, cutoff=0.5)
-        hint = (
-            "did you mean " + " or ".join(f"`{name}`" for name in close)
-            if close
-            else "known: " + ", ".join(Space.model_fields)
-        )
+        hint = close_names(field, Space.model_fields)
         return DataError(f"{source}: `{field}` is not a field of the search space\nhint: {hint}")
     return DataError(
         f"{source}: `{field}` is wrong: {first['msg'][0].lower()}{first['msg'][1:]}, got `{first['input']!r:.80}`"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from paretoserve._integers import BITS_64, check_integer, shown
+from paretoserve._names import close_names
 from paretoserve.errors import UnknownNameError
 from paretoserve.quant._custom import float_fields, largest
 
@@ -203,10 +204,7 @@ def _find(name: str, known: dict[str, ScalarFormat] | dict[str, BlockFormat], ar
         raise TypeError(f"`{argument}` must be the name of a format, got {shown(name)}")
     canonical = _canonical(name)
     if canonical not in known:
-        import difflib
-
-        close = difflib.get_close_matches(canonical, known, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
+        hint = close_names(canonical, known)
         raise UnknownNameError(f"`{argument}` must be the name of a format, got {name!r}\nhint: {hint}")
     return canonical
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from paretoserve._arrays import check_array, dtype_name, is_torch, numpy_values, to_library
 from paretoserve._integers import shown
+from paretoserve._names import close_names
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.quant._formats import block_format
 from paretoserve.quant._library import in_numpy, like
@@ -136,10 +137,7 @@ def _layout(name: str, argument: str) -> Layout | None:
     if not isinstance(name, str):
         raise TypeError(f"`{argument}` must be the name of a layout, got {shown(name)}")
     if name not in known:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), [*known, "qtensor"], n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join([*known, 'qtensor'])}"
+        hint = close_names(name, [*known, "qtensor"])
         raise UnknownNameError(f"`{argument}` must be the name of a layout, got {name!r}\nhint: {hint}")
     return known[name]
 

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from paretoserve.errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Paper", "entries", "papers", "unknown"]
+__all__ = ["Paper", "entries", "papers"]
 
 DATA = Path(__file__).parent / "data"
 CLASSES: tuple[Literal["A", "B", "C", "D"], ...] = ("A", "B", "C", "D")
@@ -103,10 +97,3 @@ def papers() -> dict[str, Paper]:
     71
     """
     return {paper.key: paper for paper, _ in entries()}
-
-
-def unknown(argument: str, name: object, known: Iterable[str]) -> UnknownNameError:
-    """Return the error about a name that is not known, with close ones."""
-    close = get_close_matches(str(name), list(known), 3)
-    hint = f"\nhint: close names are {', '.join(close)}" if close else ""
-    return UnknownNameError(f"`{argument}` must be one of paretoserve.reference.tables(), got `{name}`{hint}")

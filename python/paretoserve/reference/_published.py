@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from paretoserve._names import close_names
 from paretoserve.errors import UnknownNameError
 from paretoserve.pareto import TableFront, from_frame
 from paretoserve.pareto import plot as plot_front
-from paretoserve.reference._papers import entries, unknown
+from paretoserve.reference._papers import entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +120,8 @@ def points(name: str) -> Published:
             return _published(name, paper.key, found[paper.tables.index(name)])
         if name == paper.key:
             raise UnknownNameError(f"`{name}` has no published table: {paper.notes}")
-    raise unknown("name", name, tables())
+    hint = close_names(str(name), tables())
+    raise UnknownNameError(f"`name` must be one of paretoserve.reference.tables(), got `{name}`\nhint: {hint}")
 
 
 def _published(name: str, paper: str, entry: dict[str, Any]) -> Published:

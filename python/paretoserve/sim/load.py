@@ -5,7 +5,6 @@ import pyarrow when used.
 """
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from paretoserve._files import file_error, read_bytes
 from paretoserve._integers import BITS_63, check_integer
+from paretoserve._names import close_names
 from paretoserve.errors import DtypeError, UnknownNameError
 from paretoserve.sim.profile import PROFILES, generate
 from paretoserve.sim.readers.assemble import Rules, assemble
@@ -115,10 +115,7 @@ def _refuse_unknown_name(source: str) -> None:
     """Raise for a text that looks like a misspelled profile rather than a path; a path is left to the reader."""
     if os.sep in source or Path(source).suffix.lower() in _SUFFIXES:
         return
-    close = get_close_matches(source, PROFILES, n=3, cutoff=0.5)
-    known = ", ".join(f"`{name}`" for name in close or PROFILES)
-    hint = f"did you mean {known}?" if close else f"profiles are {known}"
-    raise UnknownNameError(f"`{source}` is neither a file nor a profile\nhint: {hint}")
+    raise UnknownNameError(f"`{source}` is neither a file nor a profile\nhint: {close_names(source, PROFILES)}")
 
 
 def _read(path: Path, format: str | None, rules: Rules) -> Trace:
