@@ -53,5 +53,5 @@ def seed_of(seed: object) -> int:
 
 
 def thread_count(threads: object) -> int | None:
-    """Return `threads` if it is None or a positive integer, else raise ValueError."""
+    """Return `threads` if it is None or a positive integer, else raise ValueError; more than 1024 are never started."""
     return None if threads is None else min(check_integer("threads", threads, 1, BITS_64), 1024)

@@ -33,6 +33,7 @@ import numpy as np
 
 from paretoserve._integers import BITS_64, check_integer, shown
 from paretoserve.errors import ShapeError
+from paretoserve.quant._arguments import seed_of, thread_count
 from paretoserve.quant._formats import BlockFormat, block_format
 from paretoserve.quant._qtensor import QMeta
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     Parts: TypeAlias = dict[str, tuple[tuple[int, ...], str]]
 
-__all__ = ["Call", "call_of", "call_of_meta", "check_choice", "family", "meta_of", "padded", "thread_count"]
+__all__ = ["Call", "call_of", "call_of_meta", "check_choice", "family", "meta_of", "padded"]
 
 ROTATIONS = (0, 16, 32, 64, 128)
 
@@ -94,11 +95,6 @@ def check_choice(argument: str, value: object, choices: Sequence[object]) -> Non
         raise ValueError(f"`{argument}` must be {names}, got {shown(value)}")
 
 
-def thread_count(threads: int | None) -> int | None:
-    """Return `threads` if it is None or a positive whole number, else raise; more than 1024 are never started."""
-    return None if threads is None else min(check_integer("threads", threads, 1, BITS_64), 1024)
-
-
 def call_of(fmt: str, shape: tuple[int, ...], pad: str | None, options: dict[str, Any]) -> Call:
     """Return the checked call for a tensor of `shape`, quantized axis last.
 
@@ -129,7 +125,7 @@ def call_of(fmt: str, shape: tuple[int, ...], pad: str | None, options: dict[str
     check_choice("pad", pad, (None, "zero"))
     check_choice("hadamard", options["hadamard"], ROTATIONS)
     checked = {
-        "seed": check_integer("seed", options["seed"], 0, BITS_64),
+        "seed": seed_of(options["seed"]),
         "signs": _signs(options["signs"], options["hadamard"]),
         "threads": thread_count(options["threads"]),
     }

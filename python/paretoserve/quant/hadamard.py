@@ -11,7 +11,8 @@ from paretoserve import _native
 from paretoserve._arrays import as_numpy, axis_last, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
 from paretoserve._integers import check_integer
 from paretoserve.errors import ShapeError
-from paretoserve.quant._call import check_choice, thread_count
+from paretoserve.quant._arguments import thread_count
+from paretoserve.quant._call import check_choice
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

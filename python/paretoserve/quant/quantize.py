@@ -22,8 +22,8 @@ from paretoserve._arrays import (
 )
 from paretoserve._integers import check_integer
 from paretoserve.errors import DeviceError, DtypeError, ShapeError
-from paretoserve.quant._arguments import dtype_word
-from paretoserve.quant._call import Call, call_of, call_of_meta, check_choice, family, meta_of, thread_count
+from paretoserve.quant._arguments import dtype_word, thread_count
+from paretoserve.quant._call import Call, call_of, call_of_meta, check_choice, family, meta_of
 from paretoserve.quant._checks import check_described
 from paretoserve.quant._qtensor import QTensor
 from paretoserve.quant.hadamard import hadamard as rotate
