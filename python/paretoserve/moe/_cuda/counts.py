@@ -1,4 +1,4 @@
-"""Token counts on the device, as the kernels take them."""
+"""Token counts on the device, as the kernels take them, and room for what the kernels make of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paretoserve.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["checked"]
+__all__ = ["checked", "room"]
 
 
 def checked(count: torch.Tensor, num_experts: int) -> torch.Tensor:
@@ -24,3 +24,8 @@ def checked(count: torch.Tensor, num_experts: int) -> torch.Tensor:
     if count.dtype not in (library.int32, library.int64):
         raise DtypeError(f"`count` must be int32 or int64 on a CUDA device, got {dtype_name(count)}")
     return aligned(count)
+
+
+def room(count: torch.Tensor, *shape: int) -> torch.Tensor:
+    """Return integers of 64 bits beside the counts, not initialized."""
+    return count.new_empty(shape, dtype=sys.modules["torch"].int64)

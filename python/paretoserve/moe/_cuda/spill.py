@@ -9,7 +9,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._launch import at
-from paretoserve.moe._cuda.counts import checked
+from paretoserve.moe._cuda.counts import checked, room
 from paretoserve.moe.device_plan import DeviceSpillPlan
 
 if TYPE_CHECKING:
@@ -59,21 +59,15 @@ class SpillTables:
 
 def plan(tables: SpillTables, count: torch.Tensor) -> DeviceSpillPlan:
     """Return the plan for counts of shape (num_experts,) or (num_sources, num_experts), int32 or int64."""
-    library = sys.modules["torch"]
     num_experts, num_ranks = len(tables.home), tables.topology.num_ranks
     count = checked(count, num_experts)
-
-    def empty(*shape: int) -> torch.Tensor:
-        tensor: torch.Tensor = library.empty(shape, dtype=library.int64, device=count.device)
-        return tensor
-
-    outcome, transfers = empty(5), empty(num_experts + num_ranks, 5)
-    quota, loads = empty(num_experts, num_ranks), empty(num_ranks)
-    scratch = empty(_native.cuda_moe_spill_scratch(num_experts, num_ranks) // 8)
+    outcome, transfers = room(count, 5), room(count, num_experts + num_ranks, 5)
+    quota, loads = room(count, num_experts, num_ranks), room(count, num_ranks)
+    scratch = room(count, _native.cuda_moe_spill_scratch(num_experts, num_ranks) // 8)
     given = (outcome, transfers, quota, loads, scratch, count, tables.on(count.device))
     a, b, c, d, e, f, g = (tensor.data_ptr() for tensor in given)
     sizes = num_experts, num_ranks, tables.topology.node_size, 1 if count.ndim == 1 else len(count)
-    wide = count.dtype == library.int64
+    wide = count.itemsize == 8
     _native.cuda_moe_spill(at(count), (a, b, c, d, e, f, g), sizes, wide, *tables.options)
     return DeviceSpillPlan(
         transfers[:, :4], transfers[:, 4], quota, loads, outcome, tables.home, tables.topology, tables.options[3]

@@ -9,7 +9,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._launch import at
-from paretoserve.moe._cuda.counts import checked
+from paretoserve.moe._cuda.counts import checked, room
 from paretoserve.moe.device_plan import DeviceSplit
 
 if TYPE_CHECKING:
@@ -68,19 +68,13 @@ class SplitTables:
 
 def split(tables: SplitTables, count: torch.Tensor) -> DeviceSplit:
     """Return the split of counts of shape (num_experts,) or (num_sources, num_experts), int32 or int64."""
-    library = sys.modules["torch"]
     num_experts, num_ranks, num_copies = (int(size) for size in tables.host[:3])
     count = checked(count, num_experts)
-
-    def empty(*shape: int) -> torch.Tensor:
-        tensor: torch.Tensor = library.empty(shape, dtype=library.int64, device=count.device)
-        return tensor
-
-    status, quota, loads = empty(1), empty(*tables.slots.shape), empty(num_ranks)
-    scratch = empty(_native.cuda_moe_split_scratch((num_experts, num_ranks, num_copies)) // 8)
+    status, quota, loads = room(count, 1), room(count, *tables.slots.shape), room(count, num_ranks)
+    scratch = room(count, _native.cuda_moe_split_scratch((num_experts, num_ranks, num_copies)) // 8)
     numbers, slots = tables.on(count.device)
     a, b, c, d, e, f = (tensor.data_ptr() for tensor in (status, quota, loads, scratch, count, numbers))
     sizes = quota.shape[1], 1 if count.ndim == 1 else len(count)
-    wide, active = count.dtype == library.int64, tables.objective == "active"
+    wide, active = count.itemsize == 8, tables.objective == "active"
     _native.cuda_moe_split(at(count), (a, b, c, d, e, f), sizes, wide, active, tables.times, tables.most_tokens)
     return DeviceSplit(quota, slots, loads, status, tables.slots, tables.topology, tables.objective)
