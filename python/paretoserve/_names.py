@@ -19,6 +19,6 @@ def close_names(name: str, known: Iterable[str]) -> str:
     listed = list(known)
     close = get_close_matches(name, listed, n=3, cutoff=0.5)
     if close:
-        return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
+        return "did you mean " + " or ".join(f"`{each}`" for each in close)
     more = len(listed) - MOST_LISTED
     return "known: " + ", ".join(listed[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
