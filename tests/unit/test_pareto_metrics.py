@@ -103,7 +103,7 @@ def test_a_function_of_the_same_name_is_another_one():
     ("asked", "error", "message"),
     [
         ([], ValueError, "`metrics` must have 1 metric or more, got none"),
-        (["cost_of_pas"], UnknownNameError, "did you mean `cost_of_pass`"),
+        (["cost_of_pas"], UnknownNameError, "close names are cost_of_pass"),
         ([cost_of_pass, "cost_of_pass"], ValueError, "`metrics` must be distinct, got `cost_of_pass` twice"),
         ([3], DtypeError, "`metrics` must be functions of paretoserve.metrics"),
         (3, DtypeError, "`metrics` must be a sequence of metrics, got 3"),

@@ -6,10 +6,10 @@ signs and the page of papers is written from what the package has.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from paretoserve._names import close_names
 from paretoserve.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def find(metric: str | Callable[..., Any]) -> Metric:
     known = _KNOWN.get(name)
     # A function of the same name elsewhere is another one.
     if known is None or (not isinstance(metric, str) and metric.__module__ != f"paretoserve.metrics.{known.module}"):
-        hint = close_names(name, sorted(_KNOWN))
-        raise UnknownNameError(f"`metric` must be one of paretoserve.metrics, got `{name}`\nhint: {hint}")
+        close = difflib.get_close_matches(name, _KNOWN, 3)
+        hint = f"\nhint: close names are {', '.join(close)}" if close else ""
+        raise UnknownNameError(f"`metric` must be one of paretoserve.metrics, got `{name}`{hint}")
     return known
