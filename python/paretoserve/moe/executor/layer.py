@@ -203,7 +203,7 @@ class ExpertParallel:
             needs = inputs.needs(hidden, topk_weights, *weights)
             digest = -1 if callable(plan) else routing.plan_digest(plan)
             terms = inputs.terms(self._steps, self.num_experts, hidden, topk_ids, weights, needs, digest)
-        except (ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # whatever it is, the other ranks hear of it, and it is raised here
             problem = problem or error
         counts = agreement.agree(self._mail, terms, problem, mine)
         chosen = self._planned(plan, counts, terms) if callable(plan) else plan

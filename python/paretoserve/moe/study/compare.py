@@ -94,6 +94,9 @@ def compare(loads: Loads | Sequence[Loads], *, planners: Sequence[str] | None = 
     names = [planners] if isinstance(planners, str) else list(PLANNERS if planners is None else planners)
     if not traces or not names:
         raise ValueError("`loads` and `planners` must hold at least one each")
+    for trace in traces:
+        if not isinstance(trace, Loads):
+            raise DtypeError(f"`loads` must be a moe.loads.Loads or hold such, got {type(trace).__name__}")
     if not all(isinstance(name, str) for name in names):
         raise DtypeError("`planners` must hold names")
     rows: list[dict[str, Any]] = []
