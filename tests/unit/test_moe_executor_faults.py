@@ -284,5 +284,6 @@ def test_without_a_group_there_is_a_hint():
         moe.ExpertParallel(0)
     with pytest.raises(ValueError, match="`gemm` must be one of auto, grouped, loop"):
         moe.ExpertParallel(8, gemm="fast")
-    with pytest.raises(ValueError, match="`timeout_s`"):
-        moe.ExpertParallel(8, timeout_s=float("nan"))
+    for seconds in (float("nan"), "5", True, 0):
+        with pytest.raises(ValueError, match="`timeout_s`"):
+            moe.ExpertParallel(8, timeout_s=seconds)
