@@ -1,6 +1,9 @@
 """Our placement behind vLLM's policy interface and in SGLang's file, against their real modules."""
 
+import importlib.util
 import json
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -74,12 +77,17 @@ def test_installing_changes_what_vllm_takes(vllm, monkeypatch):
     assert vllm.EPLB_POLICIES["default"].__name__ == "ParetoEplbPolicy"
 
 
-def test_sglang_reads_our_file(tmp_path):
+def test_sglang_reads_our_file(tmp_path, monkeypatch):
     path = tmp_path / "experts.json"
     placement = moe.plan_placement(loads(2), SLOTS, RANKS)
     experts.write_sglang_location(placement, path)
     maps = np.array(json.loads(path.read_text())["physical_to_logical_map"])
     assert np.array_equal(maps, placement.physical_to_logical)
+    if importlib.util.find_spec("IPython") is None:  # which it imports for notebooks only
+        display = types.ModuleType("IPython.display")
+        display.HTML = display.display = None
+        monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+        monkeypatch.setitem(sys.modules, "IPython.display", display)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

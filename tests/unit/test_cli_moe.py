@@ -32,8 +32,7 @@ def run(*words):
 
 @pytest.mark.parametrize("name", ["power-law", "hot-spot", "burst", "hot-rank", "llep"])
 def test_names_of_loads(name):
-    words = [*SMALL, "--steps", "20"] if name == "burst" else SMALL
-    found = run("--loads", name, *words, "--format", "json")
+    found = run("--loads", name, *SMALL, "--format", "json")
     assert found.exit_code == 0, found.output
     rows = json.loads(found.stdout)
     assert {row["planner"] for row in rows} == {"ep", "eplb", "placement", "split", "llep", "spill"}
@@ -55,6 +54,16 @@ def test_files_charts_and_tables(tmp_path):
     assert (tmp_path / "a.csv").read_text().replace('"', "").startswith("loads,possible,planner")
     drawn = run("--loads", str(path), "--select", "domain=a", *SMALL, "--format", "json")
     assert {row["loads"] for row in json.loads(drawn.stdout)} == {"a"}
+
+
+def test_planners_that_do_not_fit_are_left_out():
+    found = run("--loads", "power-law", *SMALL, "--ranks", "6")
+    assert found.exit_code == 0, found.output
+    assert "llep is left out: it needs a multiple of 6 experts" in found.stderr
+    assert "spill" in found.stdout
+    asked = run("--loads", "power-law", *SMALL, "--ranks", "6", "--planner", "llep")
+    assert asked.exit_code == 2
+    assert "multiple of 6 experts" in asked.stderr
 
 
 def test_windows_of_a_file_stay_windows(tmp_path):
@@ -101,6 +110,8 @@ def test_a_recording_in_files_of_all_ranks(tmp_path):
         (["--loads", "power-law", "--out", "a.txt"], 2, "must end in"),
         (["--loads", "power-law", "--format", "xml"], 2, "--format"),
         (["--loads", "a.csv", "--select", "domain"], 2, "COLUMN=VALUE"),
+        (["--loads", "powerlaw"], 2, "must be power-law, hot-spot, burst, hot-rank, llep or a file of counts"),
+        (["--loads", "burst", "--select", "domain=a"], 2, "`--select` needs a file"),
     ],
 )
 def test_errors(words, code, text):

@@ -169,9 +169,35 @@ def whole_numbers(call):
     return call | {"topk_ids": call["topk_ids"].float()}
 
 
+def no_plan(call):
+    return call | {"plan": 5}
+
+
+def device_plan(call):
+    return call | {"plan": moe.DeviceSpillPlan(*[None] * 8)}
+
+
+def nothing(call):
+    return call | {"weights": [None, None]}
+
+
+class Unreadable:
+    @property
+    def ndim(self):
+        raise RuntimeError("out of memory")
+
+
+def no_ids(call):
+    return call | {"topk_ids": Unreadable()}
+
+
 @pytest.mark.parametrize(
     ("change", "words", "kind"),
     [
+        (no_plan, "`plan` must have `quota` and `transfers`, as a SpillPlan has, got int", "DtypeError"),
+        (device_plan, "`plan` is on a CUDA device", "DeviceError"),
+        (nothing, "NoneType", "AttributeError"),
+        (no_ids, "out of memory", "RuntimeError"),
         (narrow, "hidden size: rank 0 has 16, rank 2 has 8", "RankMismatchError"),
         (single_precision, "dtype of the hidden states", "RankMismatchError"),
         (other_plan, "ranks disagree on the plan", "RankMismatchError"),
@@ -258,5 +284,6 @@ def test_without_a_group_there_is_a_hint():
         moe.ExpertParallel(0)
     with pytest.raises(ValueError, match="`gemm` must be one of auto, grouped, loop"):
         moe.ExpertParallel(8, gemm="fast")
-    with pytest.raises(ValueError, match="`timeout_s`"):
-        moe.ExpertParallel(8, timeout_s=float("nan"))
+    for seconds in (float("nan"), "5", True, 0):
+        with pytest.raises(ValueError, match="`timeout_s`"):
+            moe.ExpertParallel(8, timeout_s=seconds)

@@ -78,7 +78,7 @@ def test_our_plans_need_no_more_transfers():
     ("arguments", "options", "error", "words"),
     [
         (([1, 2, 3], 2, 0, 2), {}, ShapeError, r"\(4,\)"),
-        (([1.0, 2.0], 2, 0, 1), {}, DtypeError, "`count`"),
+        (([1.0, 2.0], 2, 0, 1), {}, DtypeError, "`counts`"),
         (([1, -2], 2, 0, 1), {}, ValueError, "-2 in row 1"),
         (([1, 2], 2, 2, 1), {}, ValueError, "`ep_rank`"),
         (([1, 2], 2, 0, 1, 0.0), {}, ValueError, "`max_tokens_factor`"),

@@ -132,6 +132,8 @@ def test_layers_of_one_expert_and_steps_without_tokens():
         (lambda: loads.Loads(np.array([[[1, -2]]])), ValueError, r"got -2 at \(0, 0, 1\)"),
         (lambda: loads.Loads(np.array([[[2**62, 2**62]]])), ValueError, r"2\^53"),
         (lambda: loads.Loads(np.ones((1, 1, 1), dtype=int), labels=("a", "b")), ShapeError, "`labels`"),
+        (lambda: loads.Loads(np.ones((1, 1, 1), dtype=int), top_k=0), ValueError, "`top_k`"),
+        (lambda: loads.Loads([[[1, 2], [3]]]), ShapeError, "rows of the same length"),
     ],
 )
 def test_bad_input_is_refused(call, error, words):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from _data import data
-from paretoserve.errors import DataError, ShapeError
+from paretoserve.errors import DataError, DtypeError, ShapeError
 from paretoserve.moe import loads
 
 COUNTS = np.array([[[5, 3, 0], [1, 1, 6]], [[0, 0, 8], [4, 4, 0]]])
@@ -90,6 +90,14 @@ def test_experts_that_a_file_does_not_name(tmp_path):
         loads.read(path, tokens_per_step=2)
 
 
+def test_tables_as_spreadsheets_write_them(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = ["step, layer, expert, count", "a, 0, 0, 5", "a, 0, 1, 3", "", "b, 0, 0, 0", "b, 0, 1, 0"]
+    path.write_bytes("\r\n".join(rows).encode("utf-8-sig"))
+    found = loads.read(path)
+    assert (found.counts.tolist(), found.labels) == ([[[5, 3]]], ("a",))  # the step without tokens is left out
+
+
 def test_own_arrays(tmp_path):
     np.savez(tmp_path / "own.npz", counts=COUNTS, top_k=2)
     found = loads.read(tmp_path / "own.npz")
@@ -118,6 +126,13 @@ def test_real_counts_of_olmoe_and_mixtral():
     [
         ("a.csv", "layer,expert\n0,0\n", "no column `count`, only layer, expert"),
         ("a.csv", "layer,expert,count\n", "no row is left"),
+        ("a.csv", "layer,expert,count,count\n0,0,1,2\n", "there are two columns `count`"),
+        ("a.csv", "layer,expert,count\n0,0,1,2\n", "row 2 has more cells than there are columns"),
+        ("a.csv", "layer,expert,count\n0,0,²\n", "row 2, column `count`"),
+        ("a.csv", "layer,expert,count\n0,0,0\n", "no step has any tokens"),
+        ("a.csv", b"layer,expert,count\n0,0,\xff\n", "a.csv: 'utf-8' codec"),
+        ("a.json", "[" * 100_000, "a.json: maximum recursion depth"),
+        ("a.npz", b"PK\x03\x04 nonsense", "a.npz: File is not a zip file"),
         ("a.csv", "layer,expert,count\n0,0,1.5\n", "row 2, column `count` must be a whole number, got '1.5'"),
         ("a.csv", "layer,expert,count\n0,0,-1\n", "row 2, column `count`"),
         ("a.csv", "layer,expert,count\n0,0\n", "row 2, column `count` must be a whole number, got None"),
@@ -135,7 +150,7 @@ def test_real_counts_of_olmoe_and_mixtral():
     ],
 )
 def test_broken_files_name_the_place(tmp_path, name, content, words):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError) as caught:
         loads.read(tmp_path / name)
     assert words in str(caught.value)
@@ -153,6 +168,16 @@ def test_broken_recordings_and_missing_files(tmp_path):
     torch.save({"records": [], "last_physical_to_logical_map": torch.zeros(1, 1)}, tmp_path / "b.pt")
     with pytest.raises(DataError, match="no passes"):
         loads.read(tmp_path / "b.pt")
+    record = {"forward_pass_id": 1, "rank": 0, "global_physical_count": torch.ones(1, 2, dtype=torch.int32)}
+    for name, slots in (("c", [[0, 1]]), ("d", [[1, 0]])):
+        torch.save({"records": [record], "last_physical_to_logical_map": torch.tensor(slots)}, tmp_path / f"{name}.pt")
+    with pytest.raises(DataError, match="another placement than in"):
+        loads.read(tmp_path / "c.pt", tmp_path / "d.pt")
+    with pytest.raises(DataError, match="pass 1 of rank 0 comes a second time"):
+        loads.read(tmp_path / "c.pt", tmp_path / "c.pt")
+    torch.save({"records": [{}], "last_physical_to_logical_map": torch.tensor([[0]])}, tmp_path / "e.pt")
+    with pytest.raises(DataError, match="there is no 'forward_pass_id'"):
+        loads.read(tmp_path / "e.pt")
     with pytest.raises(ValueError, match="`select` needs a CSV"):
         loads.read(tmp_path / "b.pt", select={"a": "b"})
 
@@ -160,10 +185,22 @@ def test_broken_recordings_and_missing_files(tmp_path):
 def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ShapeError, match=r"got \(1, 1, 2\) and \(1, 3\)"):
         loads.from_window([[[1, 2]]], [[0, 1, 2]])
-    with pytest.raises(ShapeError, match="-1 for empty slots"):
+    with pytest.raises(ValueError, match="-1 for empty slots, got -1 to -1"):
         loads.from_window([[[1, 2]]], [[-1, -1]])
-    with pytest.raises(ShapeError, match="`routed` must be integers"):
+    with pytest.raises(ValueError, match="experts from 0 to 65535"):  # not an array of that many
+        loads.from_window([[[1, 2]]], [[0, 3_000_000_000]])
+    with pytest.raises(DtypeError, match="`window` must hold integers, got float64"):
+        loads.from_window([[[1.5, 2]]], [[0, 1]])
+    with pytest.raises(ValueError, match="`window` must be from 0 to"):  # four of them would wrap to 0
+        loads.from_window([[[2**62] * 4]], [[0] * 4])
+    with pytest.raises(ShapeError, match="must not be empty"):
+        loads.from_window(np.zeros((0, 1, 2), dtype=int), [[0, 1]])
+    with pytest.raises(ShapeError, match="`routed` must have shape"):
         loads.from_routed([[0, 1]])
+    with pytest.raises(ShapeError, match="rows of the same length"):
+        loads.from_routed([[[0, 1]], [[0]]])
+    with pytest.raises(ValueError, match="experts from 0 to 65535"):
+        loads.from_routed([[[0, 2**40]]])
     with pytest.raises(ValueError, match="experts from 0 to 3"):
         loads.from_routed([[[4]]], num_experts=4)
     with pytest.raises(ValueError, match="`tokens_per_step`"):

@@ -5,6 +5,7 @@ import pytest
 
 from _placements import check_placement, ranks_of_slots
 from paretoserve import moe
+from paretoserve.errors import ShapeError
 
 
 def used(placement, size):
@@ -74,3 +75,17 @@ def test_a_tight_capacity_is_met_whatever_the_loads_say():
 def test_ranks_may_differ_in_capacity():
     placement = moe.plan_placement([[5, 5, 5, 5]], 8, 2, size=[3, 3, 3, 3], capacity=[3, 9])
     assert used(placement, [3, 3, 3, 3])[0].tolist() == [3, 9]
+
+
+def test_loads_of_other_shapes_say_what_to_do():
+    with pytest.raises(ShapeError, match=r"got \(4,\)\nhint: for one layer use load\[None, :\]"):
+        moe.plan_placement([1, 2, 3, 4], 4, 2)
+    with pytest.raises(ShapeError, match=r"got \(3, 1, 4\)\nhint: add up windows of time, load\.sum\(axis=0\)"):
+        moe.plan_placement(np.ones((3, 1, 4)), 4, 2)
+
+
+def test_moving_averages_may_be_bfloat16():
+    torch = pytest.importorskip("torch")
+    load = torch.tensor([[90.0, 30, 30, 30]])
+    found = moe.plan_placement(load.to(torch.bfloat16), 6, 3)
+    assert found.to_dict() == moe.plan_placement(load, 6, 3).to_dict()

@@ -164,6 +164,9 @@ def test_summary_table_and_words():
         ({"interval": 0}, ValueError, "`interval`"),
         ({"expert_bytes": -1}, ValueError, "`expert_bytes`"),
         ({"planner": "llep", "num_ranks": 7}, ValueError, "multiple of 7 experts"),
+        ({"planner": "llep", "threshold": "high"}, ValueError, "`threshold` must be a number"),
+        ({"planner": "ep", "tolerance": 0.1}, TypeError, "`planner` takes no options, got tolerance"),
+        ({"planner": lambda counts: 5}, DtypeError, "`plan` must have `quota` and `transfers`.*got int"),
         ({"planner": "split", "num_slots": 8}, ValueError, "slots"),
         ({"planner": "ep", "topology": moe.Topology(8, alive=np.arange(8) > 0)}, ValueError, "rank 0 is dead"),
     ],
@@ -178,5 +181,9 @@ def test_a_dead_rank_gets_nothing_from_those_that_place():
     topology = moe.Topology(8, alive=np.arange(8) != 3)
     run = moe.replay(trace(), "split", num_ranks=8, cost=COST, topology=topology, num_slots=96)
     assert run.ratio.max() < 2
+    few = moe.Topology(8, alive=np.arange(8) < 2)
+    assert moe.replay(trace(), "split", num_ranks=few, cost=COST).ratio.max() < 2
     with pytest.raises(ValueError, match="at least one each"):
         moe.compare([], num_ranks=8, cost=COST)
+    with pytest.raises(DtypeError, match=r"`loads` must be a moe\.loads\.Loads or hold such, got int"):
+        moe.compare([5], num_ranks=8, cost=COST)

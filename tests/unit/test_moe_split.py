@@ -163,3 +163,8 @@ def test_remap_refuses_what_the_plan_was_not_made_for(ids, options, error, words
     split = moe.split_tokens([2, 2], [0, 1], 2)
     with pytest.raises(error, match=words):
         moe.remap_topk(ids, split, **options)
+
+
+def test_remap_takes_only_what_planners_return():
+    with pytest.raises(DtypeError, match="`split` must be what `split_tokens` or `plan_spill` returned, got list"):
+        moe.remap_topk(np.array([0]), [[1]])

@@ -198,3 +198,11 @@ def test_configurations_without_meaning_are_refused():
     with pytest.raises(UnknownNameError, match='did you mean "eplb"'):
         Configuration(expert_balancer="epbl")
     assert configuration("eplb", 8).label() == "tp1 dp8 ep eplb+8 x1 bf16"
+
+
+def test_files_must_be_for_the_experts_of_the_model(tmp_path):
+    (tmp_path / "a.csv").write_text("layer,expert,count\n0,0,5\n0,1,3\n")
+    with pytest.raises(ValueError, match=r"must be for 128 experts, as .* has, got 2"):
+        load_experts(tmp_path / "a.csv", "qwen3-30b-a3b")
+    np.save(tmp_path / "routed.npy", np.arange(16, dtype=np.uint8).reshape(2, 1, 8))
+    assert load_experts(tmp_path / "routed.npy", "qwen3-30b-a3b").num_experts == 128

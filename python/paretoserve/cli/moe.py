@@ -9,6 +9,7 @@ import typer
 
 from paretoserve.cli._exit import with_exit_codes
 from paretoserve.cli._options import FormatOption, SeedOption
+from paretoserve.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from paretoserve.moe import Comparison
@@ -39,7 +40,7 @@ def compare(
     ],
     ranks: Annotated[int, typer.Option("--ranks", metavar="N", help="Ranks that share the experts.")] = 8,
     planner: Annotated[
-        list[str] | None, typer.Option("--planner", metavar="NAME", help="Planner; repeatable, all without.")
+        list[str] | None, typer.Option("--planner", metavar="NAME", help="Planner; repeatable, all that fit without.")
     ] = None,
     experts: Annotated[
         int | None, typer.Option(metavar="N", help="Experts of a layer; 128, or as many as a file names, without.")
@@ -96,7 +97,7 @@ def compare(
     traces = _traces(loads, ranks, experts, top_k, tokens_per_rank, layers, steps, seed, select or [])
     found = moe.compare(
         traces,
-        planners=planner or moe.study.PLANNERS,
+        planners=planner or None,
         num_ranks=ranks,
         cost=moe.CostModel(token_ns, expert_ns, transfer_ns, transfer_inter_ns, overlap),
         topology=moe.Topology(ranks, ranks_per_node=ranks_per_node),
@@ -112,6 +113,8 @@ def compare(
         table = table.select([*shown, "moves_mean", "peak_tokens"])
         for trace in traces:
             typer.echo(trace.explain(), err=True)
+        if not planner and "llep" not in table["planner"].to_pylist():
+            typer.echo(f"llep is left out: it needs a multiple of {ranks} experts", err=True)
     typer.echo(render(table, format), nl=False)
 
 
@@ -130,6 +133,8 @@ def _traces(
     from paretoserve.moe import loads
 
     name, experts = names[0] if len(names) == 1 else "", 128 if given_experts is None else given_experts
+    if select and name in SYNTHETIC:
+        raise ValueError(f"`--select` needs a file with counts, got `{name}`")
     tokens = (8192 if tokens_per_rank is None else tokens_per_rank) * ranks
     size: dict[str, Any] = {"layers": layers, "steps": steps, "seed": seed}
     if name == "llep":
@@ -138,8 +143,12 @@ def _traces(
         return [loads.power_law(experts, tokens, top_k, **size)]
     if name == "hot-rank":
         return [loads.hot_rank(experts, tokens, top_k, num_ranks=ranks, **size)]
-    if name in ("hot-spot", "burst"):
-        return [(loads.hot_spot if name == "hot-spot" else loads.burst)(experts, tokens, top_k, **size)]
+    if name == "hot-spot":
+        return [loads.hot_spot(experts, tokens, top_k, **size)]
+    if name == "burst":
+        return [loads.burst(experts, tokens, top_k, start=min(16, steps // 2), **size)]
+    if name and not Path(name).suffix:
+        raise UnknownNameError(f"`--loads` must be {', '.join(SYNTHETIC)} or a file of counts, got `{name}`")
     pairs = [pair.partition("=") for pair in select]
     if not all(equals for _, equals, _ in pairs):
         raise ValueError(f"`--select` must be COLUMN=VALUE, got {select}")

@@ -44,7 +44,7 @@ def plain_copy(count: ArrayLike, num_experts: int) -> NDArray[np.int64]:
     return array.copy() if array is count or array.base is not None else array
 
 
-def count_array(count: ArrayLike, num_experts: int | None = None) -> NDArray[np.int64]:
+def count_array(count: ArrayLike, num_experts: int | None = None, argument: str = "count") -> NDArray[np.int64]:
     """Return token counts, (num_experts,) or (num_sources, num_experts), as contiguous int64.
 
     Raises
@@ -56,19 +56,19 @@ def count_array(count: ArrayLike, num_experts: int | None = None) -> NDArray[np.
     ValueError
         If one is negative or too large; the message names its row and column.
     """
-    array = numpy_values(count, "count") if is_torch(count) else np.asarray(count)  # type: ignore[arg-type]
+    array = numpy_values(count, argument) if is_torch(count) else np.asarray(count)  # type: ignore[arg-type]
     width = array.shape[-1] if array.ndim else 0
     if array.ndim not in (1, 2) or array.size == 0 or (num_experts is not None and width != num_experts):
         experts = "num_experts" if num_experts is None else num_experts
-        raise ShapeError(f"`count` must have shape ({experts},) or (num_sources, {experts}), got {array.shape}")
+        raise ShapeError(f"`{argument}` must have shape ({experts},) or (num_sources, {experts}), got {array.shape}")
     if array.dtype.kind not in "iu":
         hint = "\nhint: spill and split move whole tokens: round first, for example x.astype(int)"
-        raise DtypeError(f"`count` must hold integers, got {array.dtype}{hint * (array.dtype.kind == 'f')}")
+        raise DtypeError(f"`{argument}` must hold integers, got {array.dtype}{hint * (array.dtype.kind == 'f')}")
     wrong = np.argwhere((array < 0) | (array > MOST_TOKENS))
     if len(wrong):
         place = tuple(int(index) for index in wrong[0])
         where = f"row {place[0]}, column {place[1]}" if array.ndim == 2 else f"row {place[0]}"
-        raise ValueError(f"`count` must be from 0 to {MOST_TOKENS} everywhere, got {int(array[place])} in {where}")
+        raise ValueError(f"`{argument}` must be from 0 to {MOST_TOKENS} everywhere, got {int(array[place])} in {where}")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 

@@ -45,8 +45,11 @@ def layer_loads(argument: str, values: ArrayLike) -> NDArray[np.uint64]:
         If a load is negative, not finite, or the loads of a layer sum to 2^53 or more.
     """
     array = _padded(argument, values)
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
     if array.ndim != 2 or array.size == 0:
-        hint = f"\nhint: for one layer use {argument}[None, :]" if array.ndim == 1 and array.size else ""
+        hints = {1: f"for one layer use {argument}[None, :]", 3: f"add up windows of time, {argument}.sum(axis=0)"}
+        hint = f"\nhint: {hints[array.ndim]}" if array.ndim in hints and array.size else ""
         raise ShapeError(f"`{argument}` must have shape (num_layers, num_experts), got {array.shape}{hint}")
     if array.dtype.kind not in "iuf":
         raise DtypeError(f"`{argument}` must hold numbers, got {array.dtype}")

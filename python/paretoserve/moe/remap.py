@@ -76,6 +76,8 @@ def remap_topk(
     dtype = dtype_name(topk_ids)
     if dtype not in ("int32", "int64"):
         raise DtypeError(f"`topk_ids` must be int32 or int64, got {dtype}")
+    if not isinstance(split, Split | SpillPlan | DeviceSplit | DeviceSpillPlan):
+        raise DtypeError(f"`split` must be what `split_tokens` or `plan_spill` returned, got {type(split).__name__}")
     if is_cuda(topk_ids):
         cuda = importlib.import_module("paretoserve.moe._cuda")
         return cuda.remap(topk_ids, split, start)  # type: ignore[no-any-return]

@@ -272,7 +272,9 @@ def _find(source: Any, experts: int, top_k: int, seed: int) -> ExpertLoad:
     if Path(source).suffix.lower() not in SUFFIXES:
         known = ", ".join(EXPERT_LOADS)
         raise UnknownNameError(f'`expert_load` must be {known} or a file of loads, got "{source}"')
-    return ExpertLoad.from_loads(moe.loads.read(source, num_experts=experts), seed=seed)
+    # Only routed ids do not tell how many experts there are: the last ones may not have been chosen.
+    width = experts if Path(source).suffix.lower() == ".npy" else None
+    return ExpertLoad.from_loads(moe.loads.read(source, num_experts=width), seed=seed)
 
 
 def _uniform(experts: int, top_k: int, seed: int) -> ExpertLoad:

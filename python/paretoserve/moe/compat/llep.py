@@ -116,7 +116,7 @@ def compute_plan(
     size = check_integer("ep_size", ep_size, 1, 2**16)
     local = check_integer("num_local_experts", num_local_experts, 1, 2**20)
     rank = check_integer("ep_rank", ep_rank, 0, size - 1)
-    tokens = count_array(counts)
+    tokens = count_array(counts, argument="counts")
     if tokens.shape != (size * local,):
         raise ShapeError(f"`counts` must have shape ({size * local},), got {tokens.shape}")
     is_number = isinstance(max_tokens_factor, int | float) and not isinstance(max_tokens_factor, bool)

@@ -101,8 +101,9 @@ class ExpertParallel:
         self.num_experts = check_integer("num_experts", num_experts, 1, _MOST_EXPERTS)
         if gemm not in experts.GEMMS:
             raise ValueError(f"`gemm` must be one of {', '.join(experts.GEMMS)}, got {gemm!r}")
-        if not 0 < timeout_s <= _MOST_SECONDS:
-            raise ValueError(f"`timeout_s` must be above 0 and at most {_MOST_SECONDS:g}, got {timeout_s}")
+        number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+        if not number or not 0 < timeout_s <= _MOST_SECONDS:
+            raise ValueError(f"`timeout_s` must be above 0 and at most {_MOST_SECONDS:g}, got {timeout_s!r}")
         if not distributed.is_initialized():
             raise DeviceError("there is no process group\nhint: call torch.distributed.init_process_group first")
         members = group if group is not None else distributed.group.WORLD
@@ -203,7 +204,7 @@ class ExpertParallel:
             needs = inputs.needs(hidden, topk_weights, *weights)
             digest = -1 if callable(plan) else routing.plan_digest(plan)
             terms = inputs.terms(self._steps, self.num_experts, hidden, topk_ids, weights, needs, digest)
-        except (ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # whatever it is, the other ranks hear of it, and it is raised here
             problem = problem or error
         counts = agreement.agree(self._mail, terms, problem, mine)
         chosen = self._planned(plan, counts, terms) if callable(plan) else plan

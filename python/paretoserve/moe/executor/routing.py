@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.errors import DeviceError, DtypeError, ShapeError
+from paretoserve.moe.device_plan import DeviceSpillPlan
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -91,7 +92,7 @@ def plan_digest(plan: Plan | None) -> int:
     """Return 63 bits that two different plans are all but certain not to share; 0 for none."""
     if plan is None:
         return 0
-    quota, transfers = _integers("plan.quota", plan.quota), _integers("plan.transfers", plan.transfers)
+    quota, transfers = _parts(plan)
     state = hashlib.blake2b(digest_size=8)
     for array in (quota, transfers):
         state.update(repr(array.shape).encode())
@@ -107,7 +108,9 @@ def checked_plan(plan: Plan | None, total: Counts, home: Counts, num_ranks: int)
     ShapeError
         If `quota` is not (num_experts, num_ranks) or `transfers` not (n, 4).
     DtypeError
-        If one of them does not hold integers.
+        If it has none of these, or one of them does not hold integers.
+    DeviceError
+        If it is on a device.
     ValueError
         If a token is not computed exactly once, or an expert would be computed where it is not.
     """
@@ -116,10 +119,9 @@ def checked_plan(plan: Plan | None, total: Counts, home: Counts, num_ranks: int)
         quota = np.zeros((num_experts, num_ranks), dtype=np.int64)
         quota[np.arange(num_experts), home] = total
         return quota, ()
-    quota = _integers("plan.quota", plan.quota)
+    quota, transfers = _parts(plan)
     if quota.shape != (num_experts, num_ranks):
         raise ShapeError(f"`plan.quota` must have shape ({num_experts}, {num_ranks}), got {quota.shape}")
-    transfers = _integers("plan.transfers", plan.transfers)
     if transfers.ndim != 2 or transfers.shape[1] != 4:
         raise ShapeError(f"`plan.transfers` must have shape (n, 4), got {transfers.shape}")
     if quota.min(initial=0) < 0 or np.any(quota.sum(axis=1) != total):
@@ -203,6 +205,15 @@ def route(rank: int, counts: Counts, home: Counts, quota: Counts, copies: tuple[
 def _overlap(low: Counts, high: Counts, other_low: Counts, other_high: Counts) -> Counts:
     shared: Counts = np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0)
     return shared
+
+
+def _parts(plan: Plan) -> tuple[Counts, Counts]:
+    """Return quota and transfers of a plan."""
+    if isinstance(plan, DeviceSpillPlan):
+        raise DeviceError("`plan` is on a CUDA device\nhint: pass plan.cpu(), which waits for it")
+    if not hasattr(plan, "quota") or not hasattr(plan, "transfers"):
+        raise DtypeError(f"`plan` must have `quota` and `transfers`, as a SpillPlan has, got {type(plan).__name__}")
+    return _integers("plan.quota", plan.quota), _integers("plan.transfers", plan.transfers)
 
 
 def _integers(argument: str, values: ArrayLike) -> Counts:

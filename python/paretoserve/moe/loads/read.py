@@ -11,20 +11,22 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from paretoserve._integers import BITS_63, check_integer
-from paretoserve.errors import DataError, ShapeError
+from paretoserve.errors import DataError
+from paretoserve.moe.loads.arrays import MOST_EXPERTS, from_routed, from_window, nonempty
 from paretoserve.moe.loads.trace import Loads
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-__all__ = ["from_routed", "from_window", "read"]
+__all__ = ["read"]
 
 _COLUMNS = ("layer", "expert", "count")
 
@@ -91,17 +93,17 @@ def read(
     if len(files) > 1 and suffix != ".pt":
         raise DataError(f"{files[1]}: only .pt files of one recording can be read together")
     if num_experts is not None:
-        check_integer("num_experts", num_experts, 1, 2**16)
+        check_integer("num_experts", num_experts, 1, MOST_EXPERTS)
     if tokens_per_step is not None and suffix != ".npy":
         raise ValueError("`tokens_per_step` needs a .npy file")
-    if suffix == ".csv":
-        return _widened(_read_csv(files[0], dict(select or {})), files[0], num_experts)
-    if select:
+    if select and suffix != ".csv":
         raise ValueError("`select` needs a CSV file")
     if tokens_per_step is not None:
         check_integer("tokens_per_step", tokens_per_step, 1, BITS_63)
     readers = {".pt": _from_dump, ".json": _from_dump, ".npz": _from_npz}
     try:
+        if suffix == ".csv":
+            return _widened(_read_csv(files[0], dict(select or {})), files[0], num_experts)
         if suffix == ".npy":
             routed = np.load(files[0], allow_pickle=False)
             return from_routed(routed, num_experts=num_experts, tokens_per_step=tokens_per_step)
@@ -110,115 +112,26 @@ def read(
         return _widened(readers[suffix](files), files[0], num_experts)
     except DataError:
         raise
-    except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
+    except KeyError as error:
+        raise DataError(f"{files[0]}: there is no {error}") from error
+    except (ValueError, TypeError, OSError, EOFError, RecursionError, BadZipFile, csv.Error) as error:
         raise DataError(f"{files[0]}: {error}") from error
-
-
-def from_window(window: ArrayLike, physical_to_logical: ArrayLike, *, name: str = "vLLM") -> Loads:
-    """Turn vLLM's load window, counts per physical expert, into loads of logical experts.
-
-    Parameters
-    ----------
-    window : array_like of int, shape (num_steps, num_layers, num_physical)
-        `expert_load_window` of vLLM's EPLB state, added up over ranks.
-    physical_to_logical : array_like of int, shape (num_layers, num_physical)
-        `physical_to_logical_map` of the same state; -1 is an empty slot.
-    name : str, default "vLLM"
-        Name of the result.
-
-    Returns
-    -------
-    Loads
-        Steps without any token, which the window has until it is full, are left out.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes do not fit.
-
-    Examples
-    --------
-    >>> from paretoserve.moe import loads
-    >>> loads.from_window([[[4, 3, 2]], [[0, 0, 0]]], [[0, 1, 0]]).counts.tolist()
-    [[[6, 3]]]
-    """
-    counts, experts = np.asarray(window), np.asarray(physical_to_logical)
-    if counts.ndim != 3 or experts.shape != counts.shape[1:]:
-        raise ShapeError(
-            "`window` must have shape (steps, layers, physical) and `physical_to_logical` (layers, physical), "
-            f"got {counts.shape} and {experts.shape}"
-        )
-    if experts.dtype.kind not in "iu" or experts.min() < -1 or experts.max() < 0:
-        raise ShapeError("`physical_to_logical` must hold experts, or -1 for empty slots")
-    found = np.zeros((*counts.shape[:2], int(experts.max()) + 2), dtype=np.int64)
-    steps, layers = np.ogrid[: counts.shape[0], : counts.shape[1]]
-    np.add.at(found, (steps[..., None], layers[..., None], experts[None]), counts)
-    return _nonempty(found[..., :-1], name=name)
-
-
-def from_routed(routed: ArrayLike, *, num_experts: int | None = None, tokens_per_step: int | None = None) -> Loads:
-    """Count routed experts, as vLLM returns them per request (`enable_return_routed_experts`).
-
-    Parameters
-    ----------
-    routed : array_like of int, shape (num_tokens, num_layers, top_k)
-        Experts of each token in each layer; -1 is ignored. A token has different experts, so a layer in which all
-        `top_k` are 0 for all tokens has none: vLLM returns dense layers so.
-    num_experts : int, optional
-        Experts of a layer; one more than the largest id by default.
-    tokens_per_step : int, optional
-        Tokens that make a step; all of them by default.
-
-    Returns
-    -------
-    Loads
-        One step per `tokens_per_step` tokens, in order.
-
-    Raises
-    ------
-    ShapeError
-        If `routed` has another shape.
-    ValueError
-        If an id is out of range.
-
-    Examples
-    --------
-    >>> from paretoserve.moe import loads
-    >>> loads.from_routed([[[0, 2]], [[0, 1]], [[2, 1]]], tokens_per_step=2).counts.tolist()
-    [[[2, 1, 1]], [[0, 1, 1]]]
-    """
-    ids = np.asarray(routed)
-    if ids.ndim != 3 or not ids.size or ids.dtype.kind not in "iu":
-        raise ShapeError(f"`routed` must be integers of shape (tokens, layers, top_k), got {ids.dtype} {ids.shape}")
-    ids = ids.astype(np.int64)
-    if ids.shape[2] > 1:
-        ids[:, ~ids.any(axis=(0, 2))] = -1
-    experts = int(ids.max()) + 1 if num_experts is None else num_experts
-    if ids.min() < -1 or ids.max() >= experts or experts < 1:
-        raise ValueError(f"`routed` must hold experts from 0 to {experts - 1}, or -1, got {ids.min()} to {ids.max()}")
-    size = len(ids) if tokens_per_step is None else tokens_per_step
-    if size < 1:
-        raise ValueError(f"`tokens_per_step` must be at least 1, got {size}")
-    steps = [ids[first : first + size] for first in range(0, len(ids), size)]
-    counts = [
-        [np.bincount(step[:, layer].ravel() + 1, minlength=experts + 1)[1:] for layer in range(ids.shape[1])]
-        for step in steps
-    ]
-    whole = (ids >= 0).all(axis=2) | (ids < 0).all(axis=2)
-    return Loads(np.array(counts), ids.shape[2] if whole.all() else None, "routed experts")
 
 
 def _read_csv(path: Path, select: dict[str, str]) -> Loads:
     """Return a table of counts; every step must have every layer and expert once."""
     cells: dict[tuple[str, ...], dict[tuple[int, int], int]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
         names = rows.fieldnames or []
         for column in (*_COLUMNS, *select):
-            if column not in names:
-                raise DataError(f"{path}: there is no column `{column}`, only {', '.join(names)}")
+            if names.count(column) != 1:
+                found = "are two columns" if column in names else "is no column"
+                raise DataError(f"{path}: there {found} `{column}`, only {', '.join(names)}")
         others = [name for name in names if name not in _COLUMNS and name not in select]
         for number, row in enumerate(rows, 2):
+            if None in row:
+                raise DataError(f"{path}: row {number} has more cells than there are columns")
             if any(row[column] != value for column, value in select.items()):
                 continue
             layer, expert, count = (_whole(path, number, column, row[column]) for column in _COLUMNS)
@@ -237,14 +150,17 @@ def _read_csv(path: Path, select: dict[str, str]) -> Loads:
                 f"{path}: not all steps have the same layers and experts, see {' '.join(label) or 'the rows'}"
                 "\nhint: choose rows that belong together by `select`"
             )
-    counts = np.array([[step[key] for key in keys] for step in cells.values()], dtype=np.int64)
-    labels = tuple(" ".join(label) for label in cells)
+    used = {label: step for label, step in cells.items() if any(step.values())}
+    if not used:
+        raise DataError(f"{path}: no step has any tokens")
+    counts = np.array([[step[key] for key in keys] for step in used.values()], dtype=np.int64)
+    labels = tuple(" ".join(label) for label in used)
     name = " ".join(select.values()) or path.stem
-    return Loads(counts.reshape(len(cells), len(layers), len(experts)), None, name, labels if others else ())
+    return Loads(counts.reshape(len(used), len(layers), len(experts)), None, name, labels if others else ())
 
 
 def _whole(path: Path, number: int, column: str, text: str | None) -> int:
-    if text is None or not text.strip().isdigit() or len(text) > 18:
+    if text is None or not (text.isascii() and text.strip().isdigit()) or len(text) > 18:
         raise DataError(f"{path}: row {number}, column `{column}` must be a whole number, got {text!r}")
     return int(text)
 
@@ -256,15 +172,23 @@ def _from_dump(files: list[Path]) -> Loads:
         if len(dumps) > 1:
             raise DataError(f"{files[1]}: counts of one file are those of all ranks already")
         counts = np.asarray(dumps[0]["logical_count"])
-        return _nonempty(counts if counts.ndim == 3 else counts[None], name=files[0].stem)
+        return nonempty(counts if counts.ndim == 3 else counts[None], name=files[0].stem)
     passes: dict[int, Any] = {}
+    seen: set[tuple[Any, ...]] = set()
     experts: NDArray[Any] | None = None
     for file, dump in zip(files, dumps, strict=True):
         if "records" not in dump or "last_physical_to_logical_map" not in dump:
             raise DataError(f"{file}: there is neither `logical_count` nor `records`")
-        experts = np.asarray(dump["last_physical_to_logical_map"])
+        held = np.asarray(dump["last_physical_to_logical_map"])
+        if experts is not None and not np.array_equal(held, experts):
+            raise DataError(f"{file}: another placement than in {files[0]}, so they are not of one recording")
+        experts = held
         for record in dump["records"]:
             number = int(record["forward_pass_id"])
+            key = number, record.get("rank"), record.get("gatherer_key")
+            if key in seen:
+                raise DataError(f"{file}: pass {number} of rank {key[1]} comes a second time")
+            seen.add(key)
             passes[number] = passes.get(number, 0) + np.asarray(record["global_physical_count"]).astype(np.int64)
     if not passes or experts is None:
         raise DataError(f"{files[0]}: the recording has no passes")
@@ -282,14 +206,15 @@ def _loaded(file: Path) -> dict[str, Any]:
         try:
             found = torch.load(file, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError) as error:
-            raise DataError(f"{file}: not a file that torch saved: {str(error).splitlines()[0]}") from error
+            raise DataError(f"{file}: not a file that torch saved, or with more than tensors and plain data") from error
     if not isinstance(found, dict):
         raise DataError(f"{file}: expected a dictionary, got {type(found).__name__}")
     return found
 
 
 def _from_npz(files: list[Path]) -> Loads:
-    with np.load(files[0], allow_pickle=False) as arrays:
+    # Opened here, because numpy leaves a broken archive open.
+    with files[0].open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         if "counts" in arrays:
             top_k = int(arrays["top_k"]) if "top_k" in arrays else None
             return Loads(arrays["counts"], top_k, files[0].stem)
@@ -305,15 +230,3 @@ def _widened(loads: Loads, path: Path, num_experts: int | None) -> Loads:
         raise DataError(f"{path}: expected {num_experts} experts, got {loads.num_experts}")
     counts = np.pad(loads.counts, [(0, 0)] * (loads.counts.ndim - 1) + [(0, more)])
     return replace(loads, counts=counts) if more else loads
-
-
-def _nonempty(counts: NDArray[Any], *, name: str) -> Loads:
-    """Return loads without the steps of a ring buffer that were never written."""
-    if counts.dtype.kind not in "iu" or counts.ndim != 3:
-        raise ShapeError(
-            f"counts must be integers of shape (steps, layers, experts), got {counts.dtype} {counts.shape}"
-        )
-    kept = counts[counts.any(axis=(1, 2))]
-    if not len(kept):
-        raise ShapeError("no step has any tokens")
-    return Loads(kept, None, name)

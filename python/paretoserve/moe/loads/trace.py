@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paretoserve._integers import BITS_63
+from paretoserve._integers import BITS_63, check_integer
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.moe._arguments import as_topology
 
@@ -49,7 +49,7 @@ class Loads:
     DtypeError
         If it does not hold integers.
     ValueError
-        If a count is negative, or the tokens of a step's layer do not fit 2^53.
+        If a count is negative, the tokens of a step's layer do not fit 2^53, or `top_k` is no number of experts.
 
     Examples
     --------
@@ -69,7 +69,12 @@ class Loads:
     impossible: str = ""
 
     def __post_init__(self) -> None:
-        counts = np.asarray(self.counts)
+        try:
+            counts = np.asarray(self.counts)
+        except ValueError as error:
+            raise ShapeError("`counts` must have rows of the same length") from error
+        if self.top_k is not None:
+            check_integer("top_k", self.top_k, 1, 2**16)
         if counts.ndim not in (3, 4) or not counts.size:
             raise ShapeError(
                 "`counts` must have shape (steps, layers, experts) or (steps, layers, ranks, experts), "

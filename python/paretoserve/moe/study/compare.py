@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paretoserve.errors import DtypeError
+from paretoserve.moe._arguments import as_topology
 from paretoserve.moe.loads.trace import Loads
 from paretoserve.moe.study.planners import PLANNERS
 from paretoserve.moe.study.replay import Replay, replay
+
+if TYPE_CHECKING:
+    from paretoserve.moe.topology import Topology
 
 __all__ = ["Comparison", "compare"]
 
@@ -55,15 +59,16 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(loads: Loads | Sequence[Loads], *, planners: Sequence[str] = PLANNERS, **arguments: Any) -> Comparison:
+def compare(loads: Loads | Sequence[Loads], *, planners: Sequence[str] | None = None, **arguments: Any) -> Comparison:
     """Replay each trace under each planner.
 
     Parameters
     ----------
     loads : Loads or sequence of Loads
         The traces.
-    planners : sequence of str, default all of `PLANNERS`
-        Names; the first is what the others are compared with.
+    planners : sequence of str, optional
+        Names; the first is what the others are compared with. By default all of `PLANNERS`, but "llep" only where the
+        ranks divide the experts.
     **arguments
         Of `replay`: `num_ranks`, `cost`, and so on. Options of single planners are not among them.
 
@@ -86,15 +91,19 @@ def compare(loads: Loads | Sequence[Loads], *, planners: Sequence[str] = PLANNER
     [('balanced', 'ep', 1.0), ('balanced', 'spill', 1.0), ('80% into 4', 'ep', 1.0), ('80% into 4', 'spill', 4.7)]
     """
     traces = [loads] if isinstance(loads, Loads) else list(loads)
-    names = [planners] if isinstance(planners, str) else list(planners)
+    names = [planners] if isinstance(planners, str) else list(PLANNERS if planners is None else planners)
     if not traces or not names:
         raise ValueError("`loads` and `planners` must hold at least one each")
+    for trace in traces:
+        if not isinstance(trace, Loads):
+            raise DtypeError(f"`loads` must be a moe.loads.Loads or hold such, got {type(trace).__name__}")
     if not all(isinstance(name, str) for name in names):
         raise DtypeError("`planners` must hold names")
     rows: list[dict[str, Any]] = []
     runs: list[Replay] = []
     for trace in traces:
-        group = [replay(trace, name, **arguments) for name in names]
+        fit = [name for name in names if planners is not None or name != "llep" or _divides(trace, **arguments)]
+        group = [replay(trace, name, **arguments) for name in fit]
         for run in group:
             first = group[0]
             total = float(run.step_ns.sum())
@@ -103,3 +112,8 @@ def compare(loads: Loads | Sequence[Loads], *, planners: Sequence[str] = PLANNER
             rows.append(run.summary() | {"speedup": speedup, "slower": slower})
         runs += group
     return Comparison(tuple(rows), tuple(runs))
+
+
+def _divides(loads: Loads, *, num_ranks: int | Topology = 1, topology: Topology | None = None, **_: Any) -> bool:
+    """Return whether the ranks divide the experts."""
+    return loads.num_experts % as_topology(num_ranks, topology).num_ranks == 0

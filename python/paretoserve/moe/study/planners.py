@@ -99,6 +99,8 @@ class _Published:
             raise ValueError(
                 f'"llep" needs a multiple of {self._ranks} experts, one block per rank, got {setting.num_experts}'
             )
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not threshold >= 0:
+            raise ValueError(f"`threshold` must be a number that is not negative, got {threshold!r}")
         self._local = setting.num_experts // self._ranks
         self._threshold, self._options = threshold, {"repairs": (), **options}
 
@@ -215,10 +217,12 @@ def _fetched(before: Placement, after: Placement) -> Counts:
 
 def make_planner(planner: str | Callable[[Counts], Any], setting: Setting, options: dict[str, Any]) -> Planner:
     """Return the planner of a name, or one that asks a function for a plan of each layer's counts."""
+    if not callable(planner) and not isinstance(planner, str):
+        raise DtypeError(f"`planner` must be a name or a function, got {type(planner).__name__}")
+    if options and (callable(planner) or planner == "ep"):
+        raise TypeError(f"`planner` takes no options, got {', '.join(options)}")
     if callable(planner):
         return _Home(setting, planner)
-    if not isinstance(planner, str):
-        raise DtypeError(f"`planner` must be a name or a function, got {type(planner).__name__}")
     if planner == "ep":
         return _Home(setting, None)
     if planner == "llep":

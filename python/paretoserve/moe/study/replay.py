@@ -190,7 +190,8 @@ def replay(
     topology : Topology, optional
         Nodes and speeds; equal ranks on one node by default.
     num_slots : int, optional
-        Slots of all ranks for those that place; an eighth more than experts by default, rounded up to the ranks.
+        Slots of all ranks for those that place; by default as many on each rank as an eighth more slots than experts
+        need on those that are alive.
     interval : int, default 16
         Steps between placements.
     expert_bytes, token_bytes : int, default 0
@@ -230,7 +231,8 @@ def replay(
     ranks = as_topology(num_ranks, topology)
     experts, steps, layers = loads.num_experts, loads.num_steps, loads.num_layers
     if num_slots is None:
-        num_slots = -(-(experts + -(-experts // 8)) // ranks.num_ranks) * ranks.num_ranks
+        alive = int((ranks.thousandths > 0).sum())
+        num_slots = -(-(experts + -(-experts // 8)) // alive) * ranks.num_ranks
     sizes = [check_integer(name, size, 0, BITS_63 // 2**32) for name, size in
              (("expert_bytes", expert_bytes), ("token_bytes", token_bytes))]  # fmt: skip
     setting = Setting(experts, layers, ranks, cost, num_slots, check_integer("interval", interval, 1, BITS_63))
