@@ -8,7 +8,9 @@ import pytest
 
 from paretoserve import metrics
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
-from paretoserve.metrics._numbers import numbers, whole
+from paretoserve.metrics._numbers import integer, number, numbers, whole
+from paretoserve.metrics.saturation import SaturationCurve
+from paretoserve.metrics.scaling.precision import FloatLaw, critical_tokens
 
 
 def modules(package, prefix=""):
@@ -66,3 +68,36 @@ def test_numbers_name_the_argument_and_the_row():
         numbers("x", [], ndim=1)
     with pytest.raises(ValueError, match=r"`k` must be whole numbers, got 1.5 in row 1"):
         whole("k", [1, 1.5])
+
+
+def test_numbers_are_refused_whose_products_leave_float64():
+    with pytest.raises(ValueError, match=r"`x` must be of a size from 1e-100 to 1e100, got 1e\+308 in row 1"):
+        numbers("x", [0, 1e308])
+    with pytest.raises(ValueError, match=r"`x` must be of a size from 1e-100 to 1e100, got 5e-324"):
+        numbers("x", 5e-324, 0, open_low=True)
+    assert numbers("x", [0, 5e-324, 1e100, np.inf], 0, infinite=True)[-1] == np.inf
+
+
+def test_masked_entries_are_refused_and_not_read():
+    with pytest.raises(DtypeError, match="`x` must be an array without masked entries"):
+        numbers("x", np.ma.array([1.0, 2.0], mask=[False, True]))
+    assert numbers("x", np.ma.array([1.0, 2.0])).tolist() == [1, 2]
+
+
+def test_one_number_is_no_list():
+    assert (number("x", np.float32(0.5)), integer("k", 3.0)) == (0.5, 3)
+    with pytest.raises(ShapeError, match=r"`x` must be one number, got shape \(1,\)"):
+        number("x", [0.5])
+    with pytest.raises(ShapeError, match=r"`k` must be one number, got shape \(0,\)"):
+        integer("k", [])
+
+
+def test_constants_of_laws_are_checked():
+    with pytest.raises(ValueError, match=r"`law\.nu` must be finite numbers, got nan"):
+        critical_tokens(1e9, 4, 3, block=128, law=FloatLaw(nu=np.nan))
+    with pytest.raises(DtypeError, match="`law` must be a FloatLaw, got dict"):
+        critical_tokens(1e9, 4, 3, block=128, law={})
+
+
+def test_a_curve_that_is_flat_starts_at_0():
+    assert SaturationCurve(10.0, 0.0).predict([0, 1]).tolist() == [0, 10]

@@ -14,6 +14,7 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._options import flag, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -67,7 +68,7 @@ def intelligence_per_watt(accuracy: ArrayLike, joules: ArrayLike, seconds: Array
     0.066
     """
     energy, time = broadcast(joules=_queries("joules", joules), seconds=_queries("seconds", seconds))
-    power = energy.sum(axis=-1) / time.sum(axis=-1) if pooled else (energy / time).mean(axis=-1)
+    power = energy.sum(axis=-1) / time.sum(axis=-1) if flag("pooled", pooled) else (energy / time).mean(axis=-1)
     share, watts = broadcast(accuracy=numbers("accuracy", accuracy, 0, 1), power=np.asarray(power))
     return plain(np.asarray(share / watts))
 
@@ -168,8 +169,7 @@ def counter_energy(
     >>> counter_energy([0, 150, 260], [120, 230, 460], idle="none").joules
     array([120.,  80., 200.])
     """
-    if idle not in ("next", "none"):
-        raise ValueError(f'`idle` must be one of "next", "none", got {idle!r}')
+    one_of("idle", idle, ("next", "none"))
     start, end = numbers("start_joules", start_joules, 0, ndim=1), numbers("end_joules", end_joules, 0, ndim=1)
     if start.shape != end.shape:
         raise ShapeError(f"`end_joules` must have shape {start.shape} as `start_joules`, got {end.shape}")

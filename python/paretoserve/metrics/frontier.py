@@ -12,6 +12,7 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import numbers
+from paretoserve.metrics._options import hashable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +139,7 @@ def essentialness(values: ArrayLike, families: Sequence[str], *, baseline: Array
     {'light': 0.04649, 'reasoning': 0.000994}
     """
     rows = _with_baseline(values, baseline)
-    names = [families] if isinstance(families, str) else list(families)
+    names = hashable("families", [families] if isinstance(families, str) else families)
     num_models = len(rows) - (baseline is not None)
     if len(names) != num_models:
         raise ShapeError(f"`families` must name one family per model, {num_models}, got {len(names)}")

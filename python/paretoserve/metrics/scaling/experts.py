@@ -13,6 +13,7 @@ import numpy as np
 
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
+from paretoserve.metrics._options import constants, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -200,6 +201,7 @@ def efficiency_leverage(
     >>> efficiency_leverage(1 / 32, 12, [1e18, 1e20]).round(3)
     array([2.857, 4.542])
     """
+    constants("law", law, LeverageLaw)
     used, fine, spent = broadcast(
         activation=numbers("activation", activation, 0, 1, open_low=True),
         granularity=numbers("granularity", granularity, 0, open_low=True),
@@ -239,7 +241,7 @@ def optimal_granularity(*, law: LeverageLaw = _PUBLISHED) -> float:
     >>> round(optimal_granularity(), 2)
     11.34
     """
-    if not law.gamma > 0:
+    if not constants("law", law, LeverageLaw).gamma > 0:
         raise ValueError(f"`law` must have `gamma` above 0, got {law.gamma}")
     return float(2 ** (-law.beta / (2 * law.gamma)))
 
@@ -336,8 +338,7 @@ def optimal_model_and_data(compute: ArrayLike, *, kind: Literal["moe", "dense"] 
     >>> f"{best.flops_per_token:.3g} {best.tokens:.3g}"
     '2.97e+09 3.37e+10'
     """
-    if kind not in _ALLOCATION:
-        raise ValueError(f"`kind` must be one of {', '.join(_ALLOCATION)}, got {kind!r}")
+    one_of("kind", kind, _ALLOCATION)
     spent = numbers("compute", compute, 1)
     model, model_power, data, data_power = _ALLOCATION[kind]
     return ModelAndData(plain(model * spent**model_power), plain(data * spent**data_power))

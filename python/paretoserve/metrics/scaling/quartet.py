@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain
+from paretoserve.metrics._options import constants
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -109,6 +110,7 @@ def quartet_loss(
     >>> quartet_loss(1e9, 1e10, law=law, parameter_efficiency=[1, 0.64]).round(3)
     array([2.682, 2.739])
     """
+    constants("law", law, QuartetLaw)
     model, data, eff_n, eff_d = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
@@ -209,7 +211,7 @@ def gaussian_grid_error(grid: ArrayLike, *, scale: float | None = None) -> GridF
     if not levels.any():
         raise ValueError("`grid` must have a level that is not 0")
     if scale is not None:
-        fixed = float(numbers("scale", scale, 0, open_low=True))
+        fixed = number("scale", scale, 0, open_low=True)
         return GridFit(_gaussian_error(levels, fixed), fixed)
     largest = float(np.abs(levels).max())
     levels = levels / largest
