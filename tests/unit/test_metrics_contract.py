@@ -9,6 +9,7 @@ import pytest
 from paretoserve import metrics
 from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.metrics._numbers import integer, number, numbers, whole
+from paretoserve.metrics._other_names import OTHER_NAMES
 from paretoserve.metrics.saturation import SaturationCurve
 from paretoserve.metrics.scaling.precision import FloatLaw, critical_tokens
 
@@ -50,6 +51,16 @@ def test_what_is_not_from_a_paper_itself_says_so():
 def test_an_unknown_metric_gets_close_names():
     with pytest.raises(UnknownNameError, match="cost_of_pass"):
         metrics.find("cost_of_pas")
+
+
+def test_names_of_papers_lead_to_ours():
+    for other, ours in OTHER_NAMES.items():
+        assert other not in metrics.known()
+        assert set(ours) <= set(metrics.known())
+        with pytest.raises(UnknownNameError, match=f"here it is {' and '.join(ours)}"):
+            metrics.find(other.upper())
+    with pytest.raises(UnknownNameError, match="close names are benchmark_noise"):
+        metrics.find("noise")
 
 
 def test_numbers_name_the_argument_and_the_row():
