@@ -12,6 +12,7 @@ from paretoserve.metrics._numbers import integer, number, numbers, whole
 from paretoserve.metrics._other_names import OTHER_NAMES
 from paretoserve.metrics.saturation import SaturationCurve
 from paretoserve.metrics.scaling.precision import FloatLaw, critical_tokens
+from paretoserve.pareto import front
 
 
 def modules(package, prefix=""):
@@ -112,3 +113,13 @@ def test_constants_of_laws_are_checked():
 
 def test_a_curve_that_is_flat_starts_at_0():
     assert SaturationCurve(10.0, 0.0).predict([0, 1]).tolist() == [0, 10]
+
+
+def test_only_what_is_better_one_way_has_a_direction():
+    for name in ("prompt_share", "vote_weights", "half_life", "optimal_granularity"):
+        with pytest.raises(ValueError, match=f"metric `{name}` has no better direction"):
+            front({name: [1.0, 2.0]}, metrics=[name])
+    objectives = [metric for metric in metrics.known().values() if metric.sense is not None]
+    assert len(objectives) > 80
+    for metric in objectives:
+        assert front({metric.name: [1.0, 2.0]}, metrics=[metric]).tolist() == [0 if metric.sense == "min" else 1]

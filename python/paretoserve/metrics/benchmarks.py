@@ -129,6 +129,8 @@ def empirical_pass_at_k(hits: ArrayLike, k: int) -> float:
 def benchmark_signal(scores: ArrayLike) -> float:
     """Return how far a benchmark spreads models: largest difference of two scores over the mean score.
 
+    ``(max(scores) - min(scores)) / |mean(scores)|``
+
     Parameters
     ----------
     scores : array_like
@@ -162,6 +164,8 @@ def benchmark_signal(scores: ArrayLike) -> float:
 def benchmark_noise(scores: ArrayLike) -> float:
     """Return how a benchmark shakes late in training: standard deviation (ddof 0) over mean of checkpoint scores.
 
+    ``std(scores) / |mean(scores)|``
+
     Parameters
     ----------
     scores : array_like
@@ -193,7 +197,7 @@ def benchmark_noise(scores: ArrayLike) -> float:
 
 @declared("signal-noise", grade="R", unit="1", sense="max")
 def signal_to_noise(signal_scores: ArrayLike, noise_scores: ArrayLike) -> float:
-    """Return the signal-to-noise ratio of a benchmark.
+    """Return the signal-to-noise ratio of a benchmark, `benchmark_signal` over `benchmark_noise`.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ __all__ = [
 
 @declared("intelligence-per-watt", grade="R", unit="1/W", sense="max")
 def intelligence_per_watt(accuracy: ArrayLike, joules: ArrayLike, seconds: ArrayLike, *, pooled: bool = False) -> Any:
-    """Return accuracy over mean power.
+    """Return accuracy over mean power, ``accuracy / mean(joules / seconds)`` per watt.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def intelligence_per_watt(accuracy: ArrayLike, joules: ArrayLike, seconds: Array
 
 @declared("intelligence-per-watt", grade="R", unit="1/J", sense="max")
 def intelligence_per_joule(accuracy: ArrayLike, joules: ArrayLike) -> Any:
-    """Return accuracy over mean energy per query.
+    """Return accuracy over mean energy per query, ``accuracy / mean(joules)`` per joule.
 
     Parameters
     ----------
@@ -218,7 +218,9 @@ def phase_energy(watts: ArrayLike, seconds: ArrayLike) -> Any:
 
 @declared("dynamic-reasoning", grade="S", unit="1", sense="min")
 def energy_amplification(energy: ArrayLike, baseline: ArrayLike) -> Any:
-    """Return how many times the energy of one plain answer an agent takes; formula from a secondary source.
+    """Return how many times the energy of one plain answer an agent takes; from a secondary source.
+
+    ``energy / baseline``
 
     Parameters
     ----------

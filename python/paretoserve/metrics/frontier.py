@@ -26,6 +26,8 @@ __all__ = ["essentialness", "frontier_cost", "frontier_history", "technique_gain
 def frontier_cost(values: ArrayLike, *, baseline: ArrayLike | None = None) -> float:
     """Return the mean over problems of the cheapest cost of pass, which is never the cheapest mean.
 
+    ``mean over problems of min(baseline, min over models of cost / success)``, in dollars.
+
     Parameters
     ----------
     values : array_like, shape (models, problems)

@@ -29,6 +29,8 @@ __all__ = ["algoperf_score", "geometric_mean_ratio", "performance_profile", "qua
 def time_to_result(times_s: ArrayLike) -> Any:
     """Return the time to a target: the median over studies of the earliest trial.
 
+    ``median over studies of min over trials``, in seconds.
+
     Parameters
     ----------
     times_s : array_like, shape (..., num_studies, num_trials)
@@ -211,6 +213,8 @@ def algoperf_score(
 @declared("algoperf", grade="R", unit="1", sense="min")
 def geometric_mean_ratio(times_s: ArrayLike, reference_s: ArrayLike, budget_s: ArrayLike) -> Any:
     """Return the geometric mean over workloads of time over reference time; below 1 is faster.
+
+    ``exp(mean(ln(time / reference)))``
 
     A time that is infinite counts as the workload's budget and one second.
 

@@ -215,6 +215,8 @@ def rank_correlation(true: ArrayLike, estimated: ArrayLike) -> float:
 def normalized_squared_error(true: ArrayLike, estimated: ArrayLike) -> float:
     """Return the mean squared error of estimates over the squared range of the true values.
 
+    ``mean((estimated - true)^2) / (max(true) - min(true))^2``
+
     SCOPE-RL prints the mean squared error alone; the scale is derived here, so that tasks compare.
 
     Parameters

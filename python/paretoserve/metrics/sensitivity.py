@@ -51,6 +51,8 @@ class Sensitivity:
 def fit_sensitivity(difference: ArrayLike, error: ArrayLike) -> Sensitivity:
     """Fit the line from differences to errors by least squares; derived, the papers' fits were not found.
 
+    ``error = slope * difference + intercept``
+
     Parameters
     ----------
     difference : array_like, shape (n,)

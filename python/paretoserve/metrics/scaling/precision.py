@@ -90,7 +90,7 @@ def float_training_loss(
     block: ArrayLike = 1,
     law: FloatLaw = _PUBLISHED,
 ) -> Any:
-    """Return the loss that the law expects of a model trained in low-bit floats.
+    """Return the loss, in nats per token, that the law expects of a model trained in low-bit floats.
 
     Parameters
     ----------

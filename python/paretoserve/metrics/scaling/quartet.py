@@ -71,7 +71,7 @@ def quartet_loss(
     parameter_efficiency: ArrayLike = 1,
     data_efficiency: ArrayLike = 1,
 ) -> Any:
-    """Return the loss of a model whose precision makes parameters and tokens count less.
+    """Return the loss, in nats per token, of a model whose precision makes parameters and tokens count less.
 
     Parameters
     ----------

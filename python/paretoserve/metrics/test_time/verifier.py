@@ -139,7 +139,8 @@ def accuracy_ceiling(accuracy: ArrayLike, *, soundness: ArrayLike, completeness:
     Parameters
     ----------
     accuracy, soundness, completeness : array_like
-        r, s and c, 0 to 1. Tasks of several types have the mean of their ceilings, weighted by their shares.
+        r, s and c, 0 to 1; by default `completeness` is 1. Tasks of several types have the mean of their ceilings,
+        weighted by their shares.
 
     Returns
     -------

@@ -158,7 +158,7 @@ def _leaves(votes: int, share: float) -> NDArray[np.float64]:
     return matrix
 
 
-@declared("think-deep", grade="D", unit="1", sense="max")
+@declared("think-deep", grade="D", unit="1")
 def vote_weights(
     tokens: ArrayLike, hedges: ArrayLike = 0, *, length_power: float = 1, hedge_power: float = 1
 ) -> NDArray[np.float64]:
