@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from paretoserve import metrics
+from paretoserve.metrics import edge, runtime, saturation, scaling, sensitivity, trends
 
 MODULES = [
     name
@@ -159,3 +160,25 @@ def test_bad_arguments_are_refused_by_name(name):
                 if said is not None:
                     wrong.append(f"{function.__name__}({changed}: {kind}): {said}")
     assert not wrong, "\n".join(wrong)
+
+
+LAWS = [
+    edge.ORIN_MODELS["r1-distill-llama-8b"],
+    runtime.Runtime(0.1, [1, 512], [0.1, 0.2]),
+    saturation.SaturationCurve(10.0, 2.0),
+    scaling.experts.LeverageLaw(),
+    scaling.precision.FloatLaw(),
+    scaling.quartet.QuartetLaw(400, 0.34, 400, 0.28, 1, 1.7),
+    sensitivity.Sensitivity(1.0, 0.5),
+    trends.Trend(1.0, 0.5, 0.1, 1.4, 0.0),
+]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
+def test_constants_that_are_no_numbers_are_refused_by_name(law):
+    for field in dataclasses.fields(law):
+        if field.name == "residual":  # Told, not used.
+            continue
+        for bad in (np.nan, np.inf, "text", None, 10**400, [[0.5]], {"a": 1}):
+            with pytest.raises((ValueError, TypeError), match=f"`{field.name}"):
+                dataclasses.replace(law, **{field.name: bad})

@@ -105,7 +105,7 @@ def test_one_number_is_no_list():
 
 
 def test_constants_of_laws_are_checked():
-    with pytest.raises(ValueError, match=r"`law\.nu` must be finite numbers, got nan"):
+    with pytest.raises(ValueError, match="`nu` must be finite numbers above 0 and at most 10, got nan"):
         critical_tokens(1e9, 4, 3, block=128, law=FloatLaw(nu=np.nan))
     with pytest.raises(DtypeError, match="`law` must be a FloatLaw, got dict"):
         critical_tokens(1e9, 4, 3, block=128, law={})

@@ -49,5 +49,5 @@ def test_bad_fits_are_refused():
         fit_sensitivity([1, 1], [1, 2])
     with pytest.raises(ShapeError, match="`error` must have 2 rows as `difference`, got 3"):
         fit_sensitivity([1, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match=r"`sensitivity\.slope` must be finite numbers, got nan"):
+    with pytest.raises(ValueError, match=r"`slope` must be finite numbers, got nan"):
         Sensitivity(np.nan, 0.0)

@@ -1,20 +1,18 @@
-"""Arguments of formulas that are no numbers: names, flags, lists, and constants of laws, checked by name."""
+"""Arguments of formulas that are no numbers: names, flags, lists, functions and objects, checked by name."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from paretoserve.errors import DtypeError
-from paretoserve.metrics._numbers import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["constants", "flag", "function", "hashable", "instance", "items", "one_of", "sign_of"]
+__all__ = ["flag", "function", "hashable", "instance", "items", "one_of", "sign_of"]
 
 Kind = TypeVar("Kind")
 
@@ -44,14 +42,6 @@ def instance(argument: str, value: Any, kind: type[Kind]) -> Kind:
     if not isinstance(value, kind):
         raise DtypeError(f"`{argument}` must be a {kind.__name__}, got {_type(value)}")
     return value
-
-
-def constants(argument: str, value: Any, kind: type[Kind]) -> Kind:
-    """Return the constants of a law if they are of its class, and finite."""
-    law: Any = instance(argument, value, kind)
-    for field in dataclasses.fields(law):
-        number(f"{argument}.{field.name}", getattr(law, field.name))
-    return value  # type: ignore[no-any-return]
 
 
 def function(argument: str, value: Any) -> Callable[..., Any]:

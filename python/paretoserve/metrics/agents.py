@@ -78,7 +78,7 @@ class TurnController:
 
     def reminder(self, turn: int, *, num_extensions: int = 0) -> str:
         """Return what to tell the agent after so many turns."""
-        allowed = int(self.allowed(num_extensions))
+        allowed = int(self.allowed(integer("num_extensions", num_extensions)))
         left = max(allowed - integer("turn", turn), 0)
         return f"{left} of {allowed} turns {'is' if left == 1 else 'are'} left"
 

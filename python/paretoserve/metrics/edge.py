@@ -14,7 +14,6 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
-from paretoserve.metrics._options import constants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,8 @@ class EdgeModel:
     tile: int = 128
 
     def __post_init__(self) -> None:
-        constants("model", self, EdgeModel)
+        for name in ("a", "b", "c", "m", "n"):
+            number(name, getattr(self, name))
         integer("tile", self.tile, 1)
 
     def prefill(self, input_tokens: ArrayLike) -> Any:

@@ -48,6 +48,13 @@ class MixtureFit:
     offset: NDArray[np.float64]
     residual: float
 
+    def __post_init__(self) -> None:
+        num = len(numbers("slope", self.slope, ndim=1)) // 2
+        if num == 0 or len(self.slope) % 2 == 0:
+            raise ShapeError(f"`slope` must have shape (1 + 2 num_sources,), got {np.shape(self.slope)}")
+        if len(numbers("offset", self.offset, ndim=1)) not in (1 + num, 1 + 2 * num):
+            raise ShapeError(f"`offset` must have {1 + num} or {1 + 2 * num} entries, got {len(self.offset)}")
+
     def predict(self, shares: ArrayLike, distances: ArrayLike) -> Any:
         """Return the value at mixtures.
 

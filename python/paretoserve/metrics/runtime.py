@@ -47,15 +47,16 @@ class Runtime:
     overhead: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers("seconds_per_token", self.seconds_per_token, 0)
-        numbers("overhead", self.overhead, 0)
-        tokens, seconds = whole("prompt_tokens", self.prompt_tokens, 1, ndim=1), np.asarray(self.prompt_seconds)
+        number("seconds_per_token", self.seconds_per_token, 0)
+        number("overhead", self.overhead, 0)
+        tokens = whole("prompt_tokens", self.prompt_tokens, 1, ndim=1)
+        seconds = numbers("prompt_seconds", self.prompt_seconds, 0)
         if (np.diff(tokens) <= 0).any():
             raise ValueError(f"`prompt_tokens` must rise, got {tokens.tolist()}")
         if seconds.shape != tokens.shape:
             raise ShapeError(f"`prompt_seconds` must have shape {tokens.shape} as `prompt_tokens`, got {seconds.shape}")
         object.__setattr__(self, "prompt_tokens", tokens)
-        object.__setattr__(self, "prompt_seconds", numbers("prompt_seconds", seconds, 0))
+        object.__setattr__(self, "prompt_seconds", seconds)
 
     def prompt(self, prompt_tokens: ArrayLike, *, interpolation: Interpolation = "bucket") -> Any:
         """Return the seconds of prompts of any length.

@@ -83,6 +83,10 @@ class SaturationCurve:
     peak: float
     half: float
 
+    def __post_init__(self) -> None:
+        number("peak", self.peak, 0, open_low=True)
+        number("half", self.half, 0)
+
     def predict(self, concurrency: ArrayLike) -> Any:
         """Return the throughput at any concurrency, in its shape."""
         users = numbers("concurrency", concurrency, 0)

@@ -14,8 +14,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain
-from paretoserve.metrics._options import constants
+from paretoserve.metrics._numbers import number, numbers, plain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -39,7 +38,8 @@ class Sensitivity:
     r_squared: float = 1.0
 
     def __post_init__(self) -> None:
-        constants("sensitivity", self, Sensitivity)
+        for name in ("slope", "intercept", "r_squared"):
+            number(name, getattr(self, name))
 
     def predict(self, difference: ArrayLike) -> Any:
         """Return the error expected at differences of 0 or more, in their shape; at least 0."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
-from paretoserve.metrics._options import constants, one_of
+from paretoserve.metrics._numbers import at_most, broadcast, number, numbers, plain
+from paretoserve.metrics._options import instance, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -51,6 +51,13 @@ class LeverageLaw:
     beta: float = -1.17e-1
     start: float = 1.63e-2
     limit: float = 5.28e16
+
+    def __post_init__(self) -> None:
+        for name in ("a", "d", "gamma", "beta"):
+            number(name, getattr(self, name), -10, 10)
+        start = number("start", self.start, 0, open_low=True)
+        if number("limit", self.limit, 0, open_low=True) <= start:
+            raise ValueError(f"`limit` must be above `start`, {start:g}, got {self.limit:g}")
 
 
 @dataclass(frozen=True)
@@ -201,7 +208,7 @@ def efficiency_leverage(
     >>> efficiency_leverage(1 / 32, 12, [1e18, 1e20]).round(3)
     array([2.857, 4.542])
     """
-    constants("law", law, LeverageLaw)
+    instance("law", law, LeverageLaw)
     used, fine, spent = broadcast(
         activation=numbers("activation", activation, 0, 1, open_low=True),
         granularity=numbers("granularity", granularity, 0, open_low=True),
@@ -241,7 +248,7 @@ def optimal_granularity(*, law: LeverageLaw = _PUBLISHED) -> float:
     >>> round(optimal_granularity(), 2)
     11.34
     """
-    if not constants("law", law, LeverageLaw).gamma > 0:
+    if not instance("law", law, LeverageLaw).gamma > 0:
         raise ValueError(f"`law` must have `gamma` above 0, got {law.gamma}")
     return float(2 ** (-law.beta / (2 * law.gamma)))
 

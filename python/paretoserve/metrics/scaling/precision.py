@@ -14,7 +14,7 @@ import numpy as np
 
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, number, numbers, plain, whole
-from paretoserve.metrics._options import constants, flag
+from paretoserve.metrics._options import flag, instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,13 @@ class FloatLaw:
     gamma: float = 11334.5197
     delta: float = 3.1926
     nu: float = 2.9543
+
+    def __post_init__(self) -> None:
+        number("floor", self.floor)
+        for name in ("n", "d", "gamma"):
+            number(name, getattr(self, name), 0, open_low=True)
+        for name in ("alpha", "beta", "delta", "nu"):  # Higher powers of the numbers here leave float64.
+            number(name, getattr(self, name), 0, 10, open_low=True)
 
     def knowledge(self, exponent_bits: NDArray[Any], mantissa_bits: NDArray[Any]) -> NDArray[np.float64]:
         """Return ``gamma (E + 1/2)^delta (M + 1/2)^nu``: what a layout keeps of the data."""
@@ -130,7 +137,7 @@ def float_training_loss(
     >>> round(float_training_loss(1e9, 1e11, 2, 1), 4)
     2.5626
     """
-    constants("law", law, FloatLaw)
+    instance("law", law, FloatLaw)
     model, data, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
@@ -179,7 +186,7 @@ def optimal_layout(bits: ArrayLike, *, whole_bits: bool = False, law: FloatLaw =
     >>> optimal_layout([4, 6, 8, 16], whole_bits=True)
     Layout(exponent_bits=array([2, 3, 4, 8]), mantissa_bits=array([1, 2, 3, 7]))
     """
-    constants("law", law, FloatLaw)
+    instance("law", law, FloatLaw)
     if not flag("whole_bits", whole_bits):
         real = numbers("bits", bits, 1)
         share = law.delta / (law.delta + law.nu)
@@ -229,7 +236,7 @@ def critical_tokens(
     >>> round(critical_tokens(1e9, 4, 3, block=128) / 1e12, 1)
     27.3
     """
-    constants("law", law, FloatLaw)
+    instance("law", law, FloatLaw)
     model, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
         exponent_bits=numbers("exponent_bits", exponent_bits, 0),
@@ -301,7 +308,7 @@ def optimal_precision(
     """
     if (tokens is None) == (compute is None):
         raise TypeError("exactly one of `tokens` and `compute` must be given")
-    power = constants("law", law, FloatLaw).delta + law.nu
+    power = instance("law", law, FloatLaw).delta + law.nu
     rho = law.gamma * law.delta**law.delta * law.nu**law.nu / power**power
     gamma_d = (power - law.alpha) / (law.n * law.alpha * rho)
     shared = numbers("block", block, 1, open_low=True)

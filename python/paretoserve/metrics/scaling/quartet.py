@@ -14,7 +14,7 @@ import numpy as np
 
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, number, numbers, plain
-from paretoserve.metrics._options import constants
+from paretoserve.metrics._options import instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,6 +44,13 @@ class QuartetLaw:
     beta: float
     gamma: float
     floor: float
+
+    def __post_init__(self) -> None:
+        number("floor", self.floor)
+        for name in ("a", "b"):
+            number(name, getattr(self, name), 0, open_low=True)
+        for name in ("alpha", "beta", "gamma"):
+            number(name, getattr(self, name), 0, 10, open_low=True)
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def quartet_loss(
     >>> quartet_loss(1e9, 1e10, law=law, parameter_efficiency=[1, 0.64]).round(3)
     array([2.682, 2.739])
     """
-    constants("law", law, QuartetLaw)
+    instance("law", law, QuartetLaw)
     model, data, eff_n, eff_d = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
