@@ -11,6 +11,7 @@ from paretoserve.errors import DtypeError, ShapeError, UnknownNameError
 from paretoserve.metrics._numbers import integer, number, numbers, whole
 from paretoserve.metrics._other_names import OTHER_NAMES
 from paretoserve.metrics.saturation import SaturationCurve
+from paretoserve.metrics.scaling.experts import efficiency_leverage
 from paretoserve.metrics.scaling.precision import FloatLaw, critical_tokens
 from paretoserve.pareto import front
 
@@ -88,6 +89,19 @@ def test_numbers_are_refused_whose_products_leave_float64():
     with pytest.raises(ValueError, match=r"`x` must be of a size from 1e-100 to 1e100, got 5e-324"):
         numbers("x", 5e-324, 0, open_low=True)
     assert numbers("x", [0, 5e-324, 1e100, np.inf], 0, infinite=True)[-1] == np.inf
+
+
+def test_long_integers_are_numbers():
+    assert (
+        efficiency_leverage(0.031, 12, [10**18, 10**22]).tolist()
+        == efficiency_leverage(0.031, 12, [1e18, 1e22]).tolist()
+    )
+    with pytest.raises(
+        ValueError, match="`compute` must be of a size from 1e-100 to 1e100, got an integer beyond 1e308"
+    ):
+        efficiency_leverage(0.031, 12, [1, 10**400])
+    with pytest.raises(DtypeError, match="`compute` must be real numbers, got object"):
+        efficiency_leverage(0.031, 12, [10**22, None])
 
 
 def test_masked_entries_are_refused_and_not_read():

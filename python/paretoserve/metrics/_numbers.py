@@ -54,6 +54,8 @@ def numbers(
         array = np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must be numbers in rows of one length: {error}") from None
+    if array.dtype == object and all(isinstance(value, int | float) for value in array.flat):
+        array = _long_integers(argument, array)
     if array.dtype.kind not in "biuf" and array.size:
         raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
     if ndim is not None and (array.ndim != ndim or array.size == 0):
@@ -124,6 +126,14 @@ def rising(argument: str, values: NDArray[np.float64]) -> None:
 def plain(result: NDArray[Any]) -> Any:
     """Return an array without dimensions as a plain number, any other as it is."""
     return result.item() if result.ndim == 0 else result
+
+
+def _long_integers(argument: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return integers of more than 64 bits, such as 10**22 FLOP, as float64."""
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"`{argument}` must be of a size from 1e-100 to 1e100, got an integer beyond 1e308") from None
 
 
 def _single(argument: str, array: NDArray[Any]) -> Any:
