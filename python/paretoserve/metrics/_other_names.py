@@ -1,6 +1,7 @@
 """Other names of formulas, in papers, their code and in use: `find` tells whoever looks for one what it is called here.
 
-Abbreviations and names that say little outside of their paper are not taken over as names of functions.
+A name with a point is of another part. Abbreviations, and names that say little outside of their paper, are not taken
+over as names of functions.
 """
 
 __all__ = ["OTHER_NAMES"]
@@ -10,13 +11,19 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "ace_reward": ("code_reward",),
     "adaptive_clusters": ("reference_clusters",),
     "aec_reward": ("effort_reward",),
+    "allocate_bits": ("quant.allocate_bits", "fit_sensitivity"),
+    "allocate_ranks": ("moe.allocate_ranks",),
+    "best_at_cost": ("pareto.interp", "pareto.pick"),
     "best_of_n": ("sampling_success", "imperfect_verifier"),
     "capybara_loss": ("float_training_loss",),
     "cost_ratios": ("recursion_kv_ratio", "recursion_attention_ratio"),
     "counterfactual_gain": ("essentialness", "frontier_history"),
+    "curve_dominates": ("pareto.curve_dominates",),
+    "dominance_probability": ("pareto.dominance_probability",),
     "dps": ("differential_performance_score",),
     "edge_latency": ("fit_edge_model",),
     "el": ("efficiency_leverage",),
+    "enumerate_splits": ("partition.split_front",),
     "fit_edge": ("fit_edge_model",),
     "fit_idealized": ("fit_idealized_runtime",),
     "flops_6nd": ("training_flops",),
@@ -31,18 +38,22 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "ipw": ("intelligence_per_watt",),
     "iv": ("information_value",),
     "kinetics_frontier": ("coverage_at_cost",),
+    "least_loaded_plan": ("moe.plan_spill",),
     "mfu": ("flops_utilization",),
     "mi_binned": ("binned_information",),
     "mi_conditional": ("conditional_binned_information",),
+    "min_cost_for": ("pareto.interp", "pareto.pick"),
     "mutual_information": ("binned_information", "conditional_binned_information"),
     "optimal_allocation": ("optimal_model_and_data",),
     "optimal_batch": ("optimal_batch_tokens",),
     "optimal_lr": ("optimal_learning_rate",),
     "pass_at_k": ("unbiased_pass_at_k", "empirical_pass_at_k"),
     "per_query": ("phase_energy",),
+    "possibly_optimal": ("pareto.possibly_optimal",),
     "projektor_fit": ("fit_mixture",),
     "psi": ("population_stability_index",),
     "pte": ("prefill_equivalents",),
+    "qsnr_db": ("quant.qsnr",),
     "retention": ("accuracy_retention",),
     "saturation_point": ("saturation_concurrency", "saturation_samples"),
     "scaling_efficiency": ("strong_scaling_efficiency", "weak_scaling_efficiency"),
