@@ -188,3 +188,24 @@ def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
     result = run("--min", "ttft_p99_s", "--out", tmp_path / "no" / "folder.csv")
     assert result.exit_code == 1
     assert f"error: `{tmp_path / 'no' / 'folder.csv'}`: no such file or directory" in result.stderr
+
+
+def test_metrics_need_no_direction(run):
+    content = "name,cost_of_pass,goodput_rps,accuracy\na,0.2,3,0.5\nb,0.1,2,0.4\nc,0.3,1,0.9\nd,0.4,1,0.8\n"
+    named = ["--metrics", "cost_of_pass", "--metrics", "goodput_rps", "--format", "json"]
+    assert names(run(*named, content=content)) == ["b", "a"]
+    assert names(run(*named, "--scan", content=content)) == ["b", "a"]
+    assert names(run("--max", "accuracy", *named, content=content)) == ["c", "a", "b"]
+
+
+def test_metrics_that_are_none_are_refused(run):
+    for options, said in (
+        (["--metrics", "cost_of_pas"], "close names are cost_of_pass"),
+        (["--metrics", "half_life"], "say one with --min half_life or --max half_life"),
+        (["--metrics", "cost_of_pass", "--min", "cost_of_pass"], "must be given once to --min, --max or --metrics"),
+        (["--metrics", "ttft_p99_s", "--metrics", "ttft_p99_s"], "must be distinct"),
+        (["--metrics", "cost_of_pass"], "cost_of_pass"),
+    ):
+        result = run(*options)
+        assert result.exit_code in (2, 4)
+        assert said in " ".join(result.stderr.split())

@@ -20,6 +20,11 @@ def test_cost_of_pass_is_cost_over_success():
     assert cost_of_pass(np.ones((2, 1)), np.full(3, 0.5)).shape == (2, 3)
 
 
+def test_the_abstract_of_efficient_agents_gives_another_share_than_it_states():
+    saved = 1 - cost_of_pass(0.228, 0.967) / cost_of_pass(0.398, 1.0)
+    assert 100 * saved == pytest.approx(40.76, abs=0.005)  # Stated: 28.4 %.
+
+
 @pytest.mark.parametrize(
     ("cost", "success", "message"),
     [

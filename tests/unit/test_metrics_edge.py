@@ -63,7 +63,7 @@ def test_fits_that_rows_do_not_determine_are_refused():
         fit_edge_model([100, 120, 300], [1, 2, 3], [1, 1, 1], [1, 1, 1])
     with pytest.raises(ValueError, match="`output_tokens` must take 2 different values"):
         fit_edge_model([100, 99, 98], [1, 3, 5], [1, 1, 1], [1, 1, 1], tile=1)
-    with pytest.raises(ShapeError, match="tokens and seconds must have one length"):
+    with pytest.raises(ShapeError, match="`decode_s` must have 2 rows as `input_tokens`, got 1"):
         fit_edge_model([1, 2], [1, 2], [1, 1], [1])
     with pytest.raises(ValueError, match=r"`decode_s` .* got -1.0 in row 1"):
         fit_edge_model([1, 2], [1, 2], [1, 1], [1, -1])

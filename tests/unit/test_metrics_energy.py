@@ -82,7 +82,7 @@ def test_bad_counters_are_refused():
         counter_energy([1, 2], [3])
     with pytest.raises(ShapeError, match="`start_joules`"):
         counter_energy([], [])
-    with pytest.raises(ValueError, match='`idle` must be one of "next", "none"'):
+    with pytest.raises(ValueError, match="`idle` must be one of next, none, got 'all'"):
         counter_energy([1], [2], idle="all")
     with pytest.raises(ValueError, match=r"`end_joules` .* got inf in row 0"):
         counter_energy([1], [np.inf])

@@ -108,7 +108,11 @@ def test_rank_correlation_equals_scipys():
         (lambda: sharpe_ratio_at_k([1, np.nan], [1, 2], 0, 2), ValueError, "`true` .* got nan in row 1"),
         (lambda: sharpe_ratio_at_k([1, 2], [1, np.inf], 0, 2), ValueError, "`estimated` .* got inf in row 1"),
         (lambda: sharpe_ratio_at_k([1, 2], [1, 2], np.nan, 2), ValueError, "`baseline`"),
-        (lambda: sharpe_ratio_at_k([1, 2], [1, 2], 0, 2, ddof=2), ValueError, "`ddof` must be 0 or 1, got 2"),
+        (
+            lambda: sharpe_ratio_at_k([1, 2], [1, 2], 0, 2, ddof=2),
+            ValueError,
+            "`ddof` must be finite numbers of at least 0 and at most 1, got 2",
+        ),
         (lambda: sharpe_ratio_at_k([1, 2], [1, 2], 0, 2, ties="random"), ValueError, "`ties` must be"),
         (lambda: sharpe_ratio_at_k([1, 2], [1, 2], 0, 2, clip=0), ValueError, "`clip`"),
         (lambda: sharpe_ratio_at_k([], [], 0, 1), ShapeError, "`true`"),

@@ -106,5 +106,5 @@ def test_bad_trajectories_are_refused():
         pte_gamma(1, 1, 1, 1, kv_ratio=2)
     with pytest.raises(ValueError, match=r"`active_parameters` .* above 0, got 0.0"):
         pte_gamma(1, 1, 0, 1)
-    with pytest.raises(ValueError, match="`digits` must be 1 or more"):
+    with pytest.raises(ValueError, match="`digits` must be finite numbers of at least 1 and at most 17, got 0"):
         pte_gamma(1, 1, 1, 1, digits=0)

@@ -141,3 +141,17 @@ assert not [name for name in sys.modules if name.startswith("paretoserve.plan")]
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_files_are_scanned_by_metrics(tmp_path):
+    pytest.importorskip("pyarrow")
+    file = tmp_path / "models.csv"
+    file.write_text("cost_of_pass,goodput_rps,ttft_p99_s\n0.2,3,0.5\n0.25,9,0.9\n0.1,2,0.2\n0.5,8,1.1\n")
+    assert pareto.scan(file, metrics=[cost_of_pass, "goodput_rps"]).indices.tolist() == [2, 0, 1]
+    mixed = pareto.scan(file, {"ttft_p99_s": "min"}, metrics=cost_of_pass)
+    assert mixed.indices.tolist() == [2]
+    assert mixed.objectives == {"ttft_p99_s": "min", "cost_of_pass": "min"}
+    with pytest.raises(ValueError, match="`cost_of_pass` must be in `objectives` or in `metrics`, got it in both"):
+        pareto.scan(file, {"cost_of_pass": "min"}, metrics=cost_of_pass)
+    with pytest.raises(ValueError, match="`objectives` must name 1 column or more, got none"):
+        pareto.scan(file)

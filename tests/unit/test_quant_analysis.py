@@ -151,6 +151,9 @@ def test_the_overhead_of_the_scale_matters():
     both = [quant.theory_qsnr(fmt, kappa, rho=1.0) for fmt in ("nvint4", "nvfp4")]
     assert both == pytest.approx([21.31, 21.31], abs=0.02)
     assert quant.theory_qsnr("mxint8", 2, rho=1) - quant.theory_qsnr("mxint8", 2) == pytest.approx(3.52, abs=0.01)
+    # 6.02 b + 10 log10(3) - 20 log10(kappa); the theorem rounds the second term up.
+    by_bits = [quant.theory_qsnr(f"mxint{bits}", 3, rho=1.0) for bits in (4, 6, 8)]
+    assert by_bits == pytest.approx([19.31, 31.35, 43.39], abs=0.01)
     assert quant.theory_qsnr("nvint4", 2, g=8) > quant.theory_qsnr("nvint4", 2)
 
 

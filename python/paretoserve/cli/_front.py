@@ -15,6 +15,7 @@ from paretoserve.cli._table import Table, read_table
 from paretoserve.pareto._arguments import one_of
 from paretoserve.pareto._conditions import Written
 from paretoserve.pareto._frame_columns import column_numbers
+from paretoserve.pareto._metrics import metric_senses
 from paretoserve.pareto._sources import files_of
 from paretoserve.pareto._table_rows import Question, best_first, column_list
 from paretoserve.pareto.from_frame import TableFront, frame_front
@@ -92,6 +93,7 @@ class Answer:
 def asked(
     least: list[str],
     most: list[str],
+    metrics: list[str],
     by: list[str],
     where: list[str],
     keep: str,
@@ -104,13 +106,18 @@ def asked(
     one_of("--keep", keep, ("all", "first", "last"))
     one_of("--nan", nan, ("drop", "raise", "worst"))
     one_of("--eps-kind", eps_kind, ("add", "mult"))
-    objectives = least + most
+    senses = metric_senses(metrics, otherwise="--min {0} or --max {0}") if metrics else {}
+    objectives = [*least, *most, *senses]
     if not objectives:
-        raise ValueError("an objective is needed\nhint: give at least one of --min COLUMN and --max COLUMN")
+        hint = "give at least one of --min COLUMN, --max COLUMN and --metrics NAME"
+        raise ValueError(f"an objective is needed\nhint: {hint}")
     twice = next((name for name in objectives if objectives.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"`{twice}` must be given once to --min or --max, got it {objectives.count(twice)} times")
+        raise ValueError(
+            f"`{twice}` must be given once to --min, --max or --metrics, got it {objectives.count(twice)} times"
+        )
     maximize = dict.fromkeys(least, False) | dict.fromkeys(most, True)
+    maximize |= {name: sense == "max" for name, sense in senses.items()}
     conditions: list[Any] = [Written.parse(condition) for condition in where]
     return Question(maximize, column_list("--by", by), conditions, keep, nan, _boxes(eps), threads, eps_kind)
 

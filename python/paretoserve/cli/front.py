@@ -23,6 +23,10 @@ def command(
     most: Annotated[
         list[str] | None, typer.Option("--max", metavar="COLUMN", help="More is better; repeatable.")
     ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metrics", metavar="NAME", help="A metric or column of plans, better as it says; repeatable."),
+    ] = None,
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="CONDITION", help='Such as "ttft_p99_s<=1"; repeatable.')
     ] = None,
@@ -97,7 +101,9 @@ def command(
     from paretoserve.cli._table import FORMATS, PICTURES, check_suffix, render, tell_written, write_table
     from paretoserve.pareto._arguments import one_of
 
-    question = asked(least or [], most or [], by or [], where or [], keep, nan, eps or [], eps_kind, threads)
+    question = asked(
+        least or [], most or [], metrics or [], by or [], where or [], keep, nan, eps or [], eps_kind, threads
+    )
     form = one_of("--format", form, FORMATS) if form else None
     check_suffix("--out", out)
     check_suffix("--plot", plot, PICTURES)

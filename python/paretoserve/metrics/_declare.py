@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from paretoserve.errors import UnknownNameError
+from paretoserve.metrics._other_names import OTHER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def find(metric: str | Callable[..., Any]) -> Metric:
     Raises
     ------
     UnknownNameError
-        If there is none of that name.
+        If there is none of that name; the message has names that are close, and what a paper's own name is here.
 
     Examples
     --------
@@ -110,7 +111,10 @@ def find(metric: str | Callable[..., Any]) -> Metric:
     known = _KNOWN.get(name)
     # A function of the same name elsewhere is another one.
     if known is None or (not isinstance(metric, str) and metric.__module__ != f"paretoserve.metrics.{known.module}"):
-        close = difflib.get_close_matches(name, _KNOWN, 3)
+        word = name.lower()
+        same, close = OTHER_NAMES.get(word, ()), difflib.get_close_matches(word, _KNOWN, 3)
+        close += [known for known in sorted(_KNOWN) if word and word in known and known not in close][: 3 - len(close)]
         hint = f"\nhint: close names are {', '.join(close)}" if close else ""
+        hint = f"\nhint: here it is {' and '.join(same)}" if same else hint
         raise UnknownNameError(f"`metric` must be one of paretoserve.metrics, got `{name}`{hint}")
     return known

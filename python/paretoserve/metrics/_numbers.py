@@ -11,7 +11,10 @@ from paretoserve.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["at_most", "broadcast", "numbers", "place_of", "plain", "rising", "sign_of", "whole"]
+__all__ = ["at_most", "broadcast", "integer", "number", "numbers", "place_of", "plain", "rising", "whole"]
+
+# Sizes between which products and quotients of a few numbers stay within float64.
+_LEAST, _MOST = 1e-100, 1e100
 
 
 def numbers(
@@ -31,6 +34,7 @@ def numbers(
     argument : str
         Its name, for messages.
     values : array_like of real numbers
+        Of a size up to 1e100, above an open bound of 0 from 1e-100: formulas multiply and divide them.
     low, high : float
         Smallest and largest value allowed; both are, unless `open_low` shuts `low` out.
     open_low : bool
@@ -44,10 +48,14 @@ def numbers(
     DtypeError, ShapeError, ValueError
         With the argument, what came and, for an array, where.
     """
+    if np.ma.is_masked(values):
+        raise DtypeError(f"`{argument}` must be an array without masked entries\nhint: leave them out first")
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise ShapeError(f"`{argument}` must be numbers in rows of one length: {error}") from None
+    if array.dtype == object and all(isinstance(value, int | float) for value in array.flat):
+        array = _long_integers(argument, array)
     if array.dtype.kind not in "biuf" and array.size:
         raise DtypeError(f"`{argument}` must be real numbers, got {array.dtype}")
     if ndim is not None and (array.ndim != ndim or array.size == 0):
@@ -60,7 +68,22 @@ def numbers(
         place = np.argwhere(~fine)[0]
         value = float(real[tuple(place)])
         raise ValueError(f"`{argument}` must be {_range(low, high, open_low, infinite)}, got {value}{place_of(place)}")
+    size = np.abs(real)
+    wild = np.argwhere((size > _MOST) & (size < np.inf) | ((size < _LEAST) & open_low & (low == 0)))
+    if len(wild):
+        value = float(real[tuple(wild[0])])
+        raise ValueError(f"`{argument}` must be of a size from 1e-100 to 1e100, got {value}{place_of(wild[0])}")
     return real
+
+
+def number(argument: str, value: Any, low: float = -np.inf, high: float = np.inf, *, open_low: bool = False) -> float:
+    """Return one finite number as a float."""
+    return float(_single(argument, numbers(argument, value, low, high, open_low=open_low)))
+
+
+def integer(argument: str, value: Any, low: int = 0, high: int = 2**53) -> int:
+    """Return one whole number as an int; a float that is whole passes."""
+    return int(_single(argument, whole(argument, value, low, high)))
 
 
 def whole(
@@ -100,16 +123,23 @@ def rising(argument: str, values: NDArray[np.float64]) -> None:
         raise ValueError(f"`{argument}` must rise, got {values[row]:g} after {values[row - 1]:g} in row {row}")
 
 
-def sign_of(sense: str) -> int:
-    """Return the factor that makes the better direction larger."""
-    if sense not in ("min", "max"):
-        raise ValueError(f"`sense` must be one of min, max, got {sense!r}")
-    return 1 if sense == "max" else -1
-
-
 def plain(result: NDArray[Any]) -> Any:
     """Return an array without dimensions as a plain number, any other as it is."""
     return result.item() if result.ndim == 0 else result
+
+
+def _long_integers(argument: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return integers of more than 64 bits, such as 10**22 FLOP, as float64."""
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"`{argument}` must be of a size from 1e-100 to 1e100, got an integer beyond 1e308") from None
+
+
+def _single(argument: str, array: NDArray[Any]) -> Any:
+    if array.ndim:
+        raise ShapeError(f"`{argument}` must be one number, got shape {array.shape}")
+    return array.item()
 
 
 def _range(low: float, high: float, open_low: bool, infinite: bool) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, whole
+from paretoserve.metrics._numbers import broadcast, integer, numbers, whole
+from paretoserve.metrics._options import flag
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -148,7 +149,7 @@ def acceptance_length(lengths: ArrayLike, turns: ArrayLike, *, pooled: bool = Fa
     steps, group = whole("lengths", lengths, 1, ndim=1), whole("turns", turns, ndim=1)
     if steps.shape != group.shape:
         raise ShapeError(f"`turns` must have the shape of `lengths`, {steps.shape}, got {group.shape}")
-    if pooled:
+    if flag("pooled", pooled):
         return float(steps.mean())
     _, place, count = np.unique(group, return_inverse=True, return_counts=True)
     return float((np.bincount(place, steps) / count).mean())
@@ -196,7 +197,7 @@ def token_rates(
         end_s=numbers("end_s", end_s, ndim=1),
         num_tokens=whole("num_tokens", num_tokens, 1, ndim=1),
     )
-    gpus = int(whole("num_gpus", num_gpus, 1, ndim=0))
+    gpus = integer("num_gpus", num_gpus, 1)
     for name, early, late in (("first_token_s", start, first), ("end_s", first, end)):
         wrong = np.flatnonzero(late < early)
         if len(wrong):

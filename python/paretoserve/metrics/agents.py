@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -49,8 +49,8 @@ class TurnController:
     cap: int | None = None
 
     def __post_init__(self) -> None:
-        limit, extension = int(whole("limit", self.limit, 1)), int(whole("extension", self.extension))
-        cap = limit if self.cap is None else int(whole("cap", self.cap, 1))
+        limit, extension = integer("limit", self.limit, 1), integer("extension", self.extension)
+        cap = limit if self.cap is None else integer("cap", self.cap, 1)
         if cap < limit:
             raise ValueError(f"`cap` must be at least `limit`, {limit}, got {cap}")
         if cap > limit and extension == 0:
@@ -78,8 +78,8 @@ class TurnController:
 
     def reminder(self, turn: int, *, num_extensions: int = 0) -> str:
         """Return what to tell the agent after so many turns."""
-        allowed = int(self.allowed(num_extensions))
-        left = max(allowed - int(whole("turn", turn)), 0)
+        allowed = int(self.allowed(integer("num_extensions", num_extensions)))
+        left = max(allowed - integer("turn", turn), 0)
         return f"{left} of {allowed} turns {'is' if left == 1 else 'are'} left"
 
 
@@ -116,7 +116,7 @@ def turn_limit(turns: ArrayLike, percentile: float) -> int:
     31
     """
     runs = np.sort(whole("turns", turns, 1, ndim=1))
-    share = float(numbers("percentile", percentile, 0, 100, open_low=True))
+    share = number("percentile", percentile, 0, 100, open_low=True)
     return int(np.percentile(runs, share, method="inverted_cdf"))
 
 

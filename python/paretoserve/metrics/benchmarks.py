@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import at_most, broadcast, integer, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -119,7 +119,7 @@ def empirical_pass_at_k(hits: ArrayLike, k: int) -> float:
     0.5
     """
     solved = whole("hits", hits, 0, 1, ndim=2)
-    size = int(whole("k", k, 1, ndim=0))
+    size = integer("k", k, 1)
     if size > solved.shape[1]:
         raise ValueError(f"`k` must be at most the number of samples, {solved.shape[1]}, got {size}")
     return float(solved[:, :size].any(axis=1).mean())
@@ -128,6 +128,8 @@ def empirical_pass_at_k(hits: ArrayLike, k: int) -> float:
 @declared("signal-noise", grade="R", unit="1", sense="max")
 def benchmark_signal(scores: ArrayLike) -> float:
     """Return how far a benchmark spreads models: largest difference of two scores over the mean score.
+
+    ``(max(scores) - min(scores)) / |mean(scores)|``
 
     Parameters
     ----------
@@ -155,13 +157,14 @@ def benchmark_signal(scores: ArrayLike) -> float:
     >>> round(benchmark_signal([0.4, 0.5, 0.6]), 12)
     0.4
     """
-    values, mean = _scores("scores", scores)
-    return float((values.max() - values.min()) / mean)
+    return _signal("scores", scores)
 
 
 @declared("signal-noise", grade="R", unit="1", sense="min")
 def benchmark_noise(scores: ArrayLike) -> float:
     """Return how a benchmark shakes late in training: standard deviation (ddof 0) over mean of checkpoint scores.
+
+    ``std(scores) / |mean(scores)|``
 
     Parameters
     ----------
@@ -189,13 +192,12 @@ def benchmark_noise(scores: ArrayLike) -> float:
     >>> round(benchmark_noise([0.58, 0.60, 0.62, 0.60]), 7)
     0.0235702
     """
-    values, mean = _scores("scores", scores)
-    return float(values.std() / mean)
+    return _noise("scores", scores)
 
 
 @declared("signal-noise", grade="R", unit="1", sense="max")
 def signal_to_noise(signal_scores: ArrayLike, noise_scores: ArrayLike) -> float:
-    """Return the signal-to-noise ratio of a benchmark.
+    """Return the signal-to-noise ratio of a benchmark, `benchmark_signal` over `benchmark_noise`.
 
     Parameters
     ----------
@@ -225,8 +227,7 @@ def signal_to_noise(signal_scores: ArrayLike, noise_scores: ArrayLike) -> float:
     >>> round(signal_to_noise([0.4, 0.5, 0.6], [0.58, 0.60, 0.62, 0.60]), 5)
     16.97056
     """
-    signal = benchmark_signal(signal_scores)
-    noise = benchmark_noise(noise_scores)
+    signal, noise = _signal("signal_scores", signal_scores), _noise("noise_scores", noise_scores)
     if noise > 0:
         return signal / noise
     if signal == 0:
@@ -277,6 +278,16 @@ def decision_accuracy(small: ArrayLike, target: ArrayLike) -> float:
         raise ValueError(f"`small` must have at least 2 models, got {len(first)}")
     one, two = np.triu_indices(len(first), 1)
     return float(np.mean((first[one] > first[two]) == (second[one] > second[two])))
+
+
+def _signal(argument: str, scores: ArrayLike) -> float:
+    values, mean = _scores(argument, scores)
+    return float((values.max() - values.min()) / mean)
+
+
+def _noise(argument: str, scores: ArrayLike) -> float:
+    values, mean = _scores(argument, scores)
+    return float(values.std() / mean)
 
 
 def _scores(argument: str, scores: ArrayLike) -> tuple[NDArray[np.float64], float]:

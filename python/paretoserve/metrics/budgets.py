@@ -15,7 +15,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
+from paretoserve.metrics._options import instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -110,8 +111,8 @@ def label_grid(budget: int, *, weak_cost: float = 0.1, fractions: ArrayLike = (0
     >>> grid.oracle, grid.weak
     (array([51, 38, 25, 12,  3]), array([130, 260, 390, 520, 610]))
     """
-    total = int(whole("budget", budget, 1))
-    price = Fraction(repr(float(numbers("weak_cost", weak_cost, 0, 1, open_low=True))))
+    total = integer("budget", budget, 1)
+    price = Fraction(repr(number("weak_cost", weak_cost, 0, 1, open_low=True)))
     shares = numbers("fractions", fractions, 0, 1, ndim=1).tolist()
     oracle = [int(Fraction(repr(share)) * total) for share in shares]
     weak = [int((total - labels) / price) for labels in oracle]
@@ -149,6 +150,7 @@ def best_split(grid: LabelGrid, accuracy: ArrayLike) -> LabelSplit:
     >>> best_split(label_grid(64), [0.7, 0.74, 0.78, 0.77, 0.6])
     LabelSplit(index=2, regime='mixed')
     """
+    instance("grid", grid, LabelGrid)
     measured = numbers("accuracy", accuracy)
     splits = len(grid.oracle)
     if splits < 2:
@@ -249,12 +251,12 @@ def token_keep_schedule(
     """
     worth = numbers("scores", scores, 0, ndim=2)
     stages, tokens = worth.shape
-    wide = int(whole("width", width, 1))
+    wide = integer("width", width, 1)
     deep = whole("blocks", blocks, 1)
     if deep.shape not in ((), (stages,)):
         raise ShapeError(f"`blocks` must be a number or have shape ({stages},), got {deep.shape}")
     options = np.arange(1, tokens + 1) if counts is None else np.unique(whole("counts", counts, 1, tokens, ndim=1))
-    limit = float(numbers("budget", budget, 0))
+    limit = number("budget", budget, 0)
     kept = np.cumsum(-np.sort(-worth, axis=1), axis=1)
     losses = np.maximum(kept[:, -1:] - kept[:, options - 1], 0.0)
     costs = np.broadcast_to(deep, stages)[:, None] * token_flops(options, wide)

@@ -12,6 +12,7 @@ import numpy as np
 
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._options import flag
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -104,7 +105,7 @@ def mean_text_bits(num_bytes: ArrayLike, num_tokens: ArrayLike, *, pooled: bool 
     size, tokens = broadcast(
         num_bytes=numbers("num_bytes", num_bytes, 0, ndim=1), num_tokens=whole("num_tokens", num_tokens, 1, ndim=1)
     )
-    return float(8 * size.sum() / tokens.sum()) if pooled else float((8 * size / tokens).mean())
+    return float(8 * size.sum() / tokens.sum()) if flag("pooled", pooled) else float((8 * size / tokens).mean())
 
 
 @declared("information-capacity", grade="R", unit="bit", sense="min")

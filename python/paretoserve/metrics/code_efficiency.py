@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -111,14 +111,14 @@ def level_efficiency(
     array([1.  , 1.  , 0.75, 0.  ])
     """
     weight = _weights(hardness)
-    factor = float(numbers("limit_factor", limit_factor, 1, open_low=True, ndim=0))
+    factor = number("limit_factor", limit_factor, 1, open_low=True)
     taken, reference = broadcast(
         time_s=numbers("time_s", time_s, 0, infinite=True),
         reference_s=numbers("reference_s", reference_s, 0, open_low=True),
     )
     if taken.shape[-1:] != weight.shape:
         raise ShapeError(f"`time_s` must have one column per weight of `hardness`, {weight.size}, got {taken.shape}")
-    right = np.asarray(correct, dtype=bool)
+    right = whole("correct", correct, 0, 1) == 1
     if right.ndim and right.shape != taken.shape[:-1]:
         raise ShapeError(f"`correct` must have one entry per program, {taken.shape[:-1]}, got {right.shape}")
     limit = factor * reference[..., weight > 0].max(axis=-1, keepdims=True)
@@ -208,7 +208,7 @@ def eff_at_k(score: ArrayLike, k: int) -> Any:
     """
     scores = _rows("score", numbers("score", score))
     num = scores.shape[-1]
-    size = int(whole("k", k, 1, ndim=0))
+    size = integer("k", k, 1)
     if size > num:
         raise ValueError(f"`k` must be at most the number of samples, {num}, got {size}")
     # Weight of the best sample is k / n; each one below has C(r-2, k-1) / C(r-1, k-1) of the one above.

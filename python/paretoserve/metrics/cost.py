@@ -63,7 +63,8 @@ def cost_of_pass(cost: ArrayLike, success: ArrayLike) -> Any:
     array([0.02, 2.  ])
     """
     price, share = broadcast(cost=numbers("cost", cost, 0), success=numbers("success", success, 0, 1))
-    return plain(np.divide(price, share, out=np.full(share.shape, np.inf), where=share > 0))
+    with np.errstate(over="ignore"):  # A success as good as 0 costs as good as infinitely much.
+        return plain(np.divide(price, share, out=np.full(share.shape, np.inf), where=share > 0))
 
 
 @declared("cost-of-pass", "efficient-agents", grade="R", unit="USD", sense="min")

@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain, whole
+from paretoserve.metrics._numbers import integer, number, numbers, plain
+from paretoserve.metrics._options import flag, instance, items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,8 +94,8 @@ def reference_clusters(
     >>> clusters.score.round(2)
     array([ 33.33,  66.67,  83.33, 100.  ])
     """
-    gap = float(numbers("threshold", threshold, 0, ndim=0))
-    scale = float(numbers("noise", noise, 0, ndim=0))
+    gap = number("threshold", threshold, 0)
+    scale = number("noise", noise, 0)
     costs = np.sort(numbers("cost", cost, 0, open_low=True, ndim=1))[::-1]
     upper = costs[:-1]
     start = np.concatenate([[0], 1 + np.flatnonzero((upper - costs[1:]) / upper > gap + np.sqrt(scale / upper))])
@@ -139,11 +140,12 @@ def differential_performance_score(cost: ArrayLike, clusters: ReferenceClusters,
     >>> differential_performance_score([1e4, 1.5e5, 2e6], clusters, normalized=True)
     array([100.,  50.,   0.])
     """
+    instance("clusters", clusters, ReferenceClusters)
     costs = numbers("cost", cost, 0, open_low=True, infinite=True)
     # Groups with a slowest member of at least the cost come first, since they are in falling order.
     reached = len(clusters.cost) - np.searchsorted(clusters.cost[::-1], costs, side="left")
     even = 100.0 * np.arange(1, len(clusters.cost) + 1) / len(clusters.cost)
-    score = np.concatenate([[0.0], even if normalized else clusters.score])[reached]
+    score = np.concatenate([[0.0], even if flag("normalized", normalized) else clusters.score])[reached]
     return plain(np.asarray(np.where(np.isfinite(costs), score, 0.0)))
 
 
@@ -177,7 +179,7 @@ def evalperf_score(scores: Sequence[ArrayLike], *, min_correct: int = 10) -> flo
     >>> evalperf_score([[100, 50], [30, 50], [70]], min_correct=2)
     57.5
     """
-    least = int(whole("min_correct", min_correct, 1, ndim=0))
+    least = integer("min_correct", min_correct, 1)
     means = [float(np.mean(task)) for task in _tasks("scores", scores) if len(task) >= least]
     if not means:
         raise ValueError(f"`scores` must have a task with at least {least} samples, got none")
@@ -218,7 +220,7 @@ def common_task_scores(
     >>> common_task_scores([[100], [40]], [[60], []], min_correct=1)
     (100.0, 60.0)
     """
-    least = int(whole("min_correct", min_correct, 1, ndim=0))
+    least = integer("min_correct", min_correct, 1)
     one, two = _tasks("first", first), _tasks("second", second)
     if len(one) != len(two):
         raise ShapeError(f"`second` must have as many tasks as `first`, {len(one)}, got {len(two)}")
@@ -274,12 +276,15 @@ def exercises_performance(
     True
     """
     counts = numbers("instructions", instructions, 0, open_low=True, ndim=2)
+    programs, clusters = integer("min_programs", min_programs, 1), integer("min_clusters", min_clusters, 1)
+    least, most = number("min_instructions", min_instructions, 0), number("max_variation", max_variation, 0)
     mean = counts.mean(axis=1)
-    steady = np.percentile(counts.std(axis=1) / mean, 99) <= max_variation
+    steady = np.percentile(counts.std(axis=1) / mean, 99) <= most
     groups = len(reference_clusters(mean, threshold=0.2).cost)
-    enough = len(counts) >= min_programs and groups >= min_clusters
-    return bool(enough and steady and mean.min() >= min_instructions)
+    enough = len(counts) >= programs and groups >= clusters
+    return bool(enough and steady and mean.min() >= least)
 
 
 def _tasks(argument: str, scores: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
-    return [np.atleast_1d(numbers(f"{argument}[{place}]", task, 0, 100)) for place, task in enumerate(scores)]
+    tasks = enumerate(items(argument, scores))
+    return [np.atleast_1d(numbers(f"{argument}[{place}]", task, 0, 100)) for place, task in tasks]

@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,11 @@ class EdgeModel:
     m: float
     n: float
     tile: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("a", "b", "c", "m", "n"):
+            number(name, getattr(self, name))
+        integer("tile", self.tile, 1)
 
     def prefill(self, input_tokens: ArrayLike) -> Any:
         """Return the seconds of prompts of 1 token or more."""
@@ -105,12 +110,12 @@ def fit_edge_model(
     >>> round(fitted.total(512, 512), 6)
     52.095366
     """
-    size = int(whole("tile", tile, 1))
+    size = integer("tile", tile, 1)
     prompts, outputs = whole("input_tokens", input_tokens, 1, ndim=1), whole("output_tokens", output_tokens, 1, ndim=1)
     prefill, decode = numbers("prefill_s", prefill_s, 0, ndim=1), numbers("decode_s", decode_s, 0, ndim=1)
-    lengths = {len(prompts), len(outputs), len(prefill), len(decode)}
-    if len(lengths) > 1:
-        raise ShapeError(f"tokens and seconds must have one length, got {sorted(lengths)}")
+    for name, rows in (("output_tokens", outputs), ("prefill_s", prefill), ("decode_s", decode)):
+        if len(rows) != len(prompts):
+            raise ShapeError(f"`{name}` must have {len(prompts)} rows as `input_tokens`, got {len(rows)}")
     padded = _padded(prompts, size)
     cached = prompts + (outputs - 1) / 2
     a, b, c = _solved("input_tokens", [padded**2, padded, np.ones_like(padded)], prefill)
@@ -193,7 +198,7 @@ def short_output_power(output_tokens: ArrayLike, slope: float, intercept: float)
     array([ 6.  , 17.09, 22.64])
     """
     tokens = whole("output_tokens", output_tokens, 1, 64)
-    a, b = numbers("slope", slope), numbers("intercept", intercept)
+    a, b = number("slope", slope), number("intercept", intercept)
     return plain(np.asarray(np.maximum(a * np.log(tokens) + b, 0)))
 
 
@@ -230,8 +235,8 @@ def prefill_token_energy(
     >>> prefill_token_energy([100, 128, 129], 0.073, 0.0319, 0.00092).round(6)
     array([0.00215 , 0.00215 , 0.000941])
     """
-    padded = _padded(whole("input_tokens", input_tokens, 1), int(whole("tile", tile, 1)))
-    scale, decay, rest = (numbers(n, v, 0) for n, v in (("amplitude", amplitude), ("rate", rate), ("floor", floor)))
+    padded = _padded(whole("input_tokens", input_tokens, 1), integer("tile", tile, 1))
+    scale, decay, rest = (number(n, v, 0) for n, v in (("amplitude", amplitude), ("rate", rate), ("floor", floor)))
     return plain(np.asarray(scale * np.exp(-decay * padded) + rest))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._options import flag, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -31,7 +32,7 @@ __all__ = [
 
 @declared("intelligence-per-watt", grade="R", unit="1/W", sense="max")
 def intelligence_per_watt(accuracy: ArrayLike, joules: ArrayLike, seconds: ArrayLike, *, pooled: bool = False) -> Any:
-    """Return accuracy over mean power.
+    """Return accuracy over mean power, ``accuracy / mean(joules / seconds)`` per watt.
 
     Parameters
     ----------
@@ -67,14 +68,14 @@ def intelligence_per_watt(accuracy: ArrayLike, joules: ArrayLike, seconds: Array
     0.066
     """
     energy, time = broadcast(joules=_queries("joules", joules), seconds=_queries("seconds", seconds))
-    power = energy.sum(axis=-1) / time.sum(axis=-1) if pooled else (energy / time).mean(axis=-1)
+    power = energy.sum(axis=-1) / time.sum(axis=-1) if flag("pooled", pooled) else (energy / time).mean(axis=-1)
     share, watts = broadcast(accuracy=numbers("accuracy", accuracy, 0, 1), power=np.asarray(power))
     return plain(np.asarray(share / watts))
 
 
 @declared("intelligence-per-watt", grade="R", unit="1/J", sense="max")
 def intelligence_per_joule(accuracy: ArrayLike, joules: ArrayLike) -> Any:
-    """Return accuracy over mean energy per query.
+    """Return accuracy over mean energy per query, ``accuracy / mean(joules)`` per joule.
 
     Parameters
     ----------
@@ -168,8 +169,7 @@ def counter_energy(
     >>> counter_energy([0, 150, 260], [120, 230, 460], idle="none").joules
     array([120.,  80., 200.])
     """
-    if idle not in ("next", "none"):
-        raise ValueError(f'`idle` must be one of "next", "none", got {idle!r}')
+    one_of("idle", idle, ("next", "none"))
     start, end = numbers("start_joules", start_joules, 0, ndim=1), numbers("end_joules", end_joules, 0, ndim=1)
     if start.shape != end.shape:
         raise ShapeError(f"`end_joules` must have shape {start.shape} as `start_joules`, got {end.shape}")
@@ -218,7 +218,9 @@ def phase_energy(watts: ArrayLike, seconds: ArrayLike) -> Any:
 
 @declared("dynamic-reasoning", grade="S", unit="1", sense="min")
 def energy_amplification(energy: ArrayLike, baseline: ArrayLike) -> Any:
-    """Return how many times the energy of one plain answer an agent takes; formula from a secondary source.
+    """Return how many times the energy of one plain answer an agent takes; from a secondary source.
+
+    ``energy / baseline``
 
     Parameters
     ----------

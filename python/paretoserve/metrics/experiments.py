@@ -15,7 +15,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, sign_of
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain
+from paretoserve.metrics._options import one_of, sign_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -108,9 +109,9 @@ def gaussian_process(
     scale = numbers("length", length, 0, open_low=True)
     if scale.shape not in ((), (at.shape[1],)):
         raise ShapeError(f"`length` must be a number or have shape ({at.shape[1]},), got {scale.shape}")
-    size = float(numbers("amplitude", amplitude, 0, open_low=True))
-    error = float(numbers("noise", noise, 0))
-    middle = float(numbers("mean", mean))
+    size = number("amplitude", amplitude, 0, open_low=True)
+    error = number("noise", noise, 0)
+    middle = number("mean", mean)
     own = size**2 * _kernel(at / scale, at / scale) + error**2 * np.eye(len(at))
     cross = size**2 * _kernel(at / scale, where / scale)
     try:
@@ -163,9 +164,11 @@ def expected_improvement(mean: ArrayLike, std: ArrayLike, incumbent: ArrayLike, 
         mean=numbers("mean", mean), std=numbers("std", std, 0), incumbent=numbers("incumbent", incumbent)
     )
     lead = sign_of(sense) * (middle - best)
-    ratio = np.divide(lead, spread, out=np.zeros(lead.shape), where=spread > 0)
+    with np.errstate(over="ignore"):  # A lead of many deviations is as good as certain.
+        ratio = np.divide(lead, spread, out=np.zeros(lead.shape), where=spread > 0)
+        density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     below = np.vectorize(math.erfc, otypes=[float])(-ratio / math.sqrt(2)) / 2
-    improvement = lead * below + spread * np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    improvement = lead * below + spread * density
     return plain(np.where(spread > 0, np.maximum(improvement, 0.0), np.maximum(lead, 0.0)))
 
 
@@ -216,9 +219,8 @@ def next_experiment(
     >>> found.index, found.utility.round(6)
     (4, array([0.632002, 0.963381, 0.632002, 0.632121, 0.981684]))
     """
-    if strategy not in ("variance", "improvement", "bound"):
-        raise ValueError(f"`strategy` must be one of variance, improvement, bound, got {strategy!r}")
-    sign, wide = sign_of(sense), float(numbers("kappa", kappa, 0))
+    one_of("strategy", strategy, ("variance", "improvement", "bound"))
+    sign, wide = sign_of(sense), number("kappa", kappa, 0)
     middle, std = gaussian_process(x, y, candidates, length=length, amplitude=amplitude, noise=noise, mean=mean)
     if strategy == "variance":
         utility = std**2

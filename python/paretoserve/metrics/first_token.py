@@ -69,6 +69,8 @@ def kv_prediction_flops(
 def kv_prediction_ratio(prompt_tokens: ArrayLike, base_parameters: ArrayLike, auxiliary_parameters: ArrayLike) -> Any:
     """Return the time to first token with prediction relative to without, which tends to the ratio of parameters.
 
+    ``(n * auxiliary + base) / (n * base)`` for a prompt of n tokens, without the maps between the caches.
+
     Parameters
     ----------
     prompt_tokens : array_like of whole numbers, 1 or more
@@ -97,7 +99,7 @@ def kv_prediction_ratio(prompt_tokens: ArrayLike, base_parameters: ArrayLike, au
     return plain(flops / (2.0 * np.asarray(prompt_tokens) * np.asarray(base_parameters)))
 
 
-@declared("kv-prediction", grade="T", unit="1", sense="min")
+@declared("kv-prediction", grade="T", unit="1")
 def prompt_share(ttft_s: ArrayLike, seconds_per_token: ArrayLike, output_tokens: ArrayLike) -> Any:
     """Return the share of the first token in the time of an answer, ``ttft / (ttft + tpot * (tokens - 1))``.
 

@@ -12,6 +12,7 @@ import numpy as np
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import numbers
+from paretoserve.metrics._options import hashable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ __all__ = ["essentialness", "frontier_cost", "frontier_history", "technique_gain
 @declared("cost-of-pass", grade="R", unit="USD", sense="min")
 def frontier_cost(values: ArrayLike, *, baseline: ArrayLike | None = None) -> float:
     """Return the mean over problems of the cheapest cost of pass, which is never the cheapest mean.
+
+    ``mean over problems of min(baseline, min over models of cost / success)``, in dollars.
 
     Parameters
     ----------
@@ -138,7 +141,7 @@ def essentialness(values: ArrayLike, families: Sequence[str], *, baseline: Array
     {'light': 0.04649, 'reasoning': 0.000994}
     """
     rows = _with_baseline(values, baseline)
-    names = [families] if isinstance(families, str) else list(families)
+    names = hashable("families", [families] if isinstance(families, str) else families)
     num_models = len(rows) - (baseline is not None)
     if len(names) != num_models:
         raise ShapeError(f"`families` must name one family per model, {num_models}, got {len(names)}")

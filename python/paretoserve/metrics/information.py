@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, whole
+from paretoserve.metrics._numbers import integer, numbers, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -127,7 +127,7 @@ def _codes(activations: ArrayLike, num_bins: int) -> NDArray[np.float64]:
     values = numbers("activations", activations)
     if values.ndim not in (1, 2) or values.size == 0:
         raise ShapeError(f"`activations` must have shape (samples,) or (samples, units), got {values.shape}")
-    width = (values.max() - values.min()) / int(whole("num_bins", num_bins, 1, ndim=0))
+    width = (values.max() - values.min()) / integer("num_bins", num_bins, 1)
     # A layer that is all one value has one code.
     codes = np.floor((values - values.min()) / width) if width > 0 else np.zeros(values.shape)
     return codes.reshape(len(values), -1)

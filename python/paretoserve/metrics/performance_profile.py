@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain
+from paretoserve.metrics._options import items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,8 @@ __all__ = ["algoperf_score", "geometric_mean_ratio", "performance_profile", "qua
 @declared("algoperf", grade="R", unit="s", sense="min")
 def time_to_result(times_s: ArrayLike) -> Any:
     """Return the time to a target: the median over studies of the earliest trial.
+
+    ``median over studies of min over trials``, in seconds.
 
     Parameters
     ----------
@@ -139,12 +142,12 @@ def qualified_times(
     """
     times = _times(times_s)
     num = times.shape[1]
-    limit = float(numbers("max_factor", max_factor, 1, open_low=True, ndim=0))
-    bases = [None] * num if variant_of is None else list(variant_of)
+    limit = number("max_factor", max_factor, 1, open_low=True)
+    bases = [None] * num if variant_of is None else items("variant_of", variant_of)
     if len(bases) != num:
         raise ShapeError(f"`variant_of` must have one entry per column of `times_s`, {num}, got {len(bases)}")
     for column, base in enumerate(bases):
-        if base is not None and bases[int(whole("variant_of", base, 0, num - 1, ndim=0))] is not None:
+        if base is not None and bases[integer("variant_of", base, 0, num - 1)] is not None:
             raise ValueError(f"`variant_of` must name base columns, got {base} in row {column}")
     pairs = [(column, base) for column, base in enumerate(bases) if base is not None]
     held = times.copy()
@@ -198,11 +201,11 @@ def algoperf_score(
     >>> algoperf_score([[10, 30], [20, 15]], num_points=None).round(4)
     array([0.8333, 0.8333])
     """
-    limit = float(numbers("max_factor", max_factor, 1, open_low=True, ndim=0))
+    limit = number("max_factor", max_factor, 1, open_low=True)
     times = qualified_times(times_s, variant_of, max_factor=limit)
     if num_points is None:
         return np.asarray((np.maximum(limit - _ratios(times), 0) / (limit - 1)).mean(axis=1))
-    factors = np.linspace(1, limit, int(whole("num_points", num_points, 2, ndim=0)))
+    factors = np.linspace(1, limit, integer("num_points", num_points, 2))
     profile = performance_profile(times, factors)
     return np.asarray(((profile[:, 1:] + profile[:, :-1]) / 2 * np.diff(factors)).sum(axis=1) / (limit - 1))
 
@@ -210,6 +213,8 @@ def algoperf_score(
 @declared("algoperf", grade="R", unit="1", sense="min")
 def geometric_mean_ratio(times_s: ArrayLike, reference_s: ArrayLike, budget_s: ArrayLike) -> Any:
     """Return the geometric mean over workloads of time over reference time; below 1 is faster.
+
+    ``exp(mean(ln(time / reference)))``
 
     A time that is infinite counts as the workload's budget and one second.
 

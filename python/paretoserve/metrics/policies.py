@@ -15,7 +15,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain, whole
+from paretoserve.metrics._numbers import integer, number, numbers, plain, whole
+from paretoserve.metrics._options import one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -100,16 +101,14 @@ def top_policies(
     sizes = whole("k", k, 1)
     if (sizes > len(value)).any():
         raise ValueError(f"`k` must be at most the number of policies, {len(value)}, got {int(sizes.max())}")
-    if ddof not in (0, 1):
-        raise ValueError(f"`ddof` must be 0 or 1, got {ddof}")
-    if ties not in ("last", "first"):
-        raise ValueError(f'`ties` must be "last" or "first", got `{ties}`')
+    ddof = integer("ddof", ddof, 0, 1)
+    one_of("ties", ties, ("last", "first"))
     up = np.argsort(estimate, kind="stable")[::-1] if ties == "last" else np.argsort(-estimate, kind="stable")
     row, at = value[up], sizes - 1
     std = np.array([np.std(row[:size], ddof=ddof) if size > ddof else np.nan for size in range(1, len(row) + 1)])
     counts = np.arange(1, len(row) + 1)
     best = np.maximum.accumulate(row)
-    unsafe = np.full(len(row), np.nan) if safety is None else np.cumsum(row < float(numbers("safety", safety, ndim=0)))
+    unsafe = np.full(len(row), np.nan) if safety is None else np.cumsum(row < number("safety", safety))
     curves = (best, np.minimum.accumulate(row), np.cumsum(row) / counts, std, value.max() - best, unsafe / counts)
     return TopPolicies(*(plain(np.asarray(curve[at])) for curve in curves))
 
@@ -165,11 +164,11 @@ def sharpe_ratio_at_k(
     """
     top = top_policies(true, estimated, k, ddof=ddof, ties=ties)
     spread = np.asarray(top.std)
-    gain = np.maximum(np.asarray(top.best) - float(numbers("baseline", baseline, ndim=0)), 0.0)
+    gain = np.maximum(np.asarray(top.best) - number("baseline", baseline), 0.0)
     ratio = np.where(gain > 0, np.inf, 0.0)
     ratio = np.divide(gain, spread, out=ratio, where=spread != 0)
     if clip is not None:
-        ratio = np.minimum(ratio, float(numbers("clip", clip, 0, open_low=True, ndim=0)))
+        ratio = np.minimum(ratio, number("clip", clip, 0, open_low=True))
     return plain(np.asarray(ratio))
 
 
@@ -215,6 +214,8 @@ def rank_correlation(true: ArrayLike, estimated: ArrayLike) -> float:
 @declared("sharpe-ratio", grade="D", unit="1", sense="min")
 def normalized_squared_error(true: ArrayLike, estimated: ArrayLike) -> float:
     """Return the mean squared error of estimates over the squared range of the true values.
+
+    ``mean((estimated - true)^2) / (max(true) - min(true))^2``
 
     SCOPE-RL prints the mean squared error alone; the scale is derived here, so that tasks compare.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
+from paretoserve.metrics._numbers import at_most, broadcast, integer, number, numbers, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,8 +121,6 @@ def pte_gamma(
     >>> round(pte_gamma(28, 3584, 6.53e9, 756.5, kv_ratio=1 / 7, digits=2), 5)
     0.00329
     """
-    if digits is not None and digits < 1:
-        raise ValueError(f"`digits` must be 1 or more, got {digits}")
     given = {"num_layers": num_layers, "hidden_size": hidden_size, "intensity": intensity, "kv_bytes": kv_bytes}
     given["active_parameters"] = active_parameters
     positive = {name: numbers(name, values, 0, open_low=True) for name, values in given.items()}
@@ -130,7 +128,7 @@ def pte_gamma(
     layers, width, density, byte_count, parameters, ratio = broadcast(**positive, kv_ratio=shared)
     gamma = layers * width * density * byte_count / parameters
     if digits is not None:
-        scale = 10.0 ** (digits - 1 - np.floor(np.log10(gamma)))
+        scale = 10.0 ** (integer("digits", digits, 1, 17) - 1 - np.floor(np.log10(gamma)))
         gamma = np.round(gamma * scale) / scale
     return plain(np.asarray(gamma * ratio))
 
@@ -237,7 +235,7 @@ def turn_contexts(prompt_tokens: float, decode_tokens: ArrayLike, tool_tokens: A
     >>> turn_contexts(1000, [200, 150], [3000])
     array([1000., 4200.])
     """
-    start = float(numbers("prompt_tokens", prompt_tokens, 0))
+    start = number("prompt_tokens", prompt_tokens, 0)
     decoded, returned = numbers("decode_tokens", decode_tokens, 0, ndim=1), numbers("tool_tokens", tool_tokens, 0)
     if returned.shape != (len(decoded) - 1,):
         raise ShapeError(

@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
+from paretoserve.metrics._options import flag
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -46,6 +47,13 @@ class MixtureFit:
     slope: NDArray[np.float64]
     offset: NDArray[np.float64]
     residual: float
+
+    def __post_init__(self) -> None:
+        num = len(numbers("slope", self.slope, ndim=1)) // 2
+        if num == 0 or len(self.slope) % 2 == 0:
+            raise ShapeError(f"`slope` must have shape (1 + 2 num_sources,), got {np.shape(self.slope)}")
+        if len(numbers("offset", self.offset, ndim=1)) not in (1 + num, 1 + 2 * num):
+            raise ShapeError(f"`offset` must have {1 + num} or {1 + 2 * num} entries, got {len(self.offset)}")
 
     def predict(self, shares: ArrayLike, distances: ArrayLike) -> Any:
         """Return the value at mixtures.
@@ -133,7 +141,7 @@ def fit_mixture(
     >>> fit.predict([[0.5, 0.5]], [1.0]).round(6)
     array([0.65])
     """
-    columns = _terms(shares, distances, quadratic=quadratic_offset)
+    columns = _terms(shares, distances, quadratic=flag("quadratic_offset", quadratic_offset))
     target = numbers("values", values, ndim=1)
     if len(target) != len(columns):
         raise ShapeError(f"`values` must have one entry per mixture, {len(columns)}, got {len(target)}")
@@ -191,8 +199,8 @@ def project_scale(
     >>> round(project_scale(10_000, 0.60, 0.64, num_small=1000, num_large=1500), 6)
     0.827155
     """
-    few = float(numbers("num_small", num_small, 0, open_low=True, ndim=0))
-    many = float(numbers("num_large", num_large, 0, open_low=True, ndim=0))
+    few = number("num_small", num_small, 0, open_low=True)
+    many = number("num_large", num_large, 0, open_low=True)
     if few >= many:
         raise ValueError(f"`num_large` must be above `num_small`, {few:g}, got {many:g}")
     samples, small, large = broadcast(
@@ -204,7 +212,7 @@ def project_scale(
     value = (np.log(samples / few) * large - np.log(samples / many) * small) / way
     # Exact at both ends, where the quotient of equal logarithms may round.
     value = np.where(samples == few, small, np.where(samples == many, large, value))
-    return plain(np.asarray(np.clip(value, 0, 1) if clip else value))
+    return plain(np.asarray(np.clip(value, 0, 1) if flag("clip", clip) else value))
 
 
 @declared("projektor", grade="R")
@@ -254,6 +262,7 @@ def optimal_transport(
     first, second = numbers("samples", samples, ndim=2), numbers("validation", validation, ndim=2)
     if first.shape[1] != second.shape[1]:
         raise ShapeError(f"`validation` must have {first.shape[1]} features like `samples`, got {second.shape[1]}")
+    power = flag("squared", squared)
     mass = np.ones(len(first)) if weights is None else numbers("weights", weights, 0, open_low=True, ndim=1)
     if len(mass) != len(first):
         raise ShapeError(f"`weights` must have one entry per sample, {len(first)}, got {len(mass)}")
@@ -262,7 +271,7 @@ def optimal_transport(
     except ImportError as error:
         message = "optimal transport needs the package POT\nhint: pip install 'paretoserve[ot]'"
         raise ImportError(message) from error
-    cost = ot.dist(first, second, metric="sqeuclidean" if squared else "euclidean")
+    cost = ot.dist(first, second, metric="sqeuclidean" if power else "euclidean")
     distance, log = ot.emd2(mass / mass.sum(), np.full(len(second), 1 / len(second)), cost, log=True)
     return Transport(float(distance), np.asarray(log["u"], dtype=np.float64))
 
@@ -308,7 +317,7 @@ def source_gradient(potential: ArrayLike, sources: ArrayLike, *, num_sources: in
     array([ 2., -2.])
     """
     duals = numbers("potential", potential, ndim=1)
-    num = int(whole("num_sources", num_sources, 1, ndim=0))
+    num = integer("num_sources", num_sources, 1)
     owner = whole("sources", sources, 0, num - 1, ndim=1)
     if owner.shape != duals.shape:
         raise ShapeError(f"`sources` must have the shape of `potential`, {duals.shape}, got {owner.shape}")

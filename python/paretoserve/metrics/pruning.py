@@ -15,7 +15,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers
+from paretoserve.metrics._numbers import number, numbers, place_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -120,7 +120,7 @@ def select_neurons(scores: ArrayLike, ratio: float) -> NDArray[np.int64]:
     array([0, 2])
     """
     values = numbers("scores", scores, ndim=1)
-    share = float(numbers("ratio", ratio, 0, 1))
+    share = number("ratio", ratio, 0, 1)
     stay = int(len(values) * (1 - Fraction(repr(share))))
     if stay == 0:
         raise ValueError(f"`ratio` must leave a neuron of {len(values)}, got {share:g}")
@@ -194,10 +194,10 @@ def knapsack_experts(
 
     loss = numbers("score", score, infinite=True, ndim=2)
     tables = {"memory": numbers("memory", memory, 0, ndim=2)}
-    limits = [float(numbers("budget", budget, 0))]
+    limits = [number("budget", budget, 0)]
     if latency is not None and latency_budget is not None:
         tables["latency"] = numbers("latency", latency, 0, ndim=2)
-        limits.append(float(numbers("latency_budget", latency_budget, 0)))
+        limits.append(number("latency_budget", latency_budget, 0))
     for name, table in tables.items():
         if table.shape != loss.shape:
             raise ShapeError(f"`{name}` must have the shape of `score`, {loss.shape}, got {table.shape}")
@@ -205,8 +205,10 @@ def knapsack_experts(
     empty = [layer for layer, kept in enumerate(options) if len(kept) == 0]
     if empty:
         raise ValueError(f"`score` must be finite for an option of each layer, got none in row {empty[0]}")
-    if np.isneginf(loss).any():
-        raise ValueError("`score` must be numbers, or infinity for an option that a layer does not have, got -inf")
+    wrong = np.argwhere(np.isneginf(loss))
+    if len(wrong):
+        what = "numbers, or infinity for an option that a layer does not have"
+        raise ValueError(f"`score` must be {what}, got -inf{place_of(wrong[0])}")
     if len(limits) == 1:
         found = allocate_ranks(loss, tables["memory"], limits[0])
         return ExpertCounts(found.choice, found.loss, found.cost, 0.0)

@@ -71,7 +71,7 @@ def perfics(
     >>> perfics([0.5, 0.6, 0.7], [0.6, 0.8, 0.8], [10, 20, 40], variant="derived").round(4)
     array([0.    , 1.1667, 0.    ])
     """
-    if variant != "derived":
+    if not isinstance(variant, str) or variant != "derived":
         raise ValueError(f'`variant` must be "derived", got `{variant}`: the paper\'s own formula was not found')
     columns = [numbers(name, value) for name, value in (("baseline", baseline), ("refined", refined), ("cost", cost))]
     shape = columns[1].shape

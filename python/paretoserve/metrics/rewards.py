@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain, rising, whole
+from paretoserve.metrics._options import flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,7 @@ def group_advantages(
     gains = numbers("rewards", rewards)
     taken = np.ones(gains.shape) if qualifies is None else whole("qualifies", qualifies, 0, 1).astype(np.float64)
     gains, taken = broadcast(rewards=gains, qualifies=taken)
-    small = float(numbers("epsilon", epsilon, 0, open_low=True))
+    small = number("epsilon", epsilon, 0, open_low=True)
     if gains.ndim == 0:
         raise ShapeError("`rewards` must have shape (..., rollouts), got one number")
     count = taken.sum(axis=-1, keepdims=True)
@@ -178,7 +179,7 @@ def tool_advantages(
     """
     rewards = np.asarray(hdpo_tool_reward(correct, num_tools))
     taken = rewards > 0
-    if not without_tools:
+    if not flag("without_tools", without_tools):
         taken = taken & (np.broadcast_to(whole("num_tools", num_tools), rewards.shape) > 0)
     return group_advantages(rewards, qualifies=taken, epsilon=epsilon)
 
@@ -218,7 +219,7 @@ def hdpo_loss(
     right, tools = broadcast(
         accuracy_loss=numbers("accuracy_loss", accuracy_loss), tool_loss=numbers("tool_loss", tool_loss)
     )
-    first, second = numbers("accuracy_weight", accuracy_weight, 0), numbers("tool_weight", tool_weight, 0)
+    first, second = number("accuracy_weight", accuracy_weight, 0), number("tool_weight", tool_weight, 0)
     return plain(np.asarray(first * right + second * tools))
 
 
@@ -263,8 +264,7 @@ def code_reward(
     steps = numbers("levels", levels, ndim=1)
     if len(steps) != 5:
         raise ShapeError(f"`levels` must have 5 entries, got {len(steps)}")
-    if (np.diff(steps) <= 0).any():
-        raise ValueError(f"`levels` must rise, got {steps.tolist()}")
+    rising("levels", steps)
     ok, share, time, reference = broadcast(
         runs=whole("runs", runs, 0, 1),
         passed=numbers("passed", passed, 0, 1),

@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain, whole
+from paretoserve.metrics._options import one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -46,15 +47,16 @@ class Runtime:
     overhead: float = 0.0
 
     def __post_init__(self) -> None:
-        numbers("seconds_per_token", self.seconds_per_token, 0)
-        numbers("overhead", self.overhead, 0)
-        tokens, seconds = whole("prompt_tokens", self.prompt_tokens, 1, ndim=1), np.asarray(self.prompt_seconds)
+        number("seconds_per_token", self.seconds_per_token, 0)
+        number("overhead", self.overhead, 0)
+        tokens = whole("prompt_tokens", self.prompt_tokens, 1, ndim=1)
+        seconds = numbers("prompt_seconds", self.prompt_seconds, 0)
         if (np.diff(tokens) <= 0).any():
             raise ValueError(f"`prompt_tokens` must rise, got {tokens.tolist()}")
         if seconds.shape != tokens.shape:
             raise ShapeError(f"`prompt_seconds` must have shape {tokens.shape} as `prompt_tokens`, got {seconds.shape}")
         object.__setattr__(self, "prompt_tokens", tokens)
-        object.__setattr__(self, "prompt_seconds", numbers("prompt_seconds", seconds, 0))
+        object.__setattr__(self, "prompt_seconds", seconds)
 
     def prompt(self, prompt_tokens: ArrayLike, *, interpolation: Interpolation = "bucket") -> Any:
         """Return the seconds of prompts of any length.
@@ -67,8 +69,7 @@ class Runtime:
             there; or a straight line. Beyond the longest, its throughput; "linear" below the shortest is "bucket".
         """
         asked, known, seconds = whole("prompt_tokens", prompt_tokens, 1), self.prompt_tokens, self.prompt_seconds
-        if interpolation not in ("bucket", "linear"):
-            raise ValueError(f'`interpolation` must be one of "bucket", "linear", got {interpolation!r}')
+        one_of("interpolation", interpolation, ("bucket", "linear"))
         at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
         result = seconds[at] * (asked / known[at])
         if interpolation == "linear":
@@ -162,7 +163,7 @@ def fit_denoised_runtime(
     (0.25, 0.75, 0.03)
     """
     fitted = _fitted(prompt_tokens, output_tokens, seconds, np.minimum)
-    beside = 0.0 if overhead is None else float(numbers("overhead", overhead, 0))
+    beside = 0.0 if overhead is None else number("overhead", overhead, 0)
     if overhead is None:
         if fitted.prompt_tokens[0] != 1:
             raise ValueError("`overhead` must be given where no prompt has 1 token, got None")

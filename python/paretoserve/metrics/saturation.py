@@ -13,7 +13,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain, rising
+from paretoserve.metrics._numbers import number, numbers, plain, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -60,8 +60,8 @@ def saturation_concurrency(
     128.0
     """
     users, rates = _curve(concurrency, throughput)
-    share = float(numbers("fraction", fraction, 0, 1, open_low=True))
-    top = float(rates.max()) if peak is None else float(numbers("peak", peak, 0, open_low=True))
+    share = number("fraction", fraction, 0, 1, open_low=True)
+    top = float(rates.max()) if peak is None else number("peak", peak, 0, open_low=True)
     reached = np.flatnonzero(rates >= share * top)
     if len(reached) == 0:
         raise ValueError(f"`throughput` must reach {share:g} of {top:g}, got at most {rates.max():g}")
@@ -83,10 +83,15 @@ class SaturationCurve:
     peak: float
     half: float
 
+    def __post_init__(self) -> None:
+        number("peak", self.peak, 0, open_low=True)
+        number("half", self.half, 0)
+
     def predict(self, concurrency: ArrayLike) -> Any:
         """Return the throughput at any concurrency, in its shape."""
         users = numbers("concurrency", concurrency, 0)
-        return plain(np.asarray(self.peak * users / (users + self.half)))
+        share = np.divide(users, users + self.half, out=np.zeros(users.shape), where=users > 0)
+        return plain(np.asarray(self.peak * share))
 
     def concurrency(self, fraction: ArrayLike = 0.95) -> Any:
         """Return the concurrency that reaches shares of the peak below 1, ``half * fraction / (1 - fraction)``."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -138,9 +138,7 @@ def verification_slowdown(
     )
     sizes = {"parameters": parameters, "weight_bytes": weight_bytes}
     sizes |= {"flops_per_s": flops_per_s, "bytes_per_s": bytes_per_s}
-    params, memory, flops, bandwidth = (
-        float(numbers(name, value, 0, open_low=True, ndim=0)) for name, value in sizes.items()
-    )
+    params, memory, flops, bandwidth = (number(name, value, 0, open_low=True) for name, value in sizes.items())
     ridge = memory / bandwidth * flops / (2 * params)
     return plain(np.asarray(np.maximum(batch * (drafted + 1.0), ridge) / np.maximum(batch, ridge)))
 

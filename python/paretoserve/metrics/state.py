@@ -16,6 +16,7 @@ import numpy as np
 from paretoserve.errors import ShapeError, UnknownNameError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain, whole
+from paretoserve.metrics._options import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,8 +94,8 @@ def recurrent_state_bytes(
     >>> recurrent_state_bytes("based", heads=16, head_size=64, feature_size=16, bytes_per_number=1)
     283920.0
     """
-    if architecture not in _SCALARS:
-        raise UnknownNameError(f"`architecture` must be one of {', '.join(_SCALARS)}, got {architecture!r}")
+    if not isinstance(architecture, str) or architecture not in _SCALARS:
+        raise UnknownNameError(f"`architecture` must be one of {', '.join(_SCALARS)}, got {architecture!r:.60}")
     formula = _SCALARS[architecture]
     needed = tuple(inspect.signature(formula).parameters)
     if set(sizes) != set(needed):
@@ -145,8 +146,7 @@ def recursion_kv_ratio(recursions: ArrayLike, *, cache: Literal["recursion-wise"
     >>> recursion_kv_ratio([2, 4]), recursion_kv_ratio([2, 4], cache="shared")
     (array([0.75 , 0.625]), array([0.5 , 0.25]))
     """
-    if cache not in ("recursion-wise", "shared"):
-        raise ValueError(f"`cache` must be one of recursion-wise, shared, got {cache!r}")
+    one_of("cache", cache, ("recursion-wise", "shared"))
     passes = whole("recursions", recursions, 1)
     return plain((passes + 1) / (2 * passes) if cache == "recursion-wise" else 1 / passes)
 
@@ -238,8 +238,7 @@ def assign_depth(
     >>> assign_depth(scores), assign_depth(scores, routing="token-choice")
     (array([1, 1, 2, 2]), array([2, 1, 2, 2]))
     """
-    if routing not in ("expert-choice", "token-choice"):
-        raise ValueError(f"`routing` must be one of expert-choice, token-choice, got {routing!r}")
+    one_of("routing", routing, ("expert-choice", "token-choice"))
     table = numbers("scores", scores, ndim=2)
     recursions, tokens = table.shape
     if routing == "token-choice":

@@ -16,7 +16,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, whole
+from paretoserve.metrics._numbers import integer, number, numbers, whole
+from paretoserve.metrics._options import flag
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -144,7 +145,7 @@ def weight_of_evidence(
     """
     good, bad = _counts("goods", goods, "bads", bads, smoothing)
     variance = 1 / good + 1 / bad
-    if multinomial:
+    if flag("multinomial", multinomial):
         variance = (1 / good - 1 / good.sum()) + (1 / bad - 1 / bad.sum())
     return WeightOfEvidence(np.log((good / good.sum()) / (bad / bad.sum())), np.sqrt(np.maximum(variance, 0)))
 
@@ -317,10 +318,10 @@ def bootstrap_divergence(
     True
     """
     _counts("first", first, "second", second, smoothing)
-    draws = int(whole("num_draws", num_draws, 2, ndim=0))
-    share = float(numbers("level", level, 0, 1, open_low=True, ndim=0))
-    added = float(numbers("smoothing", smoothing, 0, ndim=0))
-    random = np.random.default_rng(int(whole("seed", seed, ndim=0)))
+    draws = integer("num_draws", num_draws, 2)
+    share = number("level", level, 0, 1, open_low=True)
+    added = number("smoothing", smoothing, 0)
+    random = np.random.default_rng(integer("seed", seed))
     drawn = []
     for name, counts in (("first", whole("first", first)), ("second", whole("second", second))):
         sample = random.multinomial(counts.sum(), counts / counts.sum(), size=draws) + added
@@ -335,7 +336,7 @@ def bootstrap_divergence(
 def _counts(
     one: str, first: ArrayLike, two: str, second: ArrayLike, smoothing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    added = float(numbers("smoothing", smoothing, 0, ndim=0))
+    added = number("smoothing", smoothing, 0)
     columns = [numbers(one, first, 0, ndim=1) + added, numbers(two, second, 0, ndim=1) + added]
     if columns[0].shape != columns[1].shape:
         raise ShapeError(f"`{two}` must have the shape of `{one}`, {columns[0].shape}, got {columns[1].shape}")

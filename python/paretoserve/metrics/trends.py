@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, plain, rising
+from paretoserve.metrics._numbers import number, numbers, plain, rising
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -47,9 +47,15 @@ class Trend:
     half_life: float
     residual: float
 
+    def __post_init__(self) -> None:
+        number("floor", self.floor)
+        for name in ("amplitude", "rate", "half_life"):
+            number(name, getattr(self, name), 0, open_low=True)
+
     def predict(self, time: ArrayLike) -> Any:
-        """Return the cost at any times, in their shape."""
-        return plain(np.asarray(self.amplitude * np.exp(-self.rate * numbers("time", time)) + self.floor))
+        """Return the cost at any times, in their shape; infinite so long ago that it leaves float64."""
+        with np.errstate(over="ignore"):
+            return plain(np.asarray(self.amplitude * np.exp(-self.rate * numbers("time", time)) + self.floor))
 
 
 @declared("cost-of-pass", grade="R")

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from paretoserve.errors import ShapeError
+from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, sign_of, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain
+from paretoserve.metrics._options import function, items, sign_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -111,7 +113,11 @@ def grid_search(
     ({'gpus': 4, 'batch': 16}, 1.333, (3, 2))
     """
     sign = sign_of(sense)
+    function("evaluate", evaluate)
+    if not isinstance(grid, Mapping):
+        raise DtypeError(f"`grid` must be a mapping from names to values, got {type(grid).__name__}")
     names = list(grid)
+    grid = {name: items(f"grid[{name!r}]", grid[name]) for name in names}
     shape = tuple(len(grid[name]) for name in names)
     if not names or 0 in shape:
         raise ShapeError(f"`grid` must have a value for each of its arguments, got lengths {shape}")
@@ -175,10 +181,12 @@ def successive_halving(
     (64, [8, 4, 2, 1], 32.0)
     """
     sign = sign_of(sense)
-    if len(configurations) == 0:
+    function("evaluate", evaluate)
+    configurations = items("configurations", configurations)
+    if not configurations:
         raise ShapeError("`configurations` must have at least one, got none")
-    each = float(numbers("effort", effort, 0, open_low=True))
-    by = int(whole("factor", factor, 2))
+    each = number("effort", effort, 0, open_low=True)
+    by = integer("factor", factor, 2)
     left = np.arange(len(configurations))
     rounds, spent = [], 0.0
     while True:

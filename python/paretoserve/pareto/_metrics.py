@@ -13,9 +13,11 @@ from paretoserve.errors import DtypeError, UnknownNameError
 from paretoserve.pareto._arguments import one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paretoserve.pareto._arguments import Sense
 
-__all__ = ["Directed", "MetricLike", "metric_senses"]
+__all__ = ["Directed", "MetricLike", "metric_senses", "with_metrics"]
 
 
 class Directed(Protocol):
@@ -33,13 +35,17 @@ class Directed(Protocol):
 MetricLike: TypeAlias = str | Callable[..., Any] | Directed
 
 
-def metric_senses(metrics: MetricLike | Sequence[MetricLike]) -> dict[str, Sense]:
+def metric_senses(
+    metrics: MetricLike | Sequence[MetricLike], *, otherwise: str = 'objectives={{"{}": "min"}}'
+) -> dict[str, Sense]:
     """Return per metric, in order, its column and its better direction.
 
     Parameters
     ----------
     metrics : str, function, object with `name` and `sense`, or sequence of such
         Functions of `paretoserve.metrics` or their names, names of `paretoserve.plan.OBJECTIVES`, or objects.
+    otherwise : str
+        How the caller takes a column with its direction, for a message.
 
     Returns
     -------
@@ -64,13 +70,28 @@ def metric_senses(metrics: MetricLike | Sequence[MetricLike]) -> dict[str, Sense
     for item in items:
         metric = item if hasattr(item, "name") and hasattr(item, "sense") else _looked_up(item)
         if metric.sense is None:
-            hint = f'say one with objectives={{"{metric.name}": "min"}}'
+            hint = "say one with " + otherwise.format(metric.name)
             raise ValueError(f"metric `{metric.name}` has no better direction, so it is no objective\nhint: {hint}")
         if metric.name in senses:
             raise ValueError(f"`metrics` must be distinct, got `{metric.name}` twice")
         one_of(f"{metric.name}.sense", metric.sense, ("min", "max"))
         senses[metric.name] = metric.sense
     return senses
+
+
+def with_metrics(
+    objectives: Mapping[str, Sense] | None, metrics: MetricLike | Sequence[MetricLike] | None
+) -> Mapping[str, Sense]:
+    """Return objectives, and after them the columns of metrics with their directions."""
+    if metrics is None:
+        return {} if objectives is None else objectives
+    senses = metric_senses(metrics)
+    if objectives is None:
+        return senses
+    twice = [name for name in senses if name in objectives]
+    if twice:
+        raise ValueError(f"`{twice[0]}` must be in `objectives` or in `metrics`, got it in both")
+    return {**objectives, **senses}
 
 
 def _looked_up(item: Any) -> Directed:

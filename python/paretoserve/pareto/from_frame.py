@@ -9,7 +9,7 @@ from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._frames import as_frame
 from paretoserve.pareto._labels import group_codes
-from paretoserve.pareto._metrics import metric_senses
+from paretoserve.pareto._metrics import with_metrics
 from paretoserve.pareto._table_rows import (
     Question,
     best_first,
@@ -202,23 +202,9 @@ def from_frame(
     3 of 4 rows are on the front
     1 rows without `tok_s_gpu` are left out
     """
-    maximize = objective_senses(_with_metrics(objectives, metrics))
+    maximize = objective_senses(with_metrics(objectives, metrics))
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
     return frame_front(as_frame(frame), question, layers=bool(ranks))
-
-
-def _with_metrics(
-    objectives: Mapping[str, Sense] | None, metrics: MetricLike | Sequence[MetricLike] | None
-) -> Mapping[str, Sense]:
-    if metrics is None:
-        return {} if objectives is None else objectives
-    senses = metric_senses(metrics)
-    if objectives is None:
-        return senses
-    twice = [name for name in senses if name in objectives]
-    if twice:
-        raise ValueError(f"`{twice[0]}` must be in `objectives` or in `metrics`, got it in both")
-    return {**objectives, **senses}
 
 
 def frame_front(table: Frame, question: Question, *, layers: bool = False) -> TableFront:

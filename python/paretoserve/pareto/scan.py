@@ -15,6 +15,7 @@ from paretoserve._files import file_error
 from paretoserve.pareto._common_types import common_types, converted
 from paretoserve.pareto._conditions import conditions
 from paretoserve.pareto._frame_columns import Numbers, column_numbers
+from paretoserve.pareto._metrics import with_metrics
 from paretoserve.pareto._partitions import partitioned
 from paretoserve.pareto._sources import Retyped, check_columns, files_of, joined, open_source
 from paretoserve.pareto._survivors import Survivors, batch_groups
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from paretoserve.pareto._arguments import Bounds, Sense
+    from paretoserve.pareto._metrics import MetricLike
     from paretoserve.pareto._sources import Source
 
 __all__ = ["scan", "scan_front"]
@@ -36,8 +38,9 @@ __all__ = ["scan", "scan_front"]
 
 def scan(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
-    objectives: Mapping[str, Sense],
+    objectives: Mapping[str, Sense] | None = None,
     *,
+    metrics: MetricLike | Sequence[MetricLike] | None = None,
     by: str | Sequence[str] | None = None,
     where: Mapping[str, Bounds | str | Sequence[str]] | None = None,
     columns: Sequence[str] | None = None,
@@ -57,10 +60,10 @@ def scan(
         pattern such as ``runs/*.parquet``. The kind is recognized by content. CSV may be compressed by gz, xz, zst or
         bz2; Parquet compresses inside. Folders named ``key=value`` that are found in it (Hive partitions) are columns
         of their files: of integers or floats where all are, else of text; a column that a file has itself counts.
-    objectives : mapping from str to {"min", "max"}
+    objectives : mapping from str to {"min", "max"}, optional
         As for `from_frame`. Every file must have them; where their types differ, the wider one counts, and an integer
         that it cannot hold is refused.
-    by, where, keep, nan, eps, eps_kind, threads
+    metrics, by, where, keep, nan, eps, eps_kind, threads
         As for `from_frame`; "first" and "last" mean in the order of files and rows. One thread also reads on one.
     columns : sequence of str, optional
         Columns to return. Default: all.
@@ -104,7 +107,7 @@ def scan(
     >>> scan(folder / "*.csv", {"tok_s_gpu": "max"}, batch_rows=1).table.to_pylist()
     [{'gpu': 'c', 'tok_s_gpu': 650, 'ttft_p99_s': 0.3}]
     """
-    maximize = objective_senses(objectives)
+    maximize = objective_senses(with_metrics(objectives, metrics))
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
     return scan_front(path, question, columns=columns, batch_rows=batch_rows)
 

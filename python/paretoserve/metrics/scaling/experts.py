@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import at_most, broadcast, numbers, plain
+from paretoserve.metrics._numbers import at_most, broadcast, number, numbers, plain
+from paretoserve.metrics._options import instance, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -50,6 +51,13 @@ class LeverageLaw:
     beta: float = -1.17e-1
     start: float = 1.63e-2
     limit: float = 5.28e16
+
+    def __post_init__(self) -> None:
+        for name in ("a", "d", "gamma", "beta"):
+            number(name, getattr(self, name), -10, 10)
+        start = number("start", self.start, 0, open_low=True)
+        if number("limit", self.limit, 0, open_low=True) <= start:
+            raise ValueError(f"`limit` must be above `start`, {start:g}, got {self.limit:g}")
 
 
 @dataclass(frozen=True)
@@ -200,6 +208,7 @@ def efficiency_leverage(
     >>> efficiency_leverage(1 / 32, 12, [1e18, 1e20]).round(3)
     array([2.857, 4.542])
     """
+    instance("law", law, LeverageLaw)
     used, fine, spent = broadcast(
         activation=numbers("activation", activation, 0, 1, open_low=True),
         granularity=numbers("granularity", granularity, 0, open_low=True),
@@ -239,7 +248,7 @@ def optimal_granularity(*, law: LeverageLaw = _PUBLISHED) -> float:
     >>> round(optimal_granularity(), 2)
     11.34
     """
-    if not law.gamma > 0:
+    if not instance("law", law, LeverageLaw).gamma > 0:
         raise ValueError(f"`law` must have `gamma` above 0, got {law.gamma}")
     return float(2 ** (-law.beta / (2 * law.gamma)))
 
@@ -336,8 +345,7 @@ def optimal_model_and_data(compute: ArrayLike, *, kind: Literal["moe", "dense"] 
     >>> f"{best.flops_per_token:.3g} {best.tokens:.3g}"
     '2.97e+09 3.37e+10'
     """
-    if kind not in _ALLOCATION:
-        raise ValueError(f"`kind` must be one of {', '.join(_ALLOCATION)}, got {kind!r}")
+    one_of("kind", kind, _ALLOCATION)
     spent = numbers("compute", compute, 1)
     model, model_power, data, data_power = _ALLOCATION[kind]
     return ModelAndData(plain(model * spent**model_power), plain(data * spent**data_power))

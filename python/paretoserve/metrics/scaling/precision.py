@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain, whole
+from paretoserve.metrics._options import flag, instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,13 @@ class FloatLaw:
     delta: float = 3.1926
     nu: float = 2.9543
 
+    def __post_init__(self) -> None:
+        number("floor", self.floor)
+        for name in ("n", "d", "gamma"):
+            number(name, getattr(self, name), 0, open_low=True)
+        for name in ("alpha", "beta", "delta", "nu"):  # Higher powers of the numbers here leave float64.
+            number(name, getattr(self, name), 0, 10, open_low=True)
+
     def knowledge(self, exponent_bits: NDArray[Any], mantissa_bits: NDArray[Any]) -> NDArray[np.float64]:
         """Return ``gamma (E + 1/2)^delta (M + 1/2)^nu``: what a layout keeps of the data."""
         kept = self.gamma * (exponent_bits + 0.5) ** self.delta * (mantissa_bits + 0.5) ** self.nu
@@ -89,7 +97,7 @@ def float_training_loss(
     block: ArrayLike = 1,
     law: FloatLaw = _PUBLISHED,
 ) -> Any:
-    """Return the loss that the law expects of a model trained in low-bit floats.
+    """Return the loss, in nats per token, that the law expects of a model trained in low-bit floats.
 
     Parameters
     ----------
@@ -129,6 +137,7 @@ def float_training_loss(
     >>> round(float_training_loss(1e9, 1e11, 2, 1), 4)
     2.5626
     """
+    instance("law", law, FloatLaw)
     model, data, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
@@ -177,7 +186,8 @@ def optimal_layout(bits: ArrayLike, *, whole_bits: bool = False, law: FloatLaw =
     >>> optimal_layout([4, 6, 8, 16], whole_bits=True)
     Layout(exponent_bits=array([2, 3, 4, 8]), mantissa_bits=array([1, 2, 3, 7]))
     """
-    if not whole_bits:
+    instance("law", law, FloatLaw)
+    if not flag("whole_bits", whole_bits):
         real = numbers("bits", bits, 1)
         share = law.delta / (law.delta + law.nu)
         return Layout(plain(share * real - 0.5), plain((1 - share) * real - 0.5))
@@ -226,6 +236,7 @@ def critical_tokens(
     >>> round(critical_tokens(1e9, 4, 3, block=128) / 1e12, 1)
     27.3
     """
+    instance("law", law, FloatLaw)
     model, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
         exponent_bits=numbers("exponent_bits", exponent_bits, 0),
@@ -297,15 +308,15 @@ def optimal_precision(
     """
     if (tokens is None) == (compute is None):
         raise TypeError("exactly one of `tokens` and `compute` must be given")
-    power = law.delta + law.nu
+    power = instance("law", law, FloatLaw).delta + law.nu
     rho = law.gamma * law.delta**law.delta * law.nu**law.nu / power**power
     gamma_d = (power - law.alpha) / (law.n * law.alpha * rho)
     shared = numbers("block", block, 1, open_low=True)
+    per_bit = number("flops_per_bit", flops_per_bit, 0, open_low=True)
     if tokens is not None:
         data, shared = broadcast(tokens=numbers("tokens", tokens, 1), block=shared)
         return plain((gamma_d * data**law.beta * np.log2(shared)) ** (1 / power))
     spent, shared = broadcast(compute=numbers("compute", compute, 1), block=shared)  # type: ignore[arg-type]
-    per_bit = float(numbers("flops_per_bit", flops_per_bit, 0, open_low=True))
     both = (law.alpha + law.beta) / law.beta
     scale = law.d * law.beta / (law.n * law.alpha) * (power - law.alpha) / (power + law.beta)
     right = scale * (gamma_d * np.log2(shared)) ** both * (spent / per_bit) ** law.alpha

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain
+from paretoserve.metrics._options import instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,6 +45,13 @@ class QuartetLaw:
     gamma: float
     floor: float
 
+    def __post_init__(self) -> None:
+        number("floor", self.floor)
+        for name in ("a", "b"):
+            number(name, getattr(self, name), 0, open_low=True)
+        for name in ("alpha", "beta", "gamma"):
+            number(name, getattr(self, name), 0, 10, open_low=True)
+
 
 @dataclass(frozen=True)
 class GridFit:
@@ -70,7 +78,7 @@ def quartet_loss(
     parameter_efficiency: ArrayLike = 1,
     data_efficiency: ArrayLike = 1,
 ) -> Any:
-    """Return the loss of a model whose precision makes parameters and tokens count less.
+    """Return the loss, in nats per token, of a model whose precision makes parameters and tokens count less.
 
     Parameters
     ----------
@@ -109,6 +117,7 @@ def quartet_loss(
     >>> quartet_loss(1e9, 1e10, law=law, parameter_efficiency=[1, 0.64]).round(3)
     array([2.682, 2.739])
     """
+    instance("law", law, QuartetLaw)
     model, data, eff_n, eff_d = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
@@ -209,7 +218,7 @@ def gaussian_grid_error(grid: ArrayLike, *, scale: float | None = None) -> GridF
     if not levels.any():
         raise ValueError("`grid` must have a level that is not 0")
     if scale is not None:
-        fixed = float(numbers("scale", scale, 0, open_low=True))
+        fixed = number("scale", scale, 0, open_low=True)
         return GridFit(_gaussian_error(levels, fixed), fixed)
     largest = float(np.abs(levels).max())
     levels = levels / largest

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, number, numbers, plain, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -93,7 +93,7 @@ def training_flops(parameters: ArrayLike, tokens: ArrayLike, *, flops_per_weight
     1.2e+26
     """
     model, data = broadcast(parameters=numbers("parameters", parameters, 0), tokens=numbers("tokens", tokens, 0))
-    each = numbers("flops_per_weight", flops_per_weight, 0, open_low=True)
+    each = number("flops_per_weight", flops_per_weight, 0, open_low=True)
     return plain(each * model * data)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
+from paretoserve.metrics._options import instance, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -66,7 +67,7 @@ class Generation:
 
     def seconds(self, flops_per_second: float = 4500e12) -> Any:
         """Return the time on a device, by default a B200."""
-        return self.total / float(numbers("flops_per_second", flops_per_second, 0, open_low=True))
+        return self.total / number("flops_per_second", flops_per_second, 0, open_low=True)
 
 
 @declared("kinetics", grade="R", unit="tokens", sense="min")
@@ -106,8 +107,7 @@ def sparse_kv_reads(
     >>> [sparse_kv_reads(512, 8192, 1024, rule=rule) for rule in ("corrected", "official", "exact")]
     [8257536.0, 8519680.0, 8257280.0]
     """
-    if rule not in _RULES:
-        raise ValueError(f"`rule` must be one of {', '.join(_RULES)}, got {rule!r}")
+    one_of("rule", rule, _RULES)
     check = whole if rule == "exact" else numbers
     before, after, most = broadcast(
         prompt_tokens=np.asarray(check("prompt_tokens", prompt_tokens, 0), dtype=np.float64),
@@ -198,17 +198,19 @@ def kinetics_cost(
     """
     if block is not None and budget is None:
         raise TypeError("`block` must come with `budget`, got no `budget`")
+    instance("model", model, KineticsModel)
+    one_of("rule", rule, _RULES)
     before, after, n = broadcast(
         prompt_tokens=numbers("prompt_tokens", prompt_tokens, 0),
         output_tokens=numbers("output_tokens", output_tokens, 0),
         trials=np.asarray(whole("trials", trials, 1), dtype=np.float64),
     )
-    weights = float(numbers("parameters", model.parameters, 0, open_low=True))
+    weights = number("parameters", model.parameters, 0, open_low=True)
     layers, queries, heads, size = (
-        int(whole(name, getattr(model, name), 1)) for name in ("num_layers", "num_heads", "num_kv_heads", "head_dim")
+        integer(name, getattr(model, name), 1) for name in ("num_layers", "num_heads", "num_kv_heads", "head_dim")
     )
     query, cached = queries * size * layers, heads * size * layers
-    per_number = float(numbers("intensity", intensity, 0)) * float(numbers("kv_bytes", kv_bytes, 0, open_low=True)) / 2
+    per_number = number("intensity", intensity, 0) * number("kv_bytes", kv_bytes, 0, open_low=True) / 2
     if budget is None:
         compute = n * (2 * weights * after + 2 * (2 * before + after) * after * query)
         return Generation(plain(compute), plain(2 * (2 * before + n * after) * after * cached * per_number))
@@ -217,7 +219,7 @@ def kinetics_cost(
     compute = n * (2 * weights * after + 4 * reads * query)
     memory = n * 4 * reads * cached
     if block is not None:
-        per_block = after / float(numbers("block", block, 1))
+        per_block = after / number("block", block, 1)
         compute = compute + n * (2 * before + after) * per_block * query
         memory = memory + (2 * before + n * after) * per_block * cached
     return Generation(plain(compute), plain(memory * per_number))

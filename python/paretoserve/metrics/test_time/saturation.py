@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain
+from paretoserve.metrics._numbers import broadcast, numbers, place_of, plain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -137,9 +137,13 @@ def saturation_samples(success: ArrayLike, tolerance: ArrayLike, *, ceiling: Arr
     >>> saturation_samples([0.3, 0.05, 0.005], 0.01)
     array([10., 32.,  0.])
     """
+    bounds = numbers("tolerance", tolerance, 0)
+    zero = np.argwhere(bounds == 0)
+    if len(zero):
+        raise ValueError(f"`tolerance` must be finite numbers above 0, got 0.0{place_of(zero[0])}")
     p, least, most = broadcast(
         success=numbers("success", success, 0, 1),
-        tolerance=numbers("tolerance", tolerance, 0, open_low=True),
+        tolerance=bounds,
         ceiling=numbers("ceiling", ceiling, 0, 1),
     )
     first = most * p

@@ -14,7 +14,7 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import numbers, whole
+from paretoserve.metrics._numbers import integer, number, numbers, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -152,18 +152,19 @@ def split_width_depth(
     >>> splits.depth, splits.gain.round(2), int(splits.width[splits.best])
     (array([64, 16,  1]), array([2.18, 2.22, 1.  ]), 4)
     """
-    total = int(whole("budget", budget, 1, 5_000))
+    total = integer("budget", budget, 1, 5_000)
     if widths is None:
         width = np.array([w for w in range(1, total + 1) if total % w == 0], dtype=np.int64)
     else:
         width = whole("widths", widths, 1, total, ndim=1)
     depth = total // width
-    often, rarer = float(numbers("frequency", frequency, 0)), float(numbers("frequency_power", frequency_power, 0))
-    size, smaller = float(numbers("magnitude", magnitude, 0)), float(numbers("magnitude_power", magnitude_power, 0))
+    often, rarer = number("frequency", frequency, 0), number("frequency_power", frequency_power, 0)
+    size, smaller = number("magnitude", magnitude, 0), number("magnitude_power", magnitude_power, 0)
     deepest = int(depth.max())
     ordinal = np.arange(1, deepest + 1, dtype=np.float64)
-    chance = np.minimum(1.0, often / ordinal**rarer)
-    gains = np.concatenate([[0.0], np.cumsum(size / ordinal**smaller)])
+    with np.errstate(over="ignore"):  # What is rarer or smaller than any number is 0.
+        chance = np.minimum(1.0, often / ordinal**rarer)
+        gains = np.concatenate([[0.0], np.cumsum(size / ordinal**smaller)])
     needed = set(depth.tolist())
     below: dict[int, NDArray[np.float64]] = {}
     counts = np.zeros(deepest + 1)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, place_of, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, place_of, plain
+from paretoserve.metrics._options import one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -106,8 +107,7 @@ def imperfect_verifier(
     >>> found.best_attempts, round(found.best_value, 6)
     (2, 0.472381)
     """
-    if variant not in ("exact", "notebook"):
-        raise ValueError(f"`variant` must be one of exact, notebook, got {variant!r}")
+    one_of("variant", variant, ("exact", "notebook"))
     r, share, sound, complete = broadcast(
         accuracy=numbers("accuracy", accuracy, 0, 1, ndim=1),
         prior=numbers("prior", prior, 0, 1, ndim=1),
@@ -116,11 +116,11 @@ def imperfect_verifier(
     )
     if abs(share.sum() - 1) > 1e-9:
         raise ValueError(f"`prior` must sum to 1, got {share.sum():g}")
-    most = int(whole("attempts", attempts, 1, 10**6))
+    most = integer("attempts", attempts, 1, 10**6)
     wrong = (1 - sound) * (1 - r)
     reject = (1 - complete) * r + sound * (1 - r)
-    each = float(numbers("gain", gain)) * complete * r + float(numbers("loss", loss)) * wrong
-    each = each - float(numbers("cost", cost, 0))
+    each = number("gain", gain) * complete * r + number("loss", loss) * wrong
+    each = each - number("cost", cost, 0)
     survival = reject ** np.arange(most)[:, None]
     waiting = share * survival
     left = waiting.sum(axis=1, keepdims=True)
@@ -139,7 +139,8 @@ def accuracy_ceiling(accuracy: ArrayLike, *, soundness: ArrayLike, completeness:
     Parameters
     ----------
     accuracy, soundness, completeness : array_like
-        r, s and c, 0 to 1. Tasks of several types have the mean of their ceilings, weighted by their shares.
+        r, s and c, 0 to 1; by default `completeness` is 1. Tasks of several types have the mean of their ceilings,
+        weighted by their shares.
 
     Returns
     -------

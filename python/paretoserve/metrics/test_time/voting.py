@@ -15,7 +15,8 @@ import numpy as np
 
 from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
-from paretoserve.metrics._numbers import broadcast, numbers, plain, whole
+from paretoserve.metrics._numbers import broadcast, integer, number, numbers, plain, whole
+from paretoserve.metrics._options import hashable, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -68,7 +69,7 @@ def majority_vote_accuracy(success: ArrayLike, votes: ArrayLike, *, ties: Ties =
     >>> majority_vote_accuracy(0.6, [1, 3, 5, 9]).round(5)
     array([0.6    , 0.648  , 0.68256, 0.73343])
     """
-    _check_ties(ties)
+    one_of("ties", ties, _TIES)
     p, n = broadcast(success=numbers("success", success, 0, 1), votes=whole("votes", votes, 1, 10_000))
     tied = 0.0 if ties == "fail" else 0.5
     result = np.empty(p.shape)
@@ -120,11 +121,11 @@ def plurality_vote_accuracy(probabilities: ArrayLike, votes: int, *, ties: Ties 
     >>> round(plurality_vote_accuracy([0.4, 0.6], 9), 3), round(plurality_vote_accuracy([0.4, 0.2, 0.2, 0.2], 9), 3)
     (0.267, 0.599)
     """
-    _check_ties(ties)
+    one_of("ties", ties, _TIES)
     p = numbers("probabilities", probabilities, 0, 1, ndim=1)
     if abs(p.sum() - 1) > 1e-9:
         raise ValueError(f"`probabilities` must sum to 1, got {p.sum():g}")
-    n = int(whole("votes", votes, 1, 200))
+    n = integer("votes", votes, 1, 200)
     chance = _binomial(n, min(1.0, float(p[0])))
     # What each of the others leaves of the votes that are left, in turn.
     left = p[1:][::-1].cumsum()[::-1]
@@ -157,7 +158,7 @@ def _leaves(votes: int, share: float) -> NDArray[np.float64]:
     return matrix
 
 
-@declared("think-deep", grade="D", unit="1", sense="max")
+@declared("think-deep", grade="D", unit="1")
 def vote_weights(
     tokens: ArrayLike, hedges: ArrayLike = 0, *, length_power: float = 1, hedge_power: float = 1
 ) -> NDArray[np.float64]:
@@ -175,7 +176,7 @@ def vote_weights(
     Returns
     -------
     weights : ndarray of float64, shape (num_votes,)
-        ``(shortest / tokens)^length_power / (1 + hedges)^hedge_power``, above 0 and at most 1.
+        ``(shortest / tokens)^length_power / (1 + hedges)^hedge_power``, 0 to 1.
 
     Raises
     ------
@@ -200,8 +201,9 @@ def vote_weights(
     length, words = broadcast(
         tokens=numbers("tokens", tokens, 0, open_low=True, ndim=1), hedges=numbers("hedges", hedges, 0)
     )
-    powers = float(numbers("length_power", length_power, 0)), float(numbers("hedge_power", hedge_power, 0))
-    weights: NDArray[np.float64] = (length.min() / length) ** powers[0] / (1 + words) ** powers[1]
+    powers = number("length_power", length_power, 0), number("hedge_power", hedge_power, 0)
+    with np.errstate(over="ignore"):
+        weights: NDArray[np.float64] = (length.min() / length) ** powers[0] / (1 + words) ** powers[1]
     return weights
 
 
@@ -244,14 +246,16 @@ def weighted_vote(
     >>> weighted_vote(["12", "15"], ties="fail") is None
     True
     """
-    _check_ties(ties)
-    if len(answers) == 0:
+    one_of("ties", ties, _TIES)
+    ballots = hashable("answers", answers)
+    if not ballots:
         raise ShapeError("`answers` must have at least one answer, got none")
-    each = np.ones(len(answers)) if weights is None else numbers("weights", weights, 0, ndim=1)
-    if len(each) != len(answers):
-        raise ShapeError(f"`weights` must have one weight per answer, {len(answers)}, got {len(each)}")
+    each = np.ones(len(ballots)) if weights is None else numbers("weights", weights, 0, ndim=1)
+    if len(each) != len(ballots):
+        raise ShapeError(f"`weights` must have one weight per answer, {len(ballots)}, got {len(each)}")
+    lot = integer("seed", seed)
     sums: dict[Answer, float] = {}
-    for answer, weight in zip(answers, each.tolist(), strict=True):
+    for answer, weight in zip(ballots, each.tolist(), strict=True):
         sums[answer] = sums.get(answer, 0.0) + weight
     largest = max(sums.values())
     if largest == 0:
@@ -259,12 +263,7 @@ def weighted_vote(
     best = [answer for answer, weight in sums.items() if weight >= largest * (1 - 1e-12)]
     if len(best) > 1 and ties == "fail":
         return None
-    return best[int(np.random.default_rng(seed).integers(len(best)))] if ties == "random" else best[0]
-
-
-def _check_ties(ties: str) -> None:
-    if ties not in _TIES:
-        raise ValueError(f"`ties` must be one of {', '.join(_TIES)}, got {ties!r}")
+    return best[int(np.random.default_rng(lot).integers(len(best)))] if ties == "random" else best[0]
 
 
 def _binomial(n: int, p: float) -> NDArray[np.float64]:
