@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from paretoserve import cost
 from paretoserve.errors import DataError, UnknownNameError
-from paretoserve.partition import model_layers, read_profile
+from paretoserve.partition import Device, model_layers, read_profile, split_front
 
 HEADER = "name,seconds:pi,seconds:gpu,output_bytes,memory_bytes,joules,inputs"
 LINES = ["stem,0.2,0.01,802816,1000,0.5,", "block,0.1,0.02,401408,2000,0.25,0", "head,0.1,0.03,4000,3000,0.125,0 1"]
@@ -105,6 +106,19 @@ def test_layers_of_a_model_add_up_to_its_step(name, decode):
     held = model.weights_bytes() + tied + 4 * model.kv_bytes(256)
     assert layers.memory_bytes.sum() == pytest.approx(held, rel=1e-6)
     assert set(np.diff(layers.output_bytes[:-1])) == {0}
+    flops, moved = cost.StepTime.fit(model, "h100_sxm", host_s=0.0).work(shape)
+    used = cost.energy(hardware="h100_sxm", num_gpus=1, seconds=step, flops=flops, num_bytes=moved)
+    assert layers.joules["a"].sum() == pytest.approx(used.joules, rel=1e-3)
+
+
+def test_systems_without_power_give_no_energy():
+    unknown = replace(cost.hardware("a100_sxm"), power=None)
+    layers = model_layers("qwen3-0.6b", {"a": "h100_sxm", "b": unknown})
+    assert layers.joules is None
+    front = split_front(layers, [Device("a", watts=500.0), Device("b", watts=300.0)])
+    assert front.splits[0].energy_j == pytest.approx(
+        500 * front.splits[0].stages[0].seconds + 300 * front.splits[0].stages[1].seconds, rel=1e-4
+    )
 
 
 def test_models_that_do_not_exist():

@@ -3,6 +3,7 @@
 from paretoserve.partition.devices import Device, Link
 from paretoserve.partition.front import SplitFront, split_front
 from paretoserve.partition.layers import Layers
+from paretoserve.partition.measure import measure_layers, stage_modules
 from paretoserve.partition.models import model_layers
 from paretoserve.partition.profiles import read_profile
 from paretoserve.partition.runner import Run, run_split
@@ -16,8 +17,10 @@ __all__ = [
     "Split",
     "SplitFront",
     "Stage",
+    "measure_layers",
     "model_layers",
     "read_profile",
     "run_split",
     "split_front",
+    "stage_modules",
 ]

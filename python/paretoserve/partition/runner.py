@@ -124,8 +124,8 @@ def run_split(
         Batches before them; default: twice as many as are in flight.
     stages : sequence of callables, optional
         One per stage, of one argument: what the stage before returned. They, and what they return, must be picklable;
-        torch modules are. None for a stage, or for all of them, sleeps for the predicted time and sends as many bytes
-        as predicted. What callables return is limited by the size of its pickle.
+        torch modules and what `stage_modules` returns are. None for a stage, or for all of them, sleeps for the
+        predicted time and sends as many bytes as predicted. What callables return is limited by the size of its pickle.
     batch : object, optional
         What the first stage is called with.
     timeout_s : float, default 60
@@ -138,8 +138,9 @@ def run_split(
     Raises
     ------
     StageError
-        If a stage raises (its traceback is a note of the error), dies or does not answer in time; names the stage. No
-        process is left.
+        If a stage raises (its traceback is a note of the error), dies or does not answer in time; names the stage: of
+        several that fail at once the first of the chain, of those that a late batch has reached the last. No process
+        is left.
     TypeError, ShapeError, ValueError
         If an argument is out of range, the split predicts no time or does not belong to the layers, devices and links.
 
