@@ -129,7 +129,7 @@ def run_split(
     batch : object, optional
         What the first stage is called with.
     timeout_s : float, default 60
-        Longest wait for the start of the processes, and for each result.
+        Longest wait for each result. For their start processes have a minute, or this if it is longer.
 
     Returns
     -------
@@ -148,6 +148,7 @@ def run_split(
     -----
     Replicas get batches in turn. As in the prediction, a link is busy with one transfer for its latency and its bytes,
     has as many lanes as the smaller number of replicas, and devices compute while they send if the split was found so.
+    What sleeps does so by time stamps: a process that this machine wakes late does not fall behind further each time.
     Loopback and the processes add about a millisecond per stage, so stages should take tens of them.
     A script must call this under ``if __name__ == "__main__":``, since processes are spawned.
 
