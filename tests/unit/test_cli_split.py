@@ -49,6 +49,7 @@ def test_mobilenet_over_two_small_computers(profile):
     assert [row["cuts"] for row in front] == [cut for *_, cut in sorted(best)]
     for row, point in zip(front, sorted(best), strict=True):
         assert (row["latency_s"], row["throughput_rps"]) == pytest.approx(point[:2], rel=1e-6)
+    assert [row["energy_j"] for row in front] == [None] * len(front)  # nobody has stated watts
     assert "bound by" in run(*words, "--explain").stdout
 
 
