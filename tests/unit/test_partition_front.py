@@ -162,9 +162,12 @@ def test_results_are_plain_data():
 
 def test_inputs_stay_as_they_were():
     seconds = np.array([0.1, 0.2])
-    layers = Layers(seconds, [1, 2])
+    sizes = np.array([1, 2])
+    layers = Layers(seconds, sizes, memory_bytes=sizes)
     layers.seconds[0] = 5.0
     assert seconds.tolist() == [0.1, 0.2]
+    sizes[:] = -1
+    assert layers.output_bytes.tolist() == layers.memory_bytes.tolist() == [1, 2]
 
 
 def test_a_large_front_asks_for_epsilon(monkeypatch):

@@ -79,11 +79,7 @@ class Layers:
         number = len(self.output_bytes)
         if number == 0:
             raise ShapeError("`output_bytes` must have at least one layer, got none")
-        self.names = (
-            tuple(str(i) for i in range(number))
-            if names is None
-            else tuple(str(name) for name in listed("names", names))
-        )
+        self.names = tuple(str(name) for name in (range(number) if names is None else listed("names", names)))
         if len(self.names) != number:
             raise ShapeError(f"`names` must have {number} entries, one per layer, got {len(self.names)}")
         self.seconds = self._rows("seconds", seconds)
