@@ -9,7 +9,7 @@ import pytest
 
 from paretoserve import cost
 from paretoserve.errors import DataError, UnknownNameError
-from paretoserve.partition import Device, model_layers, read_profile, split_front
+from paretoserve.partition import Device, Layers, model_layers, read_profile, split_front, write_profile
 
 HEADER = "name,seconds:pi,seconds:gpu,output_bytes,memory_bytes,joules,inputs"
 LINES = ["stem,0.2,0.01,802816,1000,0.5,", "block,0.1,0.02,401408,2000,0.25,0", "head,0.1,0.03,4000,3000,0.125,0 1"]
@@ -50,6 +50,38 @@ def test_csv_and_json_say_the_same(tmp_path):
         assert found.memory_bytes.tolist() == [1000, 2000, 3000]
         assert found.joules.tolist() == [0.5, 0.25, 0.125]
         assert found.cuts.tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["profile.csv", "profile.json", "PROFILE.CSV"])
+def test_what_is_written_is_read_again(tmp_path, name):
+    third = 1 / 3
+    for layers in (
+        Layers([third, 0.2], [10, 0]),
+        Layers({"pi": [third, 0.2], "a b": [1e-9, 5.0]}, [10, 0], names=['a "b", c', "d"], memory_bytes=[7, 2**59]),
+        Layers([third] * 3, [1, 2, 3], joules={"pi": [0.0, 1.5, third]}, inputs=[[], [0], [0, 1]]),
+    ):
+        write_profile(layers, tmp_path / name)
+        found = read_profile(tmp_path / name)
+        assert (found.names, found.inputs) == (layers.names, layers.inputs)
+        assert found.output_bytes.tolist() == layers.output_bytes.tolist()
+        assert found.memory_bytes.tolist() == layers.memory_bytes.tolist()
+        for device in ("pi",) if isinstance(layers.seconds, dict) else ("any",):
+            assert found.row("seconds", device).tolist() == layers.row("seconds", device).tolist()
+        if layers.joules is None:
+            assert found.joules is None
+        else:
+            assert found.row("joules", "pi").tolist() == layers.row("joules", "pi").tolist()
+
+
+def test_only_profiles_are_written_and_only_as_csv_or_json(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in \.csv or \.json, got `profile.txt`"):
+        write_profile(Layers([1.0], [1]), tmp_path / "profile.txt")
+    with pytest.raises(TypeError, match="`layers` must be a Layers object, got 3"):
+        write_profile(3, tmp_path / "profile.csv")
+    for name in ("", " a"):  # a reader strips the cells of a CSV file
+        with pytest.raises(ValueError, match=f"without space around them, got '{name}' for 1"):
+            write_profile(Layers([1.0, 1.0], [1, 1], names=["a", name]), tmp_path / "profile.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

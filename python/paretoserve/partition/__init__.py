@@ -5,7 +5,7 @@ from paretoserve.partition.front import SplitFront, split_front
 from paretoserve.partition.layers import Layers
 from paretoserve.partition.measure import measure_layers, stage_modules
 from paretoserve.partition.models import model_layers
-from paretoserve.partition.profiles import read_profile
+from paretoserve.partition.profiles import read_profile, write_profile
 from paretoserve.partition.runner import Run, run_split
 from paretoserve.partition.split import Split, Stage
 
@@ -23,4 +23,5 @@ __all__ = [
     "run_split",
     "split_front",
     "stage_modules",
+    "write_profile",
 ]
