@@ -1,6 +1,7 @@
 """Blocks of a torch module: runs of its torch.fx graph between the places where one tensor alone passes.
 
-Importing this imports torch.
+The graph is that of symbolic tracing, whose nodes are layers; of modules that it cannot trace (most transformers, which
+slice by sizes) that of `torch.export`, whose nodes are operators. Importing this imports torch.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils import _pytree as pytree
 
 from paretoserve._integers import shown
+from paretoserve.cost.checks import listed
 from paretoserve.errors import DeviceError
 
 __all__ = ["Blocks", "Part", "checked_blocks"]
@@ -23,13 +26,13 @@ class Blocks:
     Attributes
     ----------
     names : list of str
-        Of each block the submodule or operation that it ends with.
+        Of each block the submodule, or the submodule and operation, that it ends with.
     output_bytes : list of int
         What each hands on for the example inputs.
     """
 
     def __init__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[type, ...]) -> None:
-        graph = _traced(module, inputs, leaves)
+        graph, self.result = _graph(module, inputs, leaves)
         seen = _Seen(graph)
         try:
             with torch.no_grad():
@@ -42,7 +45,7 @@ class Blocks:
         last = [node for node in self.nodes if node.op not in ("output", "get_attr")][-1]
         self.handed = [node for _, node in ends]
         self.bounds = [0, *(position + 1 for position, _ in ends), len(self.nodes)]
-        self.names = [str(node.target) if node.op == "call_module" else node.name for node in (*self.handed, last)]
+        self.names = [_name(node) for node in (*self.handed, last)]
         self.output_bytes = [seen.tensors[node] for node in self.handed] + [seen.output_bytes]
 
     def __len__(self) -> int:
@@ -69,15 +72,16 @@ class Blocks:
                 copies[node] = graph.node_copy(node, copied)
         if stop < len(self):
             graph.output(copies[self.handed[stop - 1]])
-        return Part(fx.GraphModule(self.graph, graph), first == 0)
+        return Part(fx.GraphModule(self.graph, graph), first == 0, self.result if stop == len(self) else None)
 
 
 class Part:
     """Some blocks of a module, as a stage of `run_split`: without gradients, on as many threads as the caller had."""
 
-    def __init__(self, module: fx.GraphModule, is_first: bool) -> None:
+    def __init__(self, module: fx.GraphModule, is_first: bool, result: pytree.TreeSpec | None) -> None:
         self.module = module
         self.is_first = is_first
+        self.result = result
         self.threads = torch.get_num_threads()
 
     @property
@@ -91,6 +95,8 @@ class Part:
             torch.set_num_threads(self.threads)
         with torch.no_grad():
             made = self.module(*value) if self.is_first and isinstance(value, tuple) else self.module(value)
+        if self.result is not None:
+            return pytree.tree_unflatten(made, self.result)
         if isinstance(made, torch.Tensor) and made.untyped_storage().nbytes() > made.nbytes:
             return made.clone(memory_format=torch.contiguous_format)  # of a view all that it looks at would be sent
         return made
@@ -108,7 +114,7 @@ class _Seen(fx.Interpreter):
         """Run a node and note the bytes of a tensor; of the output those of all tensors in it."""
         value = super().run_node(n)
         if n.op == "output":
-            leaves = torch.utils._pytree.tree_leaves(value)
+            leaves = pytree.tree_leaves(value)
             self.output_bytes = sum(leaf.nbytes for leaf in leaves if isinstance(leaf, torch.Tensor))
         elif isinstance(value, torch.Tensor):
             self.tensors[n] = value.nbytes
@@ -133,12 +139,41 @@ def _ends(nodes: list[fx.Node], tensors: dict[fx.Node, int]) -> list[tuple[int, 
     return ends
 
 
-def _traced(module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[type, ...]) -> fx.GraphModule:
-    """Return the graph of a module: of a Sequential its children, of others the layers of torch and `leaves`."""
+def _name(node: fx.Node) -> str:
+    """Return the submodule that a node is, or the one that it is in and its own name."""
+    if node.op == "call_module":
+        return str(node.target)
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return f"{stack[-1][0]}.{node.name}" if stack and stack[-1][0] else node.name
+
+
+def _graph(
+    module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[type, ...]
+) -> tuple[fx.GraphModule, pytree.TreeSpec | None]:
+    """Return the graph of a module, and into what its results are put if it gives them as a list."""
+    try:
+        inspect.signature(module.forward).bind(*inputs)
+    except TypeError as error:
+        raise _refused("example_inputs", f"what `module` takes, got {len(inputs)}: {error}") from error
+    try:
+        return _traced(module, len(inputs), leaves), None
+    except Exception as error:
+        if leaves:
+            raise _not_traced(error) from error
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(module, inputs)
+    except Exception as error:
+        raise _not_traced(error) from error
+    return exported.module(check_guards=False), exported.call_spec.out_spec
+
+
+def _traced(module: nn.Module, num_inputs: int, leaves: tuple[type, ...]) -> fx.GraphModule:
+    """Return the symbolic graph: of a Sequential its children, of others the layers of torch and `leaves`."""
 
     class Tracer(fx.Tracer):
         def create_args_for_root(self, root_fn: Any, *_: Any) -> tuple[Any, list[Any]]:
-            given = [self.create_proxy("placeholder", f"input_{number}", (), {}) for number in range(len(inputs))]
+            given = [self.create_proxy("placeholder", f"input_{number}", (), {}) for number in range(num_inputs)]
             return root_fn, [self.root, *given]  # the others have their defaults
 
         def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -148,18 +183,15 @@ def _traced(module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[t
                 return not _is_sequential(m)
             return super().is_leaf_module(m, module_qualified_name)
 
-    try:
-        inspect.signature(module.forward).bind(*inputs)
-    except TypeError as error:
-        raise _refused("example_inputs", f"what `module` takes, got {len(inputs)}: {error}") from error
-    try:
-        return fx.GraphModule(module, Tracer().trace(module))
-    except Exception as error:
-        raise _refused(
-            "module",
-            f"a Sequential, or traceable by torch.fx, got {type(error).__name__}: {error}\n"
-            "hint: name the types of submodules that need not be cut in `leaves`",
-        ) from error
+    return fx.GraphModule(module, Tracer().trace(module))
+
+
+def _not_traced(error: Exception) -> ValueError:
+    return _refused(
+        "module",
+        f"a Sequential, or traceable by torch.fx or torch.export, got {type(error).__name__}: {error}\n"
+        "hint: name the types of submodules that need not be cut in `leaves`",
+    )
 
 
 def _is_sequential(module: nn.Module) -> bool:
@@ -177,7 +209,7 @@ def checked_blocks(module: Any, example_inputs: Any, leaves: Any) -> tuple[tuple
     inputs = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else example_inputs
     if not isinstance(inputs, tuple) or not inputs or not all(isinstance(one, torch.Tensor) for one in inputs):
         raise TypeError(f"`example_inputs` must be a tensor or a tuple of tensors, got {shown(example_inputs)}")
-    types = (leaves,) if isinstance(leaves, type) else tuple(leaves)
+    types = (leaves,) if isinstance(leaves, type) else listed("leaves", leaves)
     if not all(isinstance(one, type) for one in types):
         raise TypeError(f"`leaves` must hold types of modules, got {shown(leaves)}")
     if any(child.training for child in module.modules() if not _is_sequential(child)):

@@ -34,7 +34,8 @@ def measure_layers(
     ----------
     module : torch.nn.Module
         On the CPU and in evaluation mode. Blocks of a Sequential are its children, those of Sequentials in it included;
-        other modules are traced by torch.fx, and cut wherever one tensor alone passes.
+        other modules are cut wherever one tensor alone passes in their torch.fx graph, or where that cannot be traced,
+        in that of torch.export for inputs of these shapes.
     example_inputs : torch.Tensor or tuple of them
         One request. Not modified.
     repeats : int, default 10
@@ -42,18 +43,18 @@ def measure_layers(
     warmup : int, default 2
         Passes before them.
     leaves : sequence of types of modules, optional
-        What torch.fx must not look into: it is part of one block.
+        What torch.fx must not look into: it is part of one block. With them torch.export is not tried.
 
     Returns
     -------
     Layers
-        A layer per block, named after the submodule or operation that it ends with. Its memory is that of parameters
-        and buffers, without activations; those that two blocks share count in both.
+        A layer per block, named after the submodule, or submodule and operation, that it ends with. Its memory is that
+        of parameters and buffers, without activations; those that two blocks share count in both.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, torch.fx cannot trace the module, or it does not take the inputs.
+        If an argument is out of range, the module cannot be traced, or it does not take the inputs.
     DeviceError
         If module or inputs are not on the CPU.
 
