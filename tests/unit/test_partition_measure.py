@@ -13,6 +13,9 @@ torch = pytest.importorskip("torch")
 nn = torch.nn
 
 
+RELU = nn.Sequential(nn.ReLU()).eval()
+
+
 class Inverted(nn.Module):
     """A block of MobileNetV2: expand, depthwise, project, and a skip where shapes allow it."""
 
@@ -138,6 +141,36 @@ def test_what_symbolic_tracing_refuses_is_exported():
         assert torch.equal(second(first(tokens))["logits"], module(tokens)["logits"])
 
 
+class Turned(nn.Module):
+    """Layers that all take what is computed from sizes alone, as decoders take angles of positions."""
+
+    def __init__(self, writes=False):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+        self.register_buffer("steps", torch.linspace(0, 1, 8))
+        self.writes = writes
+
+    def forward(self, x):
+        angles = torch.arange(x.size(1), dtype=torch.float32)[:, None] * self.steps
+        for layer in self.layers:
+            if self.writes:
+                angles.add_(1.0)
+            x = x + layer(x * torch.cos(angles))
+        return x
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_what_no_input_reaches_is_computed_in_every_block(writes):
+    torch.manual_seed(0)
+    module, inputs = Turned(writes).eval(), torch.randn(2, 4, 8)
+    layers = measure_layers(module, inputs, repeats=1, warmup=0)
+    # Angles that a layer still writes to must be handed on, too.
+    assert [name for name in layers.names if "add" in name] == (["add_2"] if writes else ["add", "add_1", "add_2"])
+    for cut in range(1, len(layers)):
+        first, second = stage_modules(module, inputs, halves(layers, cut))
+        assert torch.equal(second(first(inputs)), module(inputs))
+
+
 def test_inputs_in_a_tuple_and_results_in_a_dict():
     class Sum(nn.Module):
         def forward(self, x, y):
@@ -213,17 +246,21 @@ def test_a_measured_module_runs_as_processes(net):
         (lambda: measure_layers(nn.Linear(2, 2).eval(), ()), TypeError, "`example_inputs` must be a tensor or"),
         (lambda: measure_layers(nn.Linear(2, 2).eval(), torch.ones(3)), ValueError, "`example_inputs` must be what"),
         (lambda: measure_layers(nn.Linear(2, 2).eval(), (torch.ones(2),) * 2), ValueError, "takes, got 2: too many"),
-        (lambda: measure_layers(nn.ReLU().eval(), torch.ones(2), repeats=0), ValueError, "`repeats`"),
-        (lambda: measure_layers(nn.ReLU().eval(), torch.ones(2), warmup=-1), ValueError, "`warmup`"),
-        (lambda: measure_layers(nn.ReLU().eval(), torch.ones(2), leaves=[3]), TypeError, "`leaves` must hold types"),
-        (lambda: stage_modules(nn.ReLU().eval(), torch.ones(2), 3), TypeError, "`split` must be a Split"),
+        (lambda: measure_layers(RELU, torch.ones(2), repeats=0), ValueError, "`repeats`"),
+        (lambda: measure_layers(RELU, torch.ones(2), warmup=-1), ValueError, "`warmup`"),
         (
-            lambda: stage_modules(nn.ReLU().eval(), torch.ones(2), halves(Layers([1, 1], [1, 1]), 1)),
+            lambda: measure_layers(RELU, torch.ones(2), leaves=[3]),
+            TypeError,
+            "`leaves` must hold types",
+        ),
+        (lambda: stage_modules(RELU, torch.ones(2), 3), TypeError, "`split` must be a Split"),
+        (
+            lambda: stage_modules(RELU, torch.ones(2), halves(Layers([1, 1], [1, 1]), 1)),
             ValueError,
             "`split` must be of the 1 blocks of `module`, got one of 2",
         ),
         (
-            lambda: measure_layers(nn.ReLU().to("meta").eval(), torch.ones(2, device="meta")),
+            lambda: measure_layers(RELU, torch.ones(2, device="meta")),
             DeviceError,
             "got `example_inputs[0]` on meta",
         ),

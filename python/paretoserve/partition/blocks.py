@@ -1,12 +1,14 @@
 """Blocks of a torch module: runs of its torch.fx graph between the places where one tensor alone passes.
 
-The graph is that of symbolic tracing, whose nodes are layers; of modules that it cannot trace (most transformers, which
-slice by sizes) that of `torch.export`, whose nodes are operators. Importing this imports torch.
+The graph is that of symbolic tracing, whose nodes are layers; of modules that it cannot trace or that have no place to
+cut in it (most transformers, which slice by sizes) that of `torch.export`, whose nodes are operators. Importing this
+imports torch.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -32,7 +34,17 @@ class Blocks:
     """
 
     def __init__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[type, ...]) -> None:
-        graph, self.result = _graph(module, inputs, leaves)
+        for graph, self.result in _graphs(module, inputs, leaves):
+            self._cut(graph, inputs)
+            if len(self) > 1:
+                break
+
+    def __len__(self) -> int:
+        """Return the number of blocks."""
+        return len(self.names)
+
+    def _cut(self, graph: fx.GraphModule, inputs: tuple[torch.Tensor, ...]) -> None:
+        """Take this graph, and what passes in it for the inputs."""
         seen = _Seen(graph)
         try:
             with torch.no_grad():
@@ -41,16 +53,13 @@ class Blocks:
             raise _refused("example_inputs", f"what `module` takes, got {type(error).__name__}: {error}") from error
         self.graph = graph
         self.nodes = list(graph.graph.nodes)
-        ends = _ends(self.nodes, seen.tensors)
-        last = [node for node in self.nodes if node.op not in ("output", "get_attr")][-1]
+        self.fixed = _fixed(self.nodes)
+        work = [node for node in self.nodes if node.op != "output" and node not in self.fixed]
+        ends = _ends(self.nodes, self.nodes.index(work[-1]), self.fixed, seen.tensors)
         self.handed = [node for _, node in ends]
         self.bounds = [0, *(position + 1 for position, _ in ends), len(self.nodes)]
-        self.names = [_name(node) for node in (*self.handed, last)]
+        self.names = [_name(node) for node in (*self.handed, work[-1])]
         self.output_bytes = [seen.tensors[node] for node in self.handed] + [seen.output_bytes]
-
-    def __len__(self) -> int:
-        """Return the number of blocks."""
-        return len(self.names)
 
     def part(self, first: int, stop: int) -> Part:
         """Return blocks `first` to before `stop`, which share their parameters with the whole."""
@@ -58,9 +67,9 @@ class Blocks:
         copies: dict[fx.Node, fx.Node] = {}
 
         def copied(node: fx.Node) -> fx.Node:
-            if node not in copies:  # a parameter that an earlier block uses too
-                assert node.op == "get_attr"
-                copies[node] = graph.node_copy(node)
+            if node not in copies:
+                assert node in self.fixed
+                copies[node] = graph.node_copy(node, copied)
             return copies[node]
 
         if first > 0:
@@ -68,7 +77,7 @@ class Blocks:
         for node in self.nodes[self.bounds[first] : self.bounds[stop]]:
             if node.op == "output":
                 graph.output(fx.map_arg(node.args[0], copied))
-            elif node.op != "get_attr":
+            elif node not in self.fixed:
                 copies[node] = graph.node_copy(node, copied)
         if stop < len(self):
             graph.output(copies[self.handed[stop - 1]])
@@ -121,15 +130,35 @@ class _Seen(fx.Interpreter):
         return value
 
 
-def _ends(nodes: list[fx.Node], tensors: dict[fx.Node, int]) -> list[tuple[int, fx.Node]]:
+def _fixed(nodes: list[fx.Node]) -> set[fx.Node]:
+    """Return the nodes that no input reaches; each part has its own, so that they need not be handed on.
+
+    Parameters, and in exported graphs what is computed from them or from nothing, such as positions and masks: there it
+    is known of every operator whether it writes to its arguments or draws random numbers.
+    """
+    fixed = {node for node in nodes if node.op == "get_attr"}
+    computed = set(fixed)
+    for node in nodes:
+        if not isinstance(node.target, torch._ops.OpOverload):
+            continue
+        reached = [one not in computed for one in node.all_input_nodes]
+        if node.target._schema.is_mutable and not all(reached):
+            return fixed
+        if not any(reached) and torch.Tag.nondeterministic_seeded not in node.target.tags:
+            computed.add(node)
+    return computed
+
+
+def _ends(
+    nodes: list[fx.Node], last_work: int, fixed: set[fx.Node], tensors: dict[fx.Node, int]
+) -> list[tuple[int, fx.Node]]:
     """Return after which nodes a single tensor passes, and of which node it is."""
     place = {node: position for position, node in enumerate(nodes)}
     last_use = {node: max((place[user] for user in node.users), default=-1) for node in nodes}
-    last_work = max(place[node] for node in nodes if node.op not in ("output", "get_attr"))
     alive: list[fx.Node] = []
     ends: list[tuple[int, fx.Node]] = []
     for position, node in enumerate(nodes[:last_work]):
-        if node.op != "get_attr":  # parameters go with whom they serve
+        if node not in fixed:
             alive.append(node)
         alive = [one for one in alive if last_use[one] > position]
         if len(alive) != 1 or alive[0].op == "placeholder" or alive[0] not in tensors:
@@ -147,25 +176,32 @@ def _name(node: fx.Node) -> str:
     return f"{stack[-1][0]}.{node.name}" if stack and stack[-1][0] else node.name
 
 
-def _graph(
+def _graphs(
     module: nn.Module, inputs: tuple[torch.Tensor, ...], leaves: tuple[type, ...]
-) -> tuple[fx.GraphModule, pytree.TreeSpec | None]:
-    """Return the graph of a module, and into what its results are put if it gives them as a list."""
+) -> Iterator[tuple[fx.GraphModule, pytree.TreeSpec | None]]:
+    """Return the graphs of a module, and into what their results are put if they give them as a list."""
     try:
         inspect.signature(module.forward).bind(*inputs)
     except TypeError as error:
         raise _refused("example_inputs", f"what `module` takes, got {len(inputs)}: {error}") from error
+    traced = None
     try:
-        return _traced(module, len(inputs), leaves), None
+        traced = _traced(module, len(inputs), leaves)
     except Exception as error:
         if leaves:
             raise _not_traced(error) from error
+    if traced is not None:
+        yield traced, None
+    if leaves or _is_sequential(module):
+        return
     try:
         with torch.no_grad():
             exported = torch.export.export(module, inputs)
     except Exception as error:
-        raise _not_traced(error) from error
-    return exported.module(check_guards=False), exported.call_spec.out_spec
+        if traced is None:
+            raise _not_traced(error) from error
+        return
+    yield exported.module(check_guards=False), exported.call_spec.out_spec
 
 
 def _traced(module: nn.Module, num_inputs: int, leaves: tuple[type, ...]) -> fx.GraphModule:

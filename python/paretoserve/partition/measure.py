@@ -34,8 +34,8 @@ def measure_layers(
     ----------
     module : torch.nn.Module
         On the CPU and in evaluation mode. Blocks of a Sequential are its children, those of Sequentials in it included;
-        other modules are cut wherever one tensor alone passes in their torch.fx graph, or where that cannot be traced,
-        in that of torch.export for inputs of these shapes.
+        other modules are cut wherever one tensor alone passes in their torch.fx graph, or if they cannot be traced or
+        cut so, in that of torch.export for inputs of these shapes.
     example_inputs : torch.Tensor or tuple of them
         One request. Not modified.
     repeats : int, default 10
