@@ -83,7 +83,6 @@ def test_replicas_share_batches_and_links():
     cases = []
     for counts, seconds, link, rate in [
         ((2, 2), [0.03, 0.12], Link(0.002), 1 / 0.06),
-        ((2, 2), [0.12, 0.03], Link(0.002), 1 / 0.06),
         # As many lanes as the side of fewer replicas has.
         ((1, 3), [0.02, 0.02], Link(0.01, 1e6), 20),
         ((3, 1), [0.02, 0.02], Link(0.01, 1e6), 20),
@@ -94,9 +93,8 @@ def test_replicas_share_batches_and_links():
         assert tuple(stage.replicas for stage in split.stages) == counts
         assert split.throughput_rps == pytest.approx(rate)
         cases.append((split, layers, devices, link))
-    runs, late = measured(*cases[:2])
-    more, later = measured(*cases[2:])
-    assert all(close(run, max(late, later)) for run in (*runs, *more))
+    runs, late = measured(*cases)
+    assert all(close(run, late) for run in runs)
 
 
 def test_transfers_that_do_not_overlap():
