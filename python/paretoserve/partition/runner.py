@@ -158,8 +158,8 @@ def run_split(
     >>> layers, devices = Layers([0.01, 0.02], [1000, 0]), [Device("a"), Device("b")]
     >>> split = split_front(layers, devices, Link(0.005, 1e6)).splits[0]
     >>> run = run_split(split, layers, devices, links=Link(0.005, 1e6), num_batches=10)
-    >>> 0.5 < run.throughput_ratio < 1.2
-    True
+    >>> run.split.latency_s, run.latency_s > 0.0359, run.in_flight
+    (0.036, True, 2)
     """
     from paretoserve.partition.pipeline import Pipeline  # multiprocessing is loaded when used
 
