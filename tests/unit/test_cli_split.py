@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -49,6 +50,7 @@ def test_mobilenet_over_two_small_computers(profile):
     assert [row["cuts"] for row in front] == [cut for *_, cut in sorted(best)]
     for row, point in zip(front, sorted(best), strict=True):
         assert (row["latency_s"], row["throughput_rps"]) == pytest.approx(point[:2], rel=1e-6)
+    assert [row["energy_j"] for row in front] == [None] * len(front)  # nobody has stated watts
     assert "bound by" in run(*words, "--explain").stdout
 
 
@@ -75,6 +77,23 @@ def test_report_and_picture(profile, tmp_path):
     assert found.exit_code == 0, found.output
     assert "Splits of 19 layers over 2 devices" in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_name_the_answers_of_other_planners(profile, tmp_path):
+    pytest.importorskip("matplotlib").use("agg")
+    for devices in ("ab", "abcd"):
+        picture = tmp_path / f"{devices}.svg"
+        words = [word for name in devices for word in ("--devices", f"{name},speed={ord(name) - 95}")]
+        found = run("--profile", profile, *words, "--plot", str(picture), "--format", "json")
+        assert found.exit_code == 0, found.output
+        rows = json.loads(found.stdout)
+        # Matplotlib writes texts of an SVG file as comments, too.
+        texts = re.findall(r"<!-- (.*?) -->", picture.read_text())
+        assert (len(rows) > 10) == (devices == "abcd")
+        for row in rows:
+            shown = f"{row['cuts']} {row['planner']}".strip()
+            assert (shown in texts) == (len(rows) <= 10 or bool(row["planner"])), shown
+        assert any("pipedream" in text for text in texts)
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,12 @@ def test_results_are_plain_data():
 
 def test_inputs_stay_as_they_were():
     seconds = np.array([0.1, 0.2])
-    layers = Layers(seconds, [1, 2])
+    sizes = np.array([1, 2])
+    layers = Layers(seconds, sizes, memory_bytes=sizes)
     layers.seconds[0] = 5.0
     assert seconds.tolist() == [0.1, 0.2]
+    sizes[:] = -1
+    assert layers.output_bytes.tolist() == layers.memory_bytes.tolist() == [1, 2]
 
 
 def test_a_large_front_asks_for_epsilon(monkeypatch):
@@ -197,6 +200,10 @@ def test_a_large_front_asks_for_epsilon(monkeypatch):
         ({"inputs": [[], [1]]}, ValueError, "must be numbers of layers before it, got 1"),
         ({"inputs": [[0], [0]]}, ValueError, "must be nothing, as the first layer"),
         ({"inputs": [[]]}, ShapeError, "`inputs` must have 2 entries"),
+        ({"inputs": 3}, TypeError, "`inputs` must be a sequence, got 3"),
+        ({"inputs": [[], 0]}, TypeError, "`inputs` must be a sequence, got 0"),
+        ({"names": 5}, TypeError, "`names` must be a sequence, got 5"),
+        ({"seconds": [[0.1], [0.1, 0.2]]}, ShapeError, "`seconds` must have shape (2,), got rows of several lengths"),
     ],
 )
 def test_bad_layers(change, error, message):
@@ -215,6 +222,11 @@ def test_a_branch_that_leads_nowhere_is_refused():
     ("arguments", "options", "error", "message"),
     [
         ((HAND, []), {}, ValueError, "`devices` must hold at least one"),
+        ((HAND, None), {}, TypeError, "`devices` must be a sequence, got None"),
+        ((HAND, PAIR, 3), {}, TypeError, "`links` must be a sequence, got 3"),
+        ((HAND, PAIR, [[LINK, LINK], 3]), {}, TypeError, "`links` must be a sequence, got 3"),
+        ((HAND, PAIR), {"objectives": 3}, TypeError, "`objectives` must be a sequence, got 3"),
+        ((HAND, PAIR), {"objectives": [["latency"]]}, ValueError, "`objectives` must be among"),
         ((HAND, ["a"]), {}, TypeError, "`devices` must hold Device objects"),
         ((HAND, [Device("a"), Device("a")]), {}, ValueError, "`a` twice"),
         ((HAND, [Device(str(i)) for i in range(5)]), {}, ValueError, "got 5 for 4"),
@@ -248,6 +260,7 @@ def test_bad_arguments(arguments, options, error, message):
     [
         (lambda: Device("a", memory_bytes=-1), "`memory_bytes`"),
         (lambda: Device("a", count=0), "`count`"),
+        (lambda: Device(""), "`name` must not be empty"),
         (lambda: Device("a", speed=0.0), "`speed`"),
         (lambda: Device("a", watts=-1.0), "`watts`"),
         (lambda: Link(-0.1), "`latency_s`"),

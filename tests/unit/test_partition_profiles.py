@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from paretoserve import cost
 from paretoserve.errors import DataError, UnknownNameError
-from paretoserve.partition import model_layers, read_profile
+from paretoserve.partition import Device, Layers, model_layers, read_profile, split_front, write_profile
 
 HEADER = "name,seconds:pi,seconds:gpu,output_bytes,memory_bytes,joules,inputs"
 LINES = ["stem,0.2,0.01,802816,1000,0.5,", "block,0.1,0.02,401408,2000,0.25,0", "head,0.1,0.03,4000,3000,0.125,0 1"]
@@ -49,6 +50,38 @@ def test_csv_and_json_say_the_same(tmp_path):
         assert found.memory_bytes.tolist() == [1000, 2000, 3000]
         assert found.joules.tolist() == [0.5, 0.25, 0.125]
         assert found.cuts.tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["profile.csv", "profile.json", "PROFILE.CSV"])
+def test_what_is_written_is_read_again(tmp_path, name):
+    third = 1 / 3
+    for layers in (
+        Layers([third, 0.2], [10, 0]),
+        Layers({"pi": [third, 0.2], "a b": [1e-9, 5.0]}, [10, 0], names=['a "b", c', "d"], memory_bytes=[7, 2**59]),
+        Layers([third] * 3, [1, 2, 3], joules={"pi": [0.0, 1.5, third]}, inputs=[[], [0], [0, 1]]),
+    ):
+        write_profile(layers, tmp_path / name)
+        found = read_profile(tmp_path / name)
+        assert (found.names, found.inputs) == (layers.names, layers.inputs)
+        assert found.output_bytes.tolist() == layers.output_bytes.tolist()
+        assert found.memory_bytes.tolist() == layers.memory_bytes.tolist()
+        for device in ("pi",) if isinstance(layers.seconds, dict) else ("any",):
+            assert found.row("seconds", device).tolist() == layers.row("seconds", device).tolist()
+        if layers.joules is None:
+            assert found.joules is None
+        else:
+            assert found.row("joules", "pi").tolist() == layers.row("joules", "pi").tolist()
+
+
+def test_only_profiles_are_written_and_only_as_csv_or_json(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in \.csv or \.json, got `profile.txt`"):
+        write_profile(Layers([1.0], [1]), tmp_path / "profile.txt")
+    with pytest.raises(TypeError, match="`layers` must be a Layers object, got 3"):
+        write_profile(3, tmp_path / "profile.csv")
+    for name in ("", " a"):  # a reader strips the cells of a CSV file
+        with pytest.raises(ValueError, match=f"without space around them, got '{name}' for 1"):
+            write_profile(Layers([1.0, 1.0], [1, 1], names=["a", name]), tmp_path / "profile.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -105,6 +138,19 @@ def test_layers_of_a_model_add_up_to_its_step(name, decode):
     held = model.weights_bytes() + tied + 4 * model.kv_bytes(256)
     assert layers.memory_bytes.sum() == pytest.approx(held, rel=1e-6)
     assert set(np.diff(layers.output_bytes[:-1])) == {0}
+    flops, moved = cost.StepTime.fit(model, "h100_sxm", host_s=0.0).work(shape)
+    used = cost.energy(hardware="h100_sxm", num_gpus=1, seconds=step, flops=flops, num_bytes=moved)
+    assert layers.joules["a"].sum() == pytest.approx(used.joules, rel=1e-3)
+
+
+def test_systems_without_power_give_no_energy():
+    unknown = replace(cost.hardware("a100_sxm"), power=None)
+    layers = model_layers("qwen3-0.6b", {"a": "h100_sxm", "b": unknown})
+    assert layers.joules is None
+    front = split_front(layers, [Device("a", watts=500.0), Device("b", watts=300.0)])
+    assert front.splits[0].energy_j == pytest.approx(
+        500 * front.splits[0].stages[0].seconds + 300 * front.splits[0].stages[1].seconds, rel=1e-4
+    )
 
 
 def test_models_that_do_not_exist():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["devices_of", "links_of", "systems_of", "write_html", "write_plot"]
 
+MOST_LABELS = 10
 UNITS = {"latency_s": "s", "throughput_rps": "requests/s", "energy_j": "J"}
 
 
@@ -95,11 +96,17 @@ def write_html(path: Path, front: SplitFront, rows: pa.Table) -> None:
 
 
 def write_plot(path: Path, front: SplitFront, rows: pa.Table) -> None:
-    """Draw latency and throughput, or the first two objectives that counted, with the cuts beside the points."""
+    """Draw latency and throughput, or the first two objectives that counted.
+
+    Beside the points are their cuts and the planners whose answer they are; of many splits only beside the latter.
+    """
     from paretoserve import pareto
+
+    marked = zip(rows.column("cuts").to_pylist(), rows.column("planner").to_pylist(), strict=True)
+    labels = [f"{cuts} {planner}".strip() if planner or len(rows) <= MOST_LABELS else "" for cuts, planner in marked]
 
     senses = _senses(front)
     if len(senses) < 2:
         senses = {"latency_s": "min", "throughput_rps": "max"}
     title = f"Splits of {len(front.layers)} layers over {len(front.devices)} devices"
-    pareto.plot(rows, senses, labels="cuts", title=title, file=path)
+    pareto.plot(rows, senses, labels=labels, title=title, file=path)

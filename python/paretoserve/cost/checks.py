@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
+from typing import TypeVar
 
 import numpy as np
 
 from paretoserve._integers import check_integer, shown
 
-__all__ = ["not_negative", "number", "positive", "positive_count", "switch", "text"]
+__all__ = ["listed", "not_negative", "number", "positive", "positive_count", "switch", "text"]
 
 LARGEST = 1e300
+
+Item = TypeVar("Item")
 
 
 def positive(argument: str, value: float) -> float:
@@ -44,6 +48,13 @@ def text(argument: str, value: object) -> str:
     if isinstance(value, str):
         return value
     raise TypeError(f"`{argument}` must be text, got {shown(value)}")
+
+
+def listed(argument: str, values: Iterable[Item]) -> tuple[Item, ...]:
+    """Return what a sequence holds, or raise TypeError."""
+    if isinstance(values, Iterable):
+        return tuple(values)
+    raise TypeError(f"`{argument}` must be a sequence, got {shown(values)}")
 
 
 def number(argument: str, value: object) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve._integers import check_integer, shown
-from paretoserve.cost.checks import not_negative, positive, text
+from paretoserve.cost.checks import listed, not_negative, positive, text
 from paretoserve.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Device:
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a number is out of range, or the name empty.
     """
 
     name: str
@@ -56,7 +56,8 @@ class Device:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        text("name", self.name)
+        if not text("name", self.name):
+            raise ValueError("`name` must not be empty")
         check_integer("count", self.count, 1, 2**16)
         if self.memory_bytes is not None:
             check_integer("memory_bytes", self.memory_bytes, 0, MOST_BYTES)
@@ -103,7 +104,7 @@ Links = Link | Sequence[Link] | Sequence[Sequence[Link]]
 
 def checked_devices(devices: Sequence[Device]) -> tuple[Device, ...]:
     """Return the devices, or say what is wrong with them."""
-    made = (devices,) if isinstance(devices, Device) else tuple(devices)
+    made = (devices,) if isinstance(devices, Device) else listed("devices", devices)
     for index, device in enumerate(made):
         if not isinstance(device, Device):
             raise TypeError(f"`devices` must hold Device objects, got {shown(device)} at {index}")
@@ -125,7 +126,7 @@ def link_table(links: Links, devices: Sequence[Device], free_order: bool) -> lis
     number = len(devices)
     if isinstance(links, Link):
         return [[[links]] * number for _ in devices]
-    rows: list[Any] = list(links)
+    rows: list[Any] = list(listed("links", links))
     if any(isinstance(row, Link) for row in rows) or not rows:
         if len(rows) != number - 1 or not all(isinstance(row, Link) for row in rows):
             raise ShapeError(f"`links` must be one Link, {number - 1} for the chain or {number} rows of {number}")
@@ -135,7 +136,7 @@ def link_table(links: Links, devices: Sequence[Device], free_order: bool) -> lis
             if device.count > 1:
                 raise ValueError(f"`links` of a chain do not say how the {device.count} devices `{device.name}` talk")
         return [[rows[source:target] for target in range(number)] for source in range(number)]
-    table = [list(row) for row in rows]
+    table = [listed("links", row) for row in rows]
     if len(table) != number or any(len(row) != number for row in table):
         raise ShapeError(f"`links` must have {number} rows of {number} links, one per device")
     for row in table:

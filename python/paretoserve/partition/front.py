@@ -10,7 +10,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._integers import check_integer, shown
-from paretoserve.cost.checks import not_negative, switch
+from paretoserve.cost.checks import listed, not_negative, switch
 from paretoserve.errors import CapacityError
 from paretoserve.partition.devices import Device, Link, Links, checked_devices
 from paretoserve.partition.explain import explain
@@ -303,9 +303,9 @@ def _alone(tables: Tables) -> dict[str, float]:
 def _objectives(given: Sequence[str] | None, has_energy: bool) -> tuple[str, ...]:
     if given is None:
         return tuple(OBJECTIVES) if has_energy else ("latency", "throughput")
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = (given,) if isinstance(given, str) else listed("objectives", given)
     for name in names:
-        if name not in OBJECTIVES:
+        if not isinstance(name, str) or name not in OBJECTIVES:
             raise ValueError(f"`objectives` must be among {', '.join(OBJECTIVES)}, got {shown(name)}")
     if not names or len(set(names)) < len(names):
         raise ValueError(f"`objectives` must be one or more different names, got {shown(list(names))}")

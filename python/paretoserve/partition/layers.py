@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paretoserve._integers import integer_array, shown
+from paretoserve.cost.checks import listed
 from paretoserve.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Layers:
         number = len(self.output_bytes)
         if number == 0:
             raise ShapeError("`output_bytes` must have at least one layer, got none")
-        self.names = tuple(str(i) for i in range(number)) if names is None else tuple(str(name) for name in names)
+        self.names = tuple(str(name) for name in (range(number) if names is None else listed("names", names)))
         if len(self.names) != number:
             raise ShapeError(f"`names` must have {number} entries, one per layer, got {len(self.names)}")
         self.seconds = self._rows("seconds", seconds)
@@ -88,7 +89,9 @@ class Layers:
         total = sum(self.memory_bytes.tolist())
         if total >= MOST_BYTES:
             raise ValueError(f"`memory_bytes` must be below {MOST_BYTES} in sum, got {total}")
-        self.inputs = None if inputs is None else tuple(tuple(row) for row in inputs)
+        self.inputs: tuple[tuple[int, ...], ...] | None = None
+        if inputs is not None:
+            self.inputs = tuple(listed("inputs", row) for row in listed("inputs", inputs))
         self.cuts: NDArray[np.int64] = np.arange(number - 1) if self.inputs is None else self._cuts(self.inputs)
 
     def __len__(self) -> int:
@@ -114,7 +117,11 @@ class Layers:
         return {str(name): self._floats(argument, row, f" on `{name}`") for name, row in values.items()}
 
     def _floats(self, argument: str, values: ArrayLike, where: str) -> NDArray[np.float64]:
-        given = np.asarray(values)
+        try:
+            given = np.asarray(values)
+        except ValueError:
+            expected = f"`{argument}` must have shape ({len(self.names)},)"
+            raise ShapeError(f"{expected}, got rows of several lengths{where}") from None
         if given.dtype.kind not in "iuf":
             raise DtypeError(f"`{argument}` must hold numbers, got {given.dtype}{where}")
         if given.shape != (len(self.names),):
@@ -162,5 +169,5 @@ class Layers:
 
 
 def _bytes(argument: str, values: ArrayLike, length: int | None) -> NDArray[np.int64]:
-    made: NDArray[np.int64] = integer_array(argument, values, np.int64, 0, MOST_BYTES, length)
+    made: NDArray[np.int64] = integer_array(argument, values, np.int64, 0, MOST_BYTES, length).copy()
     return made

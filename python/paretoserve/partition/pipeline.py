@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline"]
 
+SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 3.0
 
 
@@ -53,7 +54,7 @@ class Pipeline:
     titles : list of str
         Of each stage what messages call it.
     timeout_s : float
-        Longest wait for the start of all processes, and for the next result.
+        Longest wait for the next result, and if it is more than a minute, for the start of all processes.
     """
 
     def __init__(self, tasks: list[list[Task]], titles: list[str], timeout_s: float) -> None:
@@ -89,10 +90,11 @@ class Pipeline:
     def __enter__(self) -> Pipeline:
         """Return itself when all processes are ready."""
         try:
-            until = time.monotonic() + self.timeout_s
+            seconds = max(self.timeout_s, SECONDS_TO_START)
+            until = time.monotonic() + seconds
             for worker in self.workers:
                 while not worker.control.poll():
-                    self._wait([worker.control], until, f"{self.titles[worker.stage]} did not start")
+                    self._wait([worker.control], until, f"{self.titles[worker.stage]} did not start in {seconds:g} s")
                 self._read(worker)
         except BaseException:
             self.close()
@@ -148,7 +150,7 @@ class Pipeline:
         sentinels = [w.process.sentinel for w in self.workers]
         ready = wait([*wanted, *watched, *sentinels], max(0.0, until - time.monotonic()))
         if not ready:
-            raise StageError(f"{late or self._stuck(batch)} within `timeout_s` of {self.timeout_s:g} s")
+            raise StageError(late or f"{self._stuck(batch)} within `timeout_s` of {self.timeout_s:g} s")
         self._check([one for one in ready if one not in wanted])
 
     def _check(self, ready: list[Any]) -> None:

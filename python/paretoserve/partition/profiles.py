@@ -19,7 +19,7 @@ from paretoserve.partition.layers import Layers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["read_profile"]
+__all__ = ["read_profile", "write_profile"]
 
 PER_DEVICE = ("seconds", "joules")
 WHOLE = ("output_bytes", "memory_bytes")
@@ -93,6 +93,66 @@ def read_profile(path: str | Path) -> Layers:
         )
     except (ValueError, TypeError) as error:
         raise file_error(file, str(error)) from None
+
+
+def write_profile(layers: Layers, path: str | Path) -> None:
+    """Write a profile to a file that `read_profile` and `paretoserve split` read.
+
+    Parameters
+    ----------
+    layers : Layers
+    path : str or Path
+        Ends in .csv or .json. An older file is replaced.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a profile, a layer has no name or one with space around it, or the path ends otherwise.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "profile.csv"
+    ...     write_profile(Layers([0.2, 0.1], [8000, 400], names=["stem", "head"]), path)
+    ...     path.read_text().split()
+    ['name,output_bytes,memory_bytes,seconds', 'stem,8000,0,0.2', 'head,400,0,0.1']
+    """
+    if not isinstance(layers, Layers):
+        raise TypeError(f"`layers` must be a Layers object, got {shown(layers)}")
+    for number, name in enumerate(layers.names):
+        if not name or name != name.strip():
+            raise ValueError(f"`layers` must have names without space around them, got {shown(name)} for {number}")
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in (".csv", ".json"):
+        raise ValueError(f"`path` must end in .csv or .json, got `{target.name}`")
+    columns: dict[str, list[Any]] = {"name": list(layers.names)}
+    columns |= {key: getattr(layers, key).tolist() for key in WHOLE}
+    for what in PER_DEVICE:
+        values = getattr(layers, what)
+        if isinstance(values, dict):
+            columns |= {f"{what}:{device}": row.tolist() for device, row in values.items()}
+        elif values is not None:
+            columns[what] = values.tolist()
+    if layers.inputs is not None:
+        columns["inputs"] = [[int(source) for source in row] for row in layers.inputs]
+    rows = zip(*columns.values(), strict=True)
+    if suffix == ".json":
+        text = json.dumps({"layers": [dict(zip(columns, row, strict=True)) for row in rows]}, indent=1)
+        target.write_text(text + "\n", encoding="utf-8")
+        return
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([" ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in row] for row in rows)
 
 
 def _csv_rows(file: str, text: str) -> Rows:

@@ -1,7 +1,9 @@
 """The process of one device in a running split: it takes batches, computes or sleeps, and sends on.
 
 One thread receives, one sends, so that a device computes while bytes are on their way. Links are limited by time
-stamps: a batch counts as arrived when the links on the way, one transfer after another, would have brought it.
+stamps: a batch counts as arrived when the links on the way, one transfer after another, would have brought it. A stage
+that sleeps is busy by time stamps too: from the arrival of its batch or the end of the one before, so that a process
+which this machine wakes late does not sleep its whole time after that.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ HEADER = struct.Struct("<q?q")
 COUNTERS = 3
 """Numbers of a process that others see: batches begun, batches computed, nanoseconds of the measured ones."""
 
-ACKNOWLEDGE = b"+"
+ARRIVAL = struct.Struct("<q")
+"""What a receiver answers where a sender waits: when the transfer arrived."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def work(
     stopped = threading.Thread(target=_until_closed, args=(control,), daemon=True)
     stopped.start()
     try:
-        stage = _sleeper(task) if task.stage is None else _loaded(task.stage)
+        stage = None if task.stage is None else _loaded(task.stage)
         control.send(None)
         mine = memoryview(counters).cast("B").cast("q")[index * COUNTERS :]
         _compute(task, stage, mine, sources, targets, lambda error: _report(control, error))
@@ -121,14 +124,6 @@ def _until_closed(control: Connection) -> None:
         os._exit(0)
 
 
-def _sleeper(task: Task) -> Callable[[Any], Any]:
-    def sleep(_: Any) -> bytes:
-        time.sleep(task.seconds)
-        return bytes(task.output_bytes)
-
-    return sleep
-
-
 def _loaded(stage: bytes) -> Callable[[Any], Any]:
     function: Callable[[Any], Any] = pickle.loads(stage)  # from our own caller
     return function
@@ -136,7 +131,7 @@ def _loaded(stage: bytes) -> Callable[[Any], Any]:
 
 def _compute(
     task: Task,
-    stage: Callable[[Any], Any],
+    stage: Callable[[Any], Any] | None,
     counters: memoryview[int],
     sources: list[Connection],
     targets: list[Connection],
@@ -148,21 +143,30 @@ def _compute(
     sender = _Sender(task, targets)
     if not task.waits_after:
         threading.Thread(target=_send, args=(sender, outbox, report), daemon=True).start()
+    ended = 0
     for batch in range(task.replica, task.total, task.replicas):
         got = inbox.get()
         if got is None:
             raise _GoneError
-        _sleep_until(got[0])
-        value = pickle.loads(got[1])  # from a process of the same run
+        arrived, payload = got
+        _sleep_until(arrived)
         counters[0] = batch + 1
-        began = time.monotonic_ns()
-        result = stage(value)
-        ended = time.monotonic_ns()
+        result: Any
+        if stage is None:
+            began = max(arrived, ended)
+            ended = began + round(task.seconds * 1e9)
+            _sleep_until(ended)
+            result = bytes(task.output_bytes)
+        else:
+            value = pickle.loads(payload)  # from a process of the same run
+            began = time.monotonic_ns()
+            result = stage(value)
+            ended = time.monotonic_ns()
         if batch >= task.first_measured:
             counters[2] += ended - began
         counters[1] = batch + 1
         if task.waits_after:
-            sender.send(batch, ended, result)
+            ended = sender.send(batch, ended, result)
         else:
             outbox.put((batch, ended, result))
 
@@ -173,12 +177,12 @@ def _receive(task: Task, sources: list[Connection], inbox: SimpleQueue[tuple[int
         for batch in range(task.replica, task.total, task.replicas):
             source = sources[batch % len(sources)]
             message = source.recv_bytes()
+            here = time.monotonic_ns()
             moment, done, counted = HEADER.unpack_from(message)
-            if not done:
-                moment = lane.arrival(moment, counted)
+            moment = max(here, moment if done else lane.arrival(moment, counted))
             if task.waits_before:
                 _sleep_until(moment)
-                source.send_bytes(ACKNOWLEDGE)
+                source.send_bytes(ARRIVAL.pack(moment))
             inbox.put((moment, message[HEADER.size :]))
     except (EOFError, OSError):
         inbox.put(None)
@@ -200,8 +204,8 @@ class _Sender:
         self.targets = targets
         self.lane = None if task.after is None else Lane(task.after)
 
-    def send(self, batch: int, departed: int, result: Any) -> None:
-        """Send one result, and wait for its arrival if the device does not compute meanwhile."""
+    def send(self, batch: int, departed: int, result: Any) -> int:
+        """Send one result; return when, or when it has arrived if the device does not compute meanwhile."""
         payload = b"" if self.task.is_last else pickle.dumps(result, protocol=5)
         counted = len(payload) if self.task.stage is not None else self.task.output_bytes
         moment = departed if self.lane is None else self.lane.arrival(departed, counted)
@@ -209,9 +213,10 @@ class _Sender:
         try:
             target.send_bytes(HEADER.pack(moment, self.lane is not None, counted) + payload)
             if self.task.waits_after:
-                target.recv_bytes()
+                departed = int(ARRIVAL.unpack(target.recv_bytes())[0])
         except (EOFError, OSError) as error:
             raise _GoneError from error
+        return departed
 
 
 def _sleep_until(moment: int) -> None:
