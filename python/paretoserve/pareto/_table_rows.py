@@ -103,9 +103,10 @@ def column_list(argument: str, names: str | Sequence[str] | None) -> tuple[str, 
         return ()
     try:
         found = (names,) if isinstance(names, str) else tuple(names)
+        distinct = set(found)
     except TypeError:
         raise DtypeError(f"`{argument}` must be the name of a column or a list of them, got {names!r:.40}") from None
-    if len(set(found)) < len(found):
+    if len(distinct) < len(found):
         raise ValueError(f"`{argument}` must name a column once, got {list(found)}")
     return found
 

@@ -75,10 +75,9 @@ impl<'a> Slices<'a> {
         depth.boxed.corner.clear();
         depth.boxed.corner.extend_from_slice(point);
         let below = Below { depths: below, space: &mut self.space, level: self.level, watch: &mut self.watch };
-        dispatch(
-            self.level,
-            Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip },
-        )
+        let exclusive = Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip };
+        // It is a difference, whose rounding may fall below nothing.
+        dispatch(self.level, exclusive).max(0.0)
     }
 }
 
