@@ -194,13 +194,13 @@ def test_output_of_a_scan(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["all.csv", "--eps", "wide"], 2, "`--eps` must be a number or COLUMN=NUMBER, got `wide`"),
+        (["all.csv", "--eps", "wide"], 2, "`--eps` must be a number of 0 or more, or COLUMN=NUMBER, got `wide`"),
         (["all.csv", "--eps", "1", "--eps", "ttft_p99_s=1"], 2, "got both"),
         (["all.csv", "--eps", "name=1"], 2, "`eps` must be for objectives, got one for `name`"),
-        (["all.csv", "--eps", "-1"], 2, "`eps` must be finite and not negative"),
+        (["all.csv", "--eps", "-1"], 2, "`--eps` must be a number of 0 or more"),
         (["all.csv", "--eps", "1", "--eps-kind", "log"], 2, "`--eps-kind` must be one of"),
         (["all.csv", "--fronts", "0"], 2, "`--fronts` must be 1 or more"),
-        (["all.csv", "--ranks", "--eps", "1"], 2, "`eps` must be None for ranks"),
+        (["all.csv", "--ranks", "--eps", "1"], 2, "`--eps` thins the front and says nothing about the layers of"),
         (["all.csv", "--ranks", "--scan"], 2, "`--ranks` needs all rows in memory"),
         (["all.csv", "--hypervolume"], 2, "`--hypervolume` and `--ref` must be given together"),
         (["all.csv", "--hypervolume", "--ref", "ttft_p99_s=1"], 2, "got none for `tokens_per_s`"),
@@ -253,3 +253,18 @@ def test_pictures_that_cannot_be(folder):
     assert (result.exit_code, "`--plot` needs 2 objectives or more, got 1" in result.stderr) == (2, True)
     result = run(folder / "all.csv", *BOTH, "--plot", folder / "front.xyz")
     assert (result.exit_code, "xyz" in result.stderr) == (2, True)
+
+
+def test_times_are_the_numbers_of_the_table(tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text("name,tpot_s,speed\na,0.0082,10\nb,0.0051,5\n")
+    objectives = ("--min", "tpot_s", "--max", "speed", "--format", "csv")
+    picked = run(file, *objectives, "--slo", "tpot_s=8.2ms")
+    assert picked.stdout.splitlines()[1:] == ['"b",0.0051,5,""', '"a",0.0082,10,"pick"']
+    within = run(file, *objectives, "--where", "tpot_s>=8.2ms", "--eps", "tpot_s=100us")
+    assert within.stdout.splitlines()[1:] == ['"a",0.0082,10']
+    refused = run(file, *objectives, "--where", "speed<=8ms")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: `--where` must compare with a number, got `8ms` in `speed<=8ms`\n",
+    )

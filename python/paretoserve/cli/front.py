@@ -24,7 +24,7 @@ def command(
         list[str] | None, typer.Option("--max", metavar="COLUMN", help="More is better; repeatable.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="CONDITION", help='Such as "ttft_p99_s<=1"; repeatable.')
+        list[str] | None, typer.Option("--where", metavar="CONDITION", help='Such as "ttft_p99_s<=800ms"; repeatable.')
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -113,6 +113,8 @@ def command(
         raise ValueError("`--plot` needs 2 objectives or more, got 1")
     if fronts is not None and fronts < 1:
         raise ValueError(f"`--fronts` must be 1 or more, got {fronts}")
+    if eps and (ranks or fronts is not None):
+        raise ValueError("`--eps` thins the front and says nothing about the layers of --ranks and --fronts")
     whole = {"--html": html is not None, "--ranks": ranks, "--fronts": fronts, "--explain": explain}
     request = Request(
         files,
