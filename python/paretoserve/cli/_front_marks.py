@@ -97,7 +97,7 @@ def picks_of(
     Raises
     ------
     UnmetSloError
-        If no row of a front meets the limits; the nearest one is named.
+        If no front has a row that meets the limits; the nearest one is named.
     """
     from paretoserve import pareto
 
@@ -106,17 +106,25 @@ def picks_of(
         raise ValueError(f"`--pick` must name an objective, got `{best}`\nhint: they are {', '.join(names)}")
     free = [name for name in names if name not in limits]
     target = best or (free or names)[0]
+    if interpolate and not (len(names) == 2 and len(limits) == 1 and target not in limits):
+        raise ValueError(
+            "`--interpolate` needs two objectives and one --slo, on the other one than is picked, "
+            f"got {len(names)} objectives, --slo of {', '.join(limits)} and --pick {target}"
+        )
     options: dict[str, Any] = {"best": names.index(target), "where": limits_of(question, limits), "nan": "drop"}
-    marks, notes = [""] * rows.num_rows, []
+    marks, notes, missed = [""] * rows.num_rows, [], []
     for name, members, points in _fronts(question, rows):
         choice = pareto.pick(points, senses, interpolate=interpolate or False, **options)  # type: ignore[arg-type]
         if choice.index is None:
-            raise UnmetSloError(_miss(name, names, points, choice))
+            missed.append(_miss(name, names, points, choice))
+            continue
         values = ", ".join(f"{each} {value:.6g}" for each, value in zip(names, choice.values, strict=True))
         notes.append(f"pick{name}: {values}")
         for row, share in choice.mixture:
             marks[members[row]] = "pick" if share == 1 else f"pick {share:.1%}"
-    return marks, notes
+    if not any(marks):
+        raise UnmetSloError("\n".join(missed))
+    return marks, notes + missed
 
 
 def _miss(name: str, names: list[str], points: NDArray[np.float64], choice: Any) -> str:

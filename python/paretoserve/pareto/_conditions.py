@@ -105,6 +105,8 @@ class Written:
 
     def met(self, place: Place, column: Any) -> NDArray[np.bool_]:
         """Return which rows of the column meet it."""
+        if str(column.type) in ("binary", "large_binary"):
+            raise place.problem(self.column, "must be text in UTF-8, holds other bytes", hint="convert the file first")
         if not is_text(column):
             return Condition(self.column, self.sign, self._number()).met(place, column)
         if self.sign not in ("==", "!="):
