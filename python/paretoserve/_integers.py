@@ -28,7 +28,7 @@ def check_integer(argument: str, value: object, low: int, high: int) -> int:
 def shown(value: object) -> str:
     """Return a value for a message, cut to a readable length."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split())
     except ValueError:  # an integer of thousands of digits refuses to be printed
         return "an integer of thousands of digits"
     return text if len(text) <= 40 else f"{text[:37]}..."

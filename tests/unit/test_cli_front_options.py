@@ -30,6 +30,9 @@ def folder(tmp_path):
     (tmp_path / "parts").mkdir()
     parquet.write_table(table.slice(0, 2), tmp_path / "parts" / "1.parquet")
     csv.write_csv(table.slice(2), tmp_path / "parts" / "2.csv")
+    (tmp_path / "latin.csv").write_bytes("na\xefve,ttft_p99_s,tokens_per_s\na,1,2\n".encode("latin-1"))
+    (tmp_path / "bytes.csv").write_bytes(b"name,ttft_p99_s,tokens_per_s\na,1,2\n\xe9,3,1\n")
+    (tmp_path / "bytes.parquet").write_bytes(b"x" * 500)
     return tmp_path
 
 
@@ -114,6 +117,15 @@ def test_limits_that_nothing_meets_exit_with_3(folder):
     assert (result.exit_code, "the front is empty" in result.stderr) == (3, True)
 
 
+def test_a_group_that_meets_no_limit_keeps_no_other_from_its_pick(folder):
+    result = run(folder / "all.csv", *BOTH, "--by", "gpu", "--slo", "ttft_p99_s=500ms")
+    assert names(result, "pick") == ["", "pick", "", ""]
+    assert "no row of b200 meets the limits\nhint: the nearest misses ttft_p99_s by 0.05" in result.stderr
+    result = run(folder / "all.csv", *BOTH, "--by", "gpu", "--slo", "ttft_p99_s=300ms")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert all(f"no row of {gpu} meets the limits" in result.stderr for gpu in ("b200", "h100"))
+
+
 def test_why_a_row_is_off_the_front(folder):
     objectives = BOTH[:4]
     for file in ("all.csv", "all.parquet"):
@@ -194,14 +206,23 @@ def test_output_of_a_scan(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["all.csv", "--eps", "wide"], 2, "`--eps` must be a number or COLUMN=NUMBER, got `wide`"),
+        (["all.csv", "--eps", "wide"], 2, "`--eps` must be a number of 0 or more, or COLUMN=NUMBER, got `wide`"),
         (["all.csv", "--eps", "1", "--eps", "ttft_p99_s=1"], 2, "got both"),
         (["all.csv", "--eps", "name=1"], 2, "`eps` must be for objectives, got one for `name`"),
-        (["all.csv", "--eps", "-1"], 2, "`eps` must be finite and not negative"),
+        (["all.csv", "--eps", "-1"], 2, "`--eps` must be a number of 0 or more"),
         (["all.csv", "--eps", "1", "--eps-kind", "log"], 2, "`--eps-kind` must be one of"),
         (["all.csv", "--fronts", "0"], 2, "`--fronts` must be 1 or more"),
-        (["all.csv", "--ranks", "--eps", "1"], 2, "`eps` must be None for ranks"),
+        (["all.csv", "--ranks", "--eps", "1"], 2, "`--eps` says nothing beside `--ranks`\nhint: give them"),
         (["all.csv", "--ranks", "--scan"], 2, "`--ranks` needs all rows in memory"),
+        (["all.csv", "--fronts", "2", "--knee"], 2, "`--knee` says nothing beside `--fronts`"),
+        (["all.csv", "--explain", "2", "--plot", "x.png"], 2, "`--plot` says nothing beside `--explain`"),
+        (["all.csv", "--slo", "ttft_p99_s=1", "--pick", "ttft_p99_s", "--interpolate", "hull"], 2, "on the other one"),
+        (["parts", "--ranks"], 2, "spread over 2 files\nhint: give one file, without --scan"),
+        (["latin.csv"], 4, "latin.csv`: cannot be read as CSV: 'utf-8'"),
+        (["latin.csv", "--scan"], 4, "latin.csv`: cannot be read as CSV: 'utf-8'"),
+        (["bytes.csv", "--where", "name=a"], 4, "bytes.csv`, column `name`: must be text in UTF-8"),
+        (["bytes.parquet"], 4, "bytes.parquet`: is no Parquet and cannot be read as CSV"),
+        (["bytes.parquet", "--scan"], 4, "bytes.parquet`: is no Parquet and cannot be read as CSV"),
         (["all.csv", "--hypervolume"], 2, "`--hypervolume` and `--ref` must be given together"),
         (["all.csv", "--hypervolume", "--ref", "ttft_p99_s=1"], 2, "got none for `tokens_per_s`"),
         (["all.csv", "--hypervolume", "--ref", "name=1"], 2, "`--ref` must be OBJECTIVE=NUMBER, got `name=1`"),
@@ -253,3 +274,18 @@ def test_pictures_that_cannot_be(folder):
     assert (result.exit_code, "`--plot` needs 2 objectives or more, got 1" in result.stderr) == (2, True)
     result = run(folder / "all.csv", *BOTH, "--plot", folder / "front.xyz")
     assert (result.exit_code, "xyz" in result.stderr) == (2, True)
+
+
+def test_times_are_the_numbers_of_the_table(tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text("name,tpot_s,speed\na,0.0082,10\nb,0.0051,5\n")
+    objectives = ("--min", "tpot_s", "--max", "speed", "--format", "csv")
+    picked = run(file, *objectives, "--slo", "tpot_s=8.2ms")
+    assert picked.stdout.splitlines()[1:] == ['"b",0.0051,5,""', '"a",0.0082,10,"pick"']
+    within = run(file, *objectives, "--where", "tpot_s>=8.2ms", "--eps", "tpot_s=100us")
+    assert within.stdout.splitlines()[1:] == ['"a",0.0082,10']
+    refused = run(file, *objectives, "--where", "speed<=8ms")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: `--where` must compare with a number, got `8ms` in `speed<=8ms`\n",
+    )

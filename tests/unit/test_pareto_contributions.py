@@ -148,6 +148,19 @@ def test_the_whole_front_is_optimal():
     assert pareto.hv_subset(points, 0, 1.2).to_dict() == {"indices": [], "volume": 0.0, "guarantee": "optimal"}
 
 
+def test_what_rounding_hides_is_nothing_and_never_less():
+    space = [[1e-18, 1e-15, 5e-13], [4e-19, 2e-15, 7e-13], [6e-19, 7e-15, 1e-13]]
+    assert pareto.hv_improvement(space, [[0.0, 6e-15, 2e-13]], ref=0.3)[0] >= 0
+    more = [
+        [3e-9, 8e-18, 7e-14, 9e-16],
+        [6e-9, 7e-18, 8e-14, 5e-16],
+        [4e-9, 1e-18, 7e-14, 6e-16],
+        [8e-9, 4e-18, 3e-14, 6e-16],
+    ]
+    assert (pareto.hv_contributions(more, ref=0.3) >= 0).all()
+    assert pareto.hv_least(more, ref=0.3) == (2, 0.0)
+
+
 def test_rows_outside_or_missing_add_nothing():
     points = [[1.0, 1.0], [np.nan, 0.0], [3.0, 0.0], [2.0, 0.5]]
     assert pareto.hv_contributions(points, 3, nan="drop").tolist() == [2, 0, 0, 0.5]

@@ -51,7 +51,15 @@ def test_the_same_objective_twice_is_refused():
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1s", 1.0), ("40ms", 0.04), ("250us", 0.00025), ("0.5", 0.5), ("2min", 120.0), (" 1e-2 s", 0.01)],
+    [
+        ("1s", 1.0),
+        ("40ms", 0.04),
+        ("250us", 0.00025),
+        ("8.2ms", 0.0082),
+        ("0.5", 0.5),
+        ("2min", 120.0),
+        (" 1e-2 s", 0.01),
+    ],
 )
 def test_times_take_units(text, seconds):
     (limit,) = parse_slo(f"ttft_p99={text}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._amounts import is_seconds, written_amount
 from paretoserve._files import file_error
 from paretoserve.cli._front_marks import explanation, knees, picks_of, volumes
 from paretoserve.cli._table import Table, read_table
@@ -127,10 +128,10 @@ def _boxes(eps: list[str]) -> float | dict[str, float] | None:
     found: dict[str, float] = {}
     for text in eps:
         name, _, size = text.rpartition("=")
-        try:
-            found[name] = float(size)
-        except ValueError:
-            raise ValueError(f"`--eps` must be a number or COLUMN=NUMBER, got `{text}`") from None
+        amount = written_amount(size, timed=is_seconds(name))
+        if amount is None or not 0 <= amount < np.inf:
+            raise ValueError(f"`--eps` must be a number of 0 or more, or COLUMN=NUMBER, got `{text}`")
+        found[name] = amount
     if "" in found and len(found) > 1:
         raise ValueError("`--eps` must be one number for all objectives or COLUMN=NUMBER for some, got both")
     return found.get("", found or None)
@@ -213,5 +214,6 @@ def _loaded(request: Request, files: list[Path]) -> Table:
     """Return the one file in memory."""
     if request.scan or len(files) > 1:
         what = "`--scan` keeps only rows of the front" if request.scan else f"they are spread over {len(files)} files"
-        raise ValueError(f"`{request.whole}` needs all rows in memory, but {what}\nhint: --plot draws the front")
+        hint = "--plot draws the front" if request.whole == "--html" else "give one file, without --scan"
+        raise ValueError(f"`{request.whole}` needs all rows in memory, but {what}\nhint: {hint}")
     return read_table(files[0])

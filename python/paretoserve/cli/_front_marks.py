@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._amounts import is_seconds, written_amount
 from paretoserve.errors import UnmetSloError
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._frames import as_frame
@@ -22,21 +22,13 @@ if TYPE_CHECKING:
     from paretoserve.cli._table import Table
     from paretoserve.pareto._table_rows import Question
 
-__all__ = ["by_objective", "explanation", "is_seconds", "knees", "limits_of", "objectives_of", "picks_of", "volumes"]
-
-_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0}
-_AMOUNT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*")
+__all__ = ["by_objective", "explanation", "knees", "limits_of", "objectives_of", "picks_of", "volumes"]
 
 
 def objectives_of(question: Question, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
     """Return the objectives of rows as float64, NaN where there is none."""
     frame = as_frame(rows)
     return {name: column_numbers(frame, name, frame.column(name)).floats() for name in question.maximize}
-
-
-def is_seconds(name: str) -> bool:
-    """Tell whether a column is in seconds by its name: ``ttft_p99_s`` is, ``tokens_per_s`` is not."""
-    return name.endswith("_s") and not name.endswith("_per_s")
 
 
 def by_objective(option: str, texts: Sequence[str], question: Question) -> dict[str, float]:
@@ -47,14 +39,14 @@ def by_objective(option: str, texts: Sequence[str], question: Question) -> dict[
         if not equals or name not in question.maximize:
             listed = ", ".join(question.maximize)
             raise ValueError(f"`{option}` must be OBJECTIVE=NUMBER, got `{text}`\nhint: the objectives are {listed}")
-        match = _AMOUNT.fullmatch(amount)
         timed = is_seconds(name)
-        if match is None or match[2] not in (_SECONDS if timed else ("",)):
+        value = written_amount(amount, timed=timed)
+        if value is None:
             expected = "a time such as 1s, 40ms or 0.04" if timed else "a number without a unit"
             raise ValueError(f"`{option}` of `{name}` must be {expected}, got `{amount}`")
         if name in found:
             raise ValueError(f"`{option}` must be given once per objective, got `{name}` twice")
-        found[name] = float(match[1]) * _SECONDS[match[2]]
+        found[name] = value
     return found
 
 
@@ -105,7 +97,7 @@ def picks_of(
     Raises
     ------
     UnmetSloError
-        If no row of a front meets the limits; the nearest one is named.
+        If no front has a row that meets the limits; the nearest one is named.
     """
     from paretoserve import pareto
 
@@ -114,17 +106,25 @@ def picks_of(
         raise ValueError(f"`--pick` must name an objective, got `{best}`\nhint: they are {', '.join(names)}")
     free = [name for name in names if name not in limits]
     target = best or (free or names)[0]
+    if interpolate and not (len(names) == 2 and len(limits) == 1 and target not in limits):
+        raise ValueError(
+            "`--interpolate` needs two objectives and one --slo, on the other one than is picked, "
+            f"got {len(names)} objectives, --slo of {', '.join(limits)} and --pick {target}"
+        )
     options: dict[str, Any] = {"best": names.index(target), "where": limits_of(question, limits), "nan": "drop"}
-    marks, notes = [""] * rows.num_rows, []
+    marks, notes, missed = [""] * rows.num_rows, [], []
     for name, members, points in _fronts(question, rows):
         choice = pareto.pick(points, senses, interpolate=interpolate or False, **options)  # type: ignore[arg-type]
         if choice.index is None:
-            raise UnmetSloError(_miss(name, names, points, choice))
+            missed.append(_miss(name, names, points, choice))
+            continue
         values = ", ".join(f"{each} {value:.6g}" for each, value in zip(names, choice.values, strict=True))
         notes.append(f"pick{name}: {values}")
         for row, share in choice.mixture:
             marks[members[row]] = "pick" if share == 1 else f"pick {share:.1%}"
-    return marks, notes
+    if not any(marks):
+        raise UnmetSloError("\n".join(missed))
+    return marks, notes + missed
 
 
 def _miss(name: str, names: list[str], points: NDArray[np.float64], choice: Any) -> str:

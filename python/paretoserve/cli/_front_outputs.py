@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paretoserve.cli._front_marks import is_seconds, objectives_of
+from paretoserve._amounts import is_seconds
+from paretoserve.cli._front_marks import objectives_of
 from paretoserve.pareto._frame_columns import column_numbers
 
 if TYPE_CHECKING:

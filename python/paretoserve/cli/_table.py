@@ -15,7 +15,7 @@ import typer
 
 from paretoserve._files import file_error, read_bytes
 from paretoserve.errors import DataError
-from paretoserve.pareto._csv_source import first_text
+from paretoserve.pareto._csv_source import first_text, unreadable
 from paretoserve.pareto._frames import Frame, columns_hint
 
 if TYPE_CHECKING:
@@ -98,12 +98,13 @@ def read_table(path: Path) -> Table:
             # On one thread it counts the rows, and says which one is broken.
             reading = pyarrow.csv.ReadOptions(use_threads=False)
             data = pyarrow.csv.read_csv(pa.BufferReader(content), reading, options, convert)
+        names = tuple(data.column_names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        kind = "Parquet" if is_parquet else "CSV"
-        raise file_error(str(path), f"cannot be read as {kind}: {str(error).splitlines()[0]}") from None
+        what = "cannot be read as Parquet" if is_parquet else unreadable(path)
+        raise file_error(str(path), f"{what}: {str(error).splitlines()[0]}") from None
     if data.num_rows == 0:
         raise file_error(str(path), "has no rows")
-    return Table(data, "pyarrow", tuple(data.column_names), data.num_rows, str(path), not is_parquet)
+    return Table(data, "pyarrow", names, data.num_rows, str(path), not is_parquet)
 
 
 def write_table(data: pa.Table, path: Path) -> None:

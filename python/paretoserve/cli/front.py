@@ -28,7 +28,7 @@ def command(
         typer.Option("--metrics", metavar="NAME", help="A metric or column of plans, better as it says; repeatable."),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="CONDITION", help='Such as "ttft_p99_s<=1"; repeatable.')
+        list[str] | None, typer.Option("--where", metavar="CONDITION", help='Such as "ttft_p99_s<=800ms"; repeatable.')
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -119,6 +119,16 @@ def command(
         raise ValueError("`--plot` needs 2 objectives or more, got 1")
     if fronts is not None and fronts < 1:
         raise ValueError(f"`--fronts` must be 1 or more, got {fronts}")
+    of_front: dict[str, object] = {
+        "--knee": knee or knee_method,
+        "--pick": pick,
+        "--slo": slo,
+        "--eps": eps,
+        "--hypervolume": hypervolume,
+    }
+    rows_only: dict[str, object] = {"--ranks": ranks, "--fronts": fronts, "--out": out, "--html": html, "--plot": plot}
+    _alone("--ranks" if ranks else "--fronts", ranks or fronts is not None, of_front)
+    _alone("--explain", explain is not None, of_front | rows_only)
     whole = {"--html": html is not None, "--ranks": ranks, "--fronts": fronts, "--explain": explain}
     request = Request(
         files,
@@ -149,3 +159,10 @@ def command(
     if plot is not None:
         write_plot(plot, request, found)
     tell_written(out, html, plot)
+
+
+def _alone(option: str, given: bool, others: dict[str, object]) -> None:
+    """Refuse options that would say nothing beside `option`."""
+    other = next((name for name, value in others.items() if value not in (None, False, [])), None)
+    if given and other is not None:
+        raise ValueError(f"`{other}` says nothing beside `{option}`\nhint: give them in two calls")

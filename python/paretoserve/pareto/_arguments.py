@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._integers import shown
 from paretoserve.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ __all__ = [
     "float_bound",
     "group_codes",
     "is_missing",
+    "listed",
     "one_of",
+    "plain_array",
     "real_number",
     "real_numbers",
     "refuse_nan",
@@ -45,9 +48,9 @@ _LARGEST_BFLOAT16 = (2 - 2**-7) * 2.0**127
 
 def one_of(argument: str, value: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`, else raise ValueError."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{argument}` must be one of {listed}, got {value!r}")
+        raise ValueError(f"`{argument}` must be one of {listed}, got {shown(value)}")
     return value
 
 
@@ -55,6 +58,8 @@ def directions(sense: Sense | Sequence[Sense], d: int) -> list[bool]:
     """Return per objective whether larger is better."""
     if not isinstance(sense, str | Sequence | np.ndarray):
         raise DtypeError(f'`sense` must be "min", "max" or {d} of them, got {sense!r:.40}')
+    if isinstance(sense, np.ndarray):
+        sense = sense.tolist()
     senses = [sense] * d if isinstance(sense, str) else list(sense)
     if len(senses) != d:
         raise ShapeError(f"`sense` must have {d} entries, one per objective, got {len(senses)}")
@@ -72,12 +77,27 @@ def thread_count(threads: int | None) -> int | None:
     return min(int(threads), 1024)
 
 
-def real_numbers(argument: str, values: ArrayLike, expected: str) -> NDArray[np.float64]:
-    """Return real numbers as float64, of any shape; text is not read as a number. `expected` is for the message."""
+def plain_array(argument: str, values: ArrayLike, expected: str) -> NDArray[Any]:
+    """Return `values` as an array of its own dtype, or say that lists in it differ in length."""
     try:
-        array = np.asarray(values)
+        return numpy_values(values, argument) if is_torch(values) else np.asarray(values)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ShapeError(f"`{argument}` must be {expected}, got {values!r:.60}") from error
+
+
+def listed(argument: str, values: Any, expected: str) -> list[Any]:
+    """Return the entries of a sequence, an array or an iterator as a list; text and mappings are none."""
+    if not isinstance(values, str | bytes | Mapping):
+        try:
+            return list(values)
+        except TypeError:
+            pass
+    raise DtypeError(f"`{argument}` must be {expected}, got {type(values).__name__}")
+
+
+def real_numbers(argument: str, values: ArrayLike, expected: str) -> NDArray[np.float64]:
+    """Return real numbers as float64, of any shape; text is not read as a number. `expected` is for the message."""
+    array = plain_array(argument, values, expected)
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"`{argument}` must be {expected}, got {values!r:.60}")
     return array.astype(np.float64)
@@ -87,7 +107,10 @@ def real_number(argument: str, value: float) -> float:
     """Return `value` if it is a number, else raise."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"`{argument}` must be a number, got {value!r:.60}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"`{argument}` must be within float64, got {shown(value)}") from error
 
 
 def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:
@@ -102,9 +125,9 @@ def box_sizes(eps: float | Sequence[float], d: int) -> list[float]:
 
 def boxes(eps: float | Sequence[float] | None, eps_kind: str, d: int) -> tuple[list[float], bool] | None:
     """Return the box sizes and whether they are factors, as the native module takes them; None without boxes."""
-    if eps_kind not in ("add", "mult"):
+    if not isinstance(eps_kind, str) or eps_kind not in ("add", "mult"):
         raise ValueError(
-            f'`eps_kind` must be one of "add", "mult", got {eps_kind!r}\n'
+            f'`eps_kind` must be one of "add", "mult", got {shown(eps_kind)}\n'
             "hint: only grids of boxes are offered; a tolerance between pairs of points is not transitive, so what it "
             "keeps would depend on the order of the points"
         )
@@ -137,9 +160,7 @@ def _labels(groups: ArrayLike) -> NDArray[Any]:
     """Return labels as an array; a list of several types keeps them, so that no NaN becomes the text "nan"."""
     if isinstance(groups, np.ma.MaskedArray) and np.ma.is_masked(groups):
         raise _missing_label("a masked one", int(np.ma.getmaskarray(groups).ravel().argmax()))
-    if is_torch(groups):
-        return numpy_values(groups, "groups")  # type: ignore[arg-type]
-    labels = np.asarray(groups)
+    labels = plain_array("groups", groups, "one label per row")
     if isinstance(groups, list | tuple) and labels.ndim == 1 and labels.dtype.kind in "USf":
         return np.fromiter(groups, dtype=object, count=len(groups))
     return labels
@@ -181,6 +202,8 @@ def bounds_of(where: Mapping[int, Bounds] | Sequence[Bounds | None], d: int) -> 
     else:
         if not isinstance(where, Sequence | np.ndarray):
             raise DtypeError(f"`where` must be a mapping or {d} pairs of (low, high), got {where!r:.40}")
+        if isinstance(where, np.ndarray):
+            where = where.tolist()
         if len(where) != d:
             raise ShapeError(f"`where` must have {d} entries, one per objective, got {len(where)}")
         bounds = {column: limits for column, limits in enumerate(where) if limits is not None}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretoserve._amounts import is_seconds, written_amount
 from paretoserve.errors import DtypeError
 from paretoserve.pareto._arguments import float_bound
 from paretoserve.pareto._frame_columns import column_numbers, is_text
@@ -104,6 +105,8 @@ class Written:
 
     def met(self, place: Place, column: Any) -> NDArray[np.bool_]:
         """Return which rows of the column meet it."""
+        if str(column.type) in ("binary", "large_binary"):
+            raise place.problem(self.column, "must be text in UTF-8, holds other bytes", hint="convert the file first")
         if not is_text(column):
             return Condition(self.column, self.sign, self._number()).met(place, column)
         if self.sign not in ("==", "!="):
@@ -119,7 +122,12 @@ class Written:
                 continue
             if not math.isnan(number):
                 return number
-        raise ValueError(f"`--where` must compare with a number, got `{self.value}` in `{self.text}`")
+        timed = is_seconds(self.column)
+        seconds = written_amount(self.value, timed=timed)
+        if seconds is None:
+            expected = "a number or a time such as 40ms" if timed else "a number"
+            raise ValueError(f"`--where` must compare with {expected}, got `{self.value}` in `{self.text}`")
+        return seconds
 
 
 def _compared(numbers: Numbers, sign: str, bound: int | float) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["CsvSource", "compression_of", "first_text"]
+__all__ = ["CsvSource", "compression_of", "first_text", "unreadable"]
 
 _MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd", "bz2": b"BZh"}
 _SUFFIXES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst", ".bz2": "bz2"}
@@ -38,6 +38,11 @@ def compression_of(path: Path, start: bytes) -> str | None:
     if promised is not None and found != promised:
         raise file_error(str(path), f"is not {promised} as its name says; it starts with {start[:6]!r}")
     return found
+
+
+def unreadable(path: Path) -> str:
+    """Return what is wrong with a file that is not CSV and does not begin as Parquet does."""
+    return ("is no Parquet and " if path.suffix.lower() == ".parquet" else "") + "cannot be read as CSV"
 
 
 class CsvSource:
@@ -56,6 +61,8 @@ class CsvSource:
         self._delimiter = "\t" if header.count(b"\t") > header.count(b",") else ","
         self._types: dict[str, Any] = {}
         self.schema = self._guarded(lambda: self._reader(None, threaded=False)[0].schema)
+        # Names that are not UTF-8 raise here, under the name of the file.
+        self._guarded(lambda: self.schema.names)
 
     def _stream(self) -> Any:
         """Return the decompressed bytes."""
@@ -92,7 +99,7 @@ class CsvSource:
         except (pa.ArrowException, OSError, EOFError, ValueError) as error:
             self._retype(str(error))
             what = "does not decompress" if isinstance(error, EOFError | OSError) and self._packed else None
-            what = f"{what} as {self._packed}" if what else "cannot be read as CSV"
+            what = f"{what} as {self._packed}" if what else unreadable(self._path)
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise file_error(self.file, f"{what}: {reason}", hint=CUT if self._packed else "") from None
 

@@ -10,7 +10,7 @@ import numpy as np
 from paretoserve._arrays import dtype_name, is_torch, numpy_values
 from paretoserve._launch import beside
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions, one_of, refuse_nan, seed_number, thread_count
+from paretoserve.pareto._arguments import directions, listed, one_of, plain_array, refuse_nan, seed_number, thread_count
 from paretoserve.pareto._frame_columns import NAMES, is_small_float
 from paretoserve.pareto._points import on_cuda
 
@@ -186,7 +186,8 @@ def from_measurements(
     """Return the draws of resampled measurements: one matrix per row, or flat ones with offsets."""
     one_of("nan", nan, ("raise", "drop"))
     if offsets is None:
-        parts = [real_array(f"measurements[{row}]", part, (2,)) for row, part in enumerate(measurements)]
+        rows = listed("measurements", measurements, "a sequence of matrices, one per row, or a matrix with `offsets`")
+        parts = [real_array(f"measurements[{row}]", part, (2,)) for row, part in enumerate(rows)]
         widths = {part.shape[1] for part in parts}
         if len(widths) > 1 or not all(widths):
             raise ShapeError(f"`measurements` must have matrices of one width of 1 or more, got {sorted(widths)}")
@@ -194,7 +195,7 @@ def from_measurements(
         ends = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
     else:
         values = real_array("measurements", measurements, (2,))
-        given = np.asarray(offsets)
+        given = plain_array("offsets", offsets, "n + 1 whole numbers")
         if given.ndim != 1 or not len(given) or given.dtype.kind not in "iu":
             raise ShapeError(f"`offsets` must be n + 1 whole numbers, got {given.dtype} of shape {given.shape}")
         ends = given.astype(np.int64)

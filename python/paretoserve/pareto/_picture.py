@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, listed
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._frames import as_frame, is_frame
 from paretoserve.pareto._labels import column_labels
@@ -65,9 +65,10 @@ class Picture:
         if d < 2:
             raise ShapeError(f"`points` must have 2 objectives or more to be drawn, got {d}")
         senses = ["max" if larger else "min" for larger in directions(given, d)]
-        names = own if names is None else list(names)
+        names = own if names is None else listed("names", names, "a sequence of texts")
         if len(names) != d:
             raise ShapeError(f"`names` must have {d} entries, one per objective, got {len(names)}")
+        axes = listed("axes", axes, "two objectives")
         if len(axes) != 2 or not all(axis in range(d) for axis in axes) or axes[0] == axes[1]:
             raise ValueError(f"`axes` must be two different objectives of 0 to {d - 1}, got {tuple(axes)}")
         x, y = axes
@@ -193,7 +194,8 @@ def draw_group(
 
 def draw_runs(ax: Any, runs: Sequence[Any], picture: Picture, axes: Sequence[int]) -> None:
     """Draw the band between what the best quarter and three quarters of the runs reach, and what half of them do."""
-    if len(runs) == 0:
+    runs = listed("runs", runs, "a sequence of runs, each of shape (n, d)")
+    if not runs:
         raise ValueError("`runs` must hold 1 run or more, got none")
     sets = []
     for number, run in enumerate(runs):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from paretoserve._arrays import is_cuda, is_torch, numpy_values
+from paretoserve._integers import shown
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._frame_columns import NAMES, column_numbers, is_small_float, rounded_integer
 from paretoserve.pareto._frames import Frame, as_frame, is_frame, library
@@ -174,9 +175,9 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
         raise ShapeError(f"`{argument}` must have shape (n, d), got rows of different lengths") from error
     # 8-bit floats of torch come as their bits, which do not compare as they do.
     if _name(array.dtype) not in NAMES or (is_torch(values) and is_small_float(values)):
-        hint = "\nhint: None and text are not numbers; use NaN for a missing value" if array.dtype == object else ""
         expected = f"`{argument}` must be integers, float16, bfloat16, float32, float64 or bool"
-        raise DtypeError(f"{expected}, got {getattr(values, 'dtype', array.dtype)}{hint}")
+        got = _odd(array) if array.dtype == object and array.size else str(getattr(values, "dtype", array.dtype))
+        raise DtypeError(f"{expected}, got {got}")
     if array.dtype == np.float64 and isinstance(values, list | tuple):
         rounded = rounded_integer(array, values)
         if rounded is not None:
@@ -190,6 +191,18 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
         return array
     readable = array.flags.aligned and all(step >= 0 and step % array.itemsize == 0 for step in array.strides)
     return array if readable else np.ascontiguousarray(array)
+
+
+def _odd(array: NDArray[Any]) -> str:
+    """Return what stands in an array of Python objects that is no number of numpy, and what to do about it."""
+    flat = array.ravel()
+    value = next((each for each in flat if not _fits(each)), flat[0])
+    hint = "use NaN for a missing value" if value is None else "convert first, for example with astype(float)"
+    return f"object with {shown(value)}\nhint: {hint}"
+
+
+def _fits(value: object) -> bool:
+    return isinstance(value, float | np.number) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from paretoserve import _native
 from paretoserve.errors import DtypeError
 from paretoserve.pareto._arguments import box_sizes, one_of, thread_count
 from paretoserve.pareto._points import as_points
+from paretoserve.pareto.mask import best_first as best_order
 from paretoserve.pareto.ranks import ranks
 
 if TYPE_CHECKING:
@@ -103,9 +104,10 @@ def column_list(argument: str, names: str | Sequence[str] | None) -> tuple[str, 
         return ()
     try:
         found = (names,) if isinstance(names, str) else tuple(names)
+        distinct = set(found)
     except TypeError:
         raise DtypeError(f"`{argument}` must be the name of a column or a list of them, got {names!r:.40}") from None
-    if len(set(found)) < len(found):
+    if len(distinct) < len(found):
         raise ValueError(f"`{argument}` must name a column once, got {list(found)}")
     return found
 
@@ -239,17 +241,7 @@ def _comparable(numbers: Numbers, nan: str, boxed: bool) -> NDArray[Any]:
 
 def best_first(rows: NDArray[np.int64], first: Numbers, maximize: bool) -> NDArray[np.int64]:
     """Return `rows`, which rise, sorted by the first objective, best first, then by index; without a value last."""
-    values = first.values[rows]
-    if maximize:
-        # Inverted bits turn the order of integers round; the smallest one has no negative, and neither have unsigned.
-        values = ~values if values.dtype.kind in "iub" else -values
-    missing = None if first.missing is None else first.missing[rows]
-    if missing is not None and missing.any():
-        if values.dtype.kind in "iub":
-            return rows[np.lexsort((np.where(missing, values.dtype.type(0), values), missing))]
-        values = np.where(missing, values.dtype.type("nan"), values)
-    # Much faster than a stable sort, and as good without ties.
-    order = np.argsort(values)
-    sorted_values = values[order]
-    ties = (sorted_values[1:] == sorted_values[:-1]) | (sorted_values[1:] != sorted_values[1:])
-    return rows[np.argsort(values, kind="stable") if ties.any() else order]
+    absent = first.absent()
+    last = rows[:0] if absent is None else rows[absent[rows]]
+    present = rows if absent is None else rows[~absent[rows]]
+    return np.concatenate([present[best_order(first.values[present], maximize)], last])

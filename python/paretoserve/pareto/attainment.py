@@ -9,7 +9,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, listed
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import float_rows
 from paretoserve.pareto.quality import covered
@@ -78,8 +78,7 @@ def attainment(
     >>> attainment([[[1, 2]], [[3, np.nan]]], 2, nan="drop")[0].shape
     (0, 2)
     """
-    if not isinstance(sets, Sequence) or isinstance(sets, str) or len(sets) == 0:
-        raise ShapeError("`sets` must be a sequence of 1 run or more, each of shape (n, d)")
+    sets = _runs(sets)
     d = as_points("sets[0]", sets[0]).d
     if d > 3:
         raise ValueError(
@@ -89,11 +88,18 @@ def attainment(
     signs = np.where(directions(sense, d), -1.0, 1.0)
     rows = [float_rows(f"sets[{index}]", each, nan=nan, d=d).values * signs + 0.0 for index, each in enumerate(sets)]
     runs = np.repeat(np.arange(len(rows), dtype=np.uint32), [len(each) for each in rows])
-    wanted: Any = levels if np.ndim(levels) else [levels]
+    wanted: Any = [levels] if np.isscalar(levels) else listed("levels", levels, "numbers of runs or fractions")
     counts = [_count(level, len(rows)) for level in wanted]
     found = _native.pareto_attainment(np.ascontiguousarray(np.vstack(rows)), runs, d, len(rows), counts)
     surfaces = [np.frombuffer(each, dtype=np.float64).reshape(-1, d) for each in found]
     return [each[np.lexsort(each.T[::-1])] * signs + 0.0 for each in surfaces]
+
+
+def _runs(sets: Sequence[ArrayLike]) -> list[ArrayLike]:
+    runs = listed("sets", sets, "a sequence of runs, each of shape (n, d)")
+    if not runs:
+        raise ShapeError("`sets` must have 1 run or more, got none")
+    return runs
 
 
 def _count(level: int | float, num_runs: int) -> int:
@@ -162,8 +168,7 @@ def attained(
     >>> attained([[[1, 1], [np.nan, 2]]], [[0, 0]], "max", nan="drop")
     array([1.])
     """
-    if not isinstance(sets, Sequence) or isinstance(sets, str) or len(sets) == 0:
-        raise ShapeError("`sets` must be a sequence of 1 run or more, each of shape (n, d)")
+    sets = _runs(sets)
     places = as_points("at", at)
     maximize = directions(sense, places.d)
     counts = np.zeros(places.n, dtype=np.int64)

@@ -14,14 +14,15 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import box_sizes, directions, one_of, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, listed, one_of, thread_count
 from paretoserve.pareto._points import as_points
+from paretoserve.pareto._values import refuse_missing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from paretoserve.pareto._arguments import Sense
-    from paretoserve.pareto._points import PointsLike
+    from paretoserve.pareto._points import Points, PointsLike
 
     Operator: TypeAlias = Literal["sum", "max", "min", "product"]
 
@@ -156,17 +157,11 @@ def compose(
     >>> len(compose([prefill, decode], max_rows=1))
     1
     """
-    if not isinstance(stages, Sequence | np.ndarray):
-        raise DtypeError(f"`stages` must be a sequence of tables, got {type(stages).__name__}")
-    tables = [as_points(f"stages[{stage}]", table) for stage, table in enumerate(stages)]
-    if not tables:
+    options = listed("stages", stages, "a sequence of tables")
+    if not options:
         raise ShapeError("`stages` must have 1 stage or more, got none")
+    tables = _options({f"stages[{stage}]": table for stage, table in enumerate(options)})
     d = tables[0].d
-    for stage, table in enumerate(tables):
-        if table.d != d or not table.n:
-            raise ShapeError(
-                f"`stages[{stage}]` must have 1 option or more of {d} objectives, got {(table.n, table.d)}"
-            )
     maximize = directions(sense, d)
     one_of("eps_kind", eps_kind, ("add", "mult"))
     values, choices, bound = _native.pareto_compose(
@@ -218,7 +213,20 @@ def minkowski(
            [1., 1.],
            [6., 0.]])
     """
-    return compose([a, b], sense=sense, threads=threads)
+    tables = _options({"a": a, "b": b})
+    for name, table in zip("ab", tables, strict=True):
+        refuse_missing(name, table, "an option needs a value in every objective")
+    return compose([table.rows() for table in tables], sense=sense, threads=threads)
+
+
+def _options(stages: dict[str, PointsLike]) -> list[Points]:
+    """Return the options of stages by the names of their arguments, all of the same objectives and none empty."""
+    tables = {name: as_points(name, table) for name, table in stages.items()}
+    d = next(iter(tables.values())).d
+    for name, table in tables.items():
+        if table.d != d or not table.n:
+            raise ShapeError(f"`{name}` must have 1 option or more of {d} objectives, got {(table.n, table.d)}")
+    return list(tables.values())
 
 
 def _operators(ops: Operator | Sequence[Operator], d: int) -> list[str]:
@@ -231,7 +239,7 @@ def _operators(ops: Operator | Sequence[Operator], d: int) -> list[str]:
 
 
 def _limits(limit: Sequence[float | None], maximize: list[bool]) -> list[float]:
-    bounds = list(limit)
+    bounds = listed("limit", limit, "a sequence of numbers or None")
     if len(bounds) != len(maximize):
         raise ShapeError(f"`limit` must have {len(maximize)} entries, one per objective, got {len(bounds)}")
     open_ends = [-np.inf if each else np.inf for each in maximize]
@@ -249,4 +257,4 @@ def _most(max_rows: int) -> int:
         raise TypeError(f"`max_rows` must be a whole number or None, got {max_rows!r:.40}")
     if max_rows < 1:
         raise ValueError(f"`max_rows` must be 1 or more, got {max_rows}")
-    return int(max_rows)
+    return min(int(max_rows), 1 << 62)

@@ -52,8 +52,9 @@ def hv_contributions(
 
     Notes
     -----
-    Each is computed as a volume of its own, not as a difference, so small ones keep their digits. O(n log n) for d <= 3
-    (HVC3D of Guerreiro and Fonseca 2018), about n^2 for d = 4; above, n exclusive volumes as in `hypervolume`.
+    Up to three objectives each is a sum of boxes, so small ones keep their digits. Above, it is what others leave of
+    the box between the point and where single other points end it, right to about 1e-15 of that box. O(n log n) for
+    d <= 3 (HVC3D of Guerreiro and Fonseca 2018), about n^2 for d = 4; above, n exclusive volumes as in `hypervolume`.
 
     Examples
     --------
@@ -152,8 +153,9 @@ def hv_improvement(
 
     Notes
     -----
-    Computed as volumes, not as differences. O((n + m) log n) for d <= 2, plus the points that candidates dominate;
-    above, a pass over the front per candidate and the volume of what reaches into its box.
+    Right to about 1e-15 of the box between a candidate and where single points of the set end it, not of the volume of
+    the set. O((n + m) log n) for d <= 2, plus the points that candidates dominate; above, a pass over the front per
+    candidate and the volume of what reaches into its box.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import boxes, directions, thread_count
+from paretoserve.pareto._arguments import boxes, directions, one_of, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import refuse_missing
 from paretoserve.pareto.mask import best_first, marked_rows
@@ -113,8 +113,7 @@ def cover(
     >>> cover(points, "max", eps=[0, 1], threads=1).indices
     array([3, 2, 0])
     """
-    if nan not in ("raise", "drop"):
-        raise ValueError(f'`nan` must be one of "raise", "drop", got {nan!r}')
+    one_of("nan", nan, ("raise", "drop"))
     table = as_points("points", points)
     maximize = directions(sense, table.d)
     sizes, multiply = boxes(eps, eps_kind, table.d) or ([0.0] * table.d, False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions
+from paretoserve.pareto._arguments import directions, plain_array
 from paretoserve.pareto._values import float_rows
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def crowding(
     Returns
     -------
     distance : ndarray of float64, shape (n,)
-        0 or more; infinity for the first and the last row of a layer in any objective; NaN for a row that takes no
-        part.
+        0 or more; infinity for the first and the last row of a layer in any objective, and for all rows of a layer of
+        one or two; NaN for a row that takes no part.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _gaps(column: NDArray[np.float64], layers: NDArray[np.int64]) -> NDArray[np.
 
 def _layers(ranks: ArrayLike, n: int) -> NDArray[np.int64]:
     """Return the layer of each row."""
-    layers = np.asarray(ranks)
+    layers = plain_array("ranks", ranks, f"integers of shape ({n},), one per row")
     if layers.dtype.kind not in "iu":
         raise DtypeError(f"`ranks` must be integers, got {layers.dtype}")
     if layers.shape != (n,):

@@ -9,6 +9,7 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve.errors import DtypeError, ShapeError
+from paretoserve.pareto._arguments import plain_array
 from paretoserve.pareto._draws import from_model, real_array
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def most_informative(
 def _indices(argument: str, indices: ArrayLike | None, n: int) -> NDArray[np.uint32]:
     if indices is None:
         return np.arange(n, dtype=np.uint32)
-    array = np.asarray(indices)
+    array = plain_array(argument, indices, "a whole number or a list of them")
     if array.ndim > 1:
         raise ShapeError(f"`{argument}` must be a whole number or a list of them, got shape {array.shape}")
     if array.size and array.dtype.kind not in "iu":

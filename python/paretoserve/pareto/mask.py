@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["best_first", "front", "marked_rows", "mask"]
 
+# Rows that are looked at together where all of them together would take much memory.
+_PART = 1 << 16
+
 
 def mask(
     points: ArrayLike,
@@ -215,15 +218,31 @@ def front(
     marked, _, _ = marked_rows(
         table, sense, keep=keep, nan=nan, eps=eps, eps_kind=eps_kind, groups=groups, where=where, threads=threads
     )
+    order = best_first(table.column(0)[marked], directions(sense, table.d)[0])
     indices = np.flatnonzero(marked)
-    return indices[best_first(table.column(0)[indices], directions(sense, table.d)[0])].astype(np.int64, copy=False)
+    # Part by part in its own place: a front may be as long as the table.
+    for start in range(0, len(order), _PART):
+        order[start : start + _PART] = indices[order[start : start + _PART]]
+    return order.astype(np.int64, copy=False)
 
 
 def best_first(values: NDArray[Any], maximize: bool) -> NDArray[np.intp]:
     """Return the order of `values` from the best to the worst, stable; NaN comes last."""
-    # Dense ranks can be negated; the smallest integer and unsigned ones cannot.
-    ranks = np.unique(values, return_inverse=True)[1]
-    return np.lexsort((-ranks if maximize else ranks, values != values))
+    if maximize:
+        # Inverted bits turn the order of integers round; the smallest one has no negative, and neither have unsigned.
+        values = ~values if values.dtype.kind in "iub" else -values
+    # Much faster than a stable sort, and as good without ties.
+    order = np.argsort(values)
+    return np.argsort(values, kind="stable") if _any_ties(values, order) else order
+
+
+def _any_ties(values: NDArray[Any], order: NDArray[np.intp]) -> bool:
+    """Tell whether two of the values are equal, or NaN."""
+    for start in range(0, len(order) - 1, _PART):
+        part = values[order[start : start + _PART + 1]]
+        if ((part[1:] == part[:-1]) | (part[1:] != part[1:])).any():
+            return True
+    return False
 
 
 def _of_columns(table: Any, **options: Any) -> NDArray[np.int64]:

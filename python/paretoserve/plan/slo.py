@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paretoserve._amounts import written_amount
 from paretoserve.errors import DtypeError
 from paretoserve.plan.objectives import LATENCIES, OBJECTIVES, amount, objective_name
 
 __all__ = ["Limit", "meets", "nearest_row", "parse_slo", "request_limits", "shortfall"]
-
-_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0}
-_VALUE = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
 @dataclass(frozen=True)
@@ -78,12 +75,12 @@ class Limit:
 
 
 def _number(name: str, text: str) -> float:
-    match = _VALUE.fullmatch(text)
     timed = OBJECTIVES[name].unit == "s"
-    if not match or match[2] not in (_SECONDS if timed else ("",)):
+    value = written_amount(text, timed=timed)
+    if value is None:
         expected = "a time such as 1s, 40ms or 0.04" if timed else f"a number ({OBJECTIVES[name].unit}, no unit)"
         raise ValueError(f"`slo` limit of `{name}` must be {expected}, got `{text.strip()}`")
-    return float(match[1]) * _SECONDS[match[2]]
+    return value
 
 
 def parse_slo(slo: str | Mapping[str, float | str] | None) -> tuple[Limit, ...]:

@@ -23,6 +23,7 @@ mod source;
 mod strength;
 pub mod supported;
 mod table;
+mod watch;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
+use super::hypervolume::signaled;
 use crate::arrays::{Input, Output, read_floats};
 use crate::errors::{detached, raise, to_python};
 
@@ -204,7 +205,7 @@ impl ParetoArchive {
     /// >>> archive.add([2.0, 1.0]), archive.hypervolume()
     /// (True, 8.0)
     fn hypervolume(&self, py: Python<'_>) -> PyResult<f64> {
-        detached(py, || self.lock().hypervolume())
+        detached(py, || self.lock().hypervolume(&signaled))
     }
 
     /// Points offered, points that became members, and members that went again.

@@ -6,6 +6,7 @@ use paretoserve_core::pareto::{ComposeOptions, Operator, compose};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::hypervolume::signaled;
 use crate::arrays::Input;
 use crate::errors::detached;
 
@@ -33,8 +34,16 @@ pub(crate) fn pareto_compose(
     let stages: Vec<&[f64]> = stages.iter().map(Input::as_slice).collect();
     let operators: Vec<Operator> = operators.iter().map(|name| operator_of(name)).collect();
     let (eps, limit) = (eps.as_deref(), limit.as_deref());
-    let options =
-        ComposeOptions { operators: &operators, maximize: &maximize, eps, relative, limit, max_rows, threads };
+    let options = ComposeOptions {
+        operators: &operators,
+        maximize: &maximize,
+        eps,
+        relative,
+        limit,
+        max_rows,
+        threads,
+        stop: &signaled,
+    };
     let found = detached(py, || compose(&stages, &options))?;
     let values: Vec<u8> = found.values.iter().flat_map(|value| value.to_ne_bytes()).collect();
     let choices: Vec<u8> = found.choices.iter().flat_map(|choice| choice.to_ne_bytes()).collect();

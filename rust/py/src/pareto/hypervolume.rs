@@ -14,7 +14,7 @@ use crate::arrays::{Input, Output};
 use crate::errors::detached;
 
 /// Whether a signal asks the call to end.
-fn signaled() -> bool {
+pub(super) fn signaled() -> bool {
     Python::attach(|py| py.check_signals().is_err())
 }
 

@@ -6,6 +6,7 @@ use paretoserve_core::pareto::noise::{Draws, Source, Statistic, dominance, infor
 use paretoserve_core::{Error, Result};
 use pyo3::prelude::*;
 
+use super::hypervolume::signaled;
 use super::mask::nan_of;
 use crate::arrays::{Input, Output};
 use crate::errors::{detached, to_python};
@@ -53,6 +54,7 @@ impl Origin {
             maximize: &self.maximize,
             nan: nan_of(&self.nan),
             threads: self.threads,
+            stop: &signaled,
         })
     }
 }

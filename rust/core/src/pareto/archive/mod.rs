@@ -189,13 +189,13 @@ impl Archive {
     /// The volume between the members and the reference point.
     ///
     /// # Errors
-    /// If it was made without a reference point.
-    pub fn hypervolume(&mut self) -> Result<f64> {
+    /// If it was made without a reference point, or once `stop`, asked now and then, says true.
+    pub fn hypervolume(&mut self, stop: &(dyn Fn() -> bool + Sync)) -> Result<f64> {
         let Some(volume) = &mut self.volume else {
             let expected = "given when the archive is made, for a hypervolume";
             return Err(Error::value("ref", expected, "None"));
         };
-        Ok(volume.total(&self.members))
+        volume.total(&self.members, stop)
     }
 
     fn check(&self, argument: &'static str, values: &[f64], num_rows: usize) -> Result<()> {

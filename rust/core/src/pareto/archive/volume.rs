@@ -10,6 +10,7 @@ use super::super::NanPolicy;
 use super::super::hypervolume::{Method, Options, Sampling, hypervolume};
 use super::index::Index;
 use super::members::Members;
+use crate::error::Result;
 
 /// Steps after which the volume is computed anew: in the plane, and above it.
 const STEPS: [usize; 2] = [4096, 64];
@@ -40,17 +41,17 @@ impl Volume {
     }
 
     /// The volume between the members and the reference point.
-    pub(super) fn total(&mut self, members: &Members) -> f64 {
+    pub(super) fn total(&mut self, members: &Members, stop: &(dyn Fn() -> bool + Sync)) -> Result<f64> {
         if let Some(total) = self.total {
-            return total;
+            return Ok(total);
         }
         let mut points = Vec::with_capacity(members.num_slots() * self.reference.len());
         for slot in members.slots() {
             points.extend(self.minimized(members.values(slot)));
         }
-        let total = exact(&points, &self.reference);
+        let total = exact(&points, &self.reference, stop)?;
         (self.total, self.steps) = (Some(total), 0);
-        total
+        Ok(total)
     }
 
     /// A member came in; those that it dominates are still in their slots.
@@ -91,14 +92,15 @@ impl Volume {
         for other in members.slots().filter(|&other| other != slot) {
             others.extend(self.minimized(members.values(other)).zip(&own).map(|(value, &least)| value.max(least)));
         }
-        exact(&own, &self.reference) - exact(&others, &self.reference)
+        let volume = |points: &[f64]| exact(points, &self.reference, &|| false).unwrap_or(f64::NAN);
+        volume(&own) - volume(&others)
     }
 }
 
 /// The volume between points and a reference point, all minimized.
-fn exact(points: &[f64], reference: &[f64]) -> f64 {
+fn exact(points: &[f64], reference: &[f64], stop: &(dyn Fn() -> bool + Sync)) -> Result<f64> {
     let minimize = vec![false; reference.len()];
-    let options = Options { maximize: &minimize, nan: NanPolicy::Drop, threads: NonZeroUsize::new(1), stop: &|| false };
+    let options = Options { maximize: &minimize, nan: NanPolicy::Drop, threads: NonZeroUsize::new(1), stop };
     let unused = Sampling { rel_err: 1.0, seed: 0 };
-    hypervolume(points, reference, Method::Exact, unused, &options).map_or(f64::NAN, |volume| volume.value)
+    Ok(hypervolume(points, reference, Method::Exact, unused, &options)?.value)
 }

@@ -30,7 +30,7 @@ pub enum Operator {
 }
 
 /// What `compose` needs to know besides the options.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ComposeOptions<'a> {
     /// One per objective.
     pub operators: &'a [Operator],
@@ -46,6 +46,8 @@ pub struct ComposeOptions<'a> {
     pub max_rows: Option<usize>,
     /// Most threads; `None` decides by size.
     pub threads: Option<NonZeroUsize>,
+    /// Asked now and then; once it says true the call ends with [`Error::Interrupted`].
+    pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// The front of the compositions.
@@ -152,7 +154,7 @@ pub fn compose(stages: &[&[f64]], options: &ComposeOptions<'_>) -> Result<Compos
         let mut next = if d == 2 {
             plane::fold(&rows, options_of_stage, [folds[0], folds[1]])
         } else {
-            space::fold(&rows, options_of_stage, &folds, options.threads)
+            space::fold(&rows, options_of_stage, &folds, options)?
         };
         limits.apply(&mut next, stage, &folds);
         thin.apply(&mut next, d);

@@ -2,12 +2,14 @@
 //!
 //! Chunks have a fixed size, so that the result does not depend on the threads that share them.
 
-use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 
 use super::super::Keep;
 use super::super::filter::front_of_keys;
 use super::super::keys::key;
-use super::{Fold, Rows};
+use super::super::watch::Watch;
+use super::{ComposeOptions, Fold, Rows};
+use crate::error::{Error, Result};
 use crate::parallel::{each, num_threads};
 
 /// Pairs that are filtered at once.
@@ -21,20 +23,25 @@ pub(super) fn front(values: &[f64], d: usize) -> Rows {
 }
 
 /// The front of all pairs of a row of `prefix` and an option.
-pub(super) fn fold(prefix: &Rows, options: &Rows, folds: &[Fold], threads: Option<NonZeroUsize>) -> Rows {
+pub(super) fn fold(prefix: &Rows, options: &Rows, folds: &[Fold], asked: &ComposeOptions<'_>) -> Result<Rows> {
     let d = folds.len();
     let num_pairs = prefix.len() * options.len();
-    let threads = num_threads(threads, num_pairs * d * 64).min(num_pairs.div_ceil(CHUNK)).max(1);
+    let threads = num_threads(asked.threads, num_pairs * d * 64).min(num_pairs.div_ceil(CHUNK)).max(1);
     let chunks: Vec<Vec<u32>> = {
         let per_chunk = (CHUNK / options.len()).max(1);
         let starts: Vec<usize> = (0..prefix.len()).step_by(per_chunk).collect();
         let of = |start: usize| (start as u32..prefix.len().min(start + per_chunk) as u32).collect();
         starts.into_iter().map(of).collect()
     };
+    let stopped = AtomicBool::new(false);
     let parts = each((0..threads).collect(), |thread| {
-        let own = chunks.iter().skip(thread).step_by(threads);
+        let mut watch = Watch::new(&stopped, (thread == 0).then_some(asked.stop));
+        let own = chunks.iter().skip(thread).step_by(threads).take_while(|_| !watch.stops());
         own.map(|chunk| filtered(&pairs(prefix, options, folds, chunk), d, 1)).collect::<Vec<_>>()
     });
+    if stopped.into_inner() {
+        return Err(Error::Interrupted);
+    }
     let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
     let mut left = Rows::default();
     for chunk in 0..chunks.len() {
@@ -42,7 +49,7 @@ pub(super) fn fold(prefix: &Rows, options: &Rows, folds: &[Fold], threads: Optio
         left.values.extend(part.values);
         left.from.extend(part.from);
     }
-    if chunks.len() > 1 { filtered(&left, d, threads) } else { left }
+    Ok(if chunks.len() > 1 { filtered(&left, d, threads) } else { left })
 }
 
 /// All pairs of the rows `chunk` of the prefix with every option.

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use super::super::watch::Watch;
 use super::order::order;
 use super::region::Region;
 use super::slices::Slices;
-use super::watch::Watch;
 use super::{Options, plane, space};
 use crate::error::{Error, Result};
 use crate::{parallel, simd};

@@ -22,7 +22,6 @@ mod space;
 mod stairs;
 mod strips;
 mod subset;
-mod watch;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 

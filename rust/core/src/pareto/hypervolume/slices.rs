@@ -6,10 +6,10 @@
 //! objective less. As many of them then share the value of the corner in some objective, that one is sliced next: they
 //! form the first slice together. In space a sweep ends the recursion.
 
+use super::super::watch::Watch;
 use super::corner::Corner;
 use super::order::sort;
 use super::set::{Set, count, covers, delimit, within};
-use super::watch::Watch;
 use crate::simd::{Kernel, Level, dispatch};
 
 /// So many points take long enough for a look at the watch. A volume that it ends is thrown away.
@@ -75,10 +75,9 @@ impl<'a> Slices<'a> {
         depth.boxed.corner.clear();
         depth.boxed.corner.extend_from_slice(point);
         let below = Below { depths: below, space: &mut self.space, level: self.level, watch: &mut self.watch };
-        dispatch(
-            self.level,
-            Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip },
-        )
+        let exclusive = Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip };
+        // It is a difference, whose rounding may fall below nothing.
+        dispatch(self.level, exclusive).max(0.0)
     }
 }
 

@@ -8,10 +8,10 @@
 use std::collections::BinaryHeap;
 use std::sync::atomic::AtomicBool;
 
+use super::super::watch::Watch;
 use super::improvement::undominated;
 use super::region::Region;
 use super::slices::Slices;
-use super::watch::Watch;
 use super::{Options, exact};
 use crate::error::{Error, Result};
 use crate::simd;

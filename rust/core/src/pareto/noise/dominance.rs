@@ -1,5 +1,7 @@
 //! How probable it is that one row dominates another: counted over draws, or exact for independent normal values.
 
+use std::sync::atomic::AtomicBool;
+
 use super::Draws;
 use super::erf::normal_cdf;
 use super::members::Fronts;
@@ -15,11 +17,12 @@ pub fn dominance(counts: &mut [i64], draws: &Draws<'_>, rows: &[u32], others: &[
     draws.check()?;
     check_indices(counts.len(), draws.num_rows, rows, others)?;
     let threads = draws.num_threads();
+    let stopped = AtomicBool::new(false);
     let parts = each((0..threads).collect(), |thread| {
         let mut own = vec![0_i64; counts.len()];
         let mut fronts = Fronts::new(draws);
         let mut columns = vec![0_i64; others.len() * draws.d()];
-        for draw in (thread..draws.num_draws).step_by(threads) {
+        for draw in draws.of_thread(thread, threads, &stopped) {
             fronts.read(draw);
             let n = draws.num_rows.max(1);
             for (column, keys) in columns.chunks_exact_mut(others.len().max(1)).zip(fronts.keys().chunks_exact(n)) {
@@ -37,6 +40,9 @@ pub fn dominance(counts: &mut [i64], draws: &Draws<'_>, rows: &[u32], others: &[
         }
         own
     });
+    if stopped.into_inner() {
+        return Err(Error::Interrupted);
+    }
     counts.fill(0);
     for part in parts {
         for (count, own) in counts.iter_mut().zip(part) {

@@ -4,6 +4,8 @@
 //! row takes from it is estimated by linear regression of the memberships on the row's values over the draws: the
 //! adjusted variance of Bayes linear statistics (Goldstein and Wooff 2007), less what regression explains by chance.
 
+use std::sync::atomic::AtomicBool;
+
 use super::Draws;
 use super::members::{Fronts, strong_rows};
 use crate::error::{Error, Result};
@@ -26,7 +28,7 @@ pub fn informative(gain: &mut [f64], counts: &mut [i64], draws: &Draws<'_>, meas
     if let Some(bad) = measured.iter().find(|value| !(**value > 0.0 && value.is_finite())) {
         return Err(Error::value("measured", "positive and finite", bad));
     }
-    let fronts = all_fronts(draws);
+    let fronts = all_fronts(draws)?;
     counts.fill(0);
     for &row in fronts.iter().flatten() {
         counts[row as usize] += 1;
@@ -51,13 +53,14 @@ pub fn informative(gain: &mut [f64], counts: &mut [i64], draws: &Draws<'_>, meas
 }
 
 /// The rows of the front of every draw.
-fn all_fronts(draws: &Draws<'_>) -> Vec<Vec<u32>> {
+fn all_fronts(draws: &Draws<'_>) -> Result<Vec<Vec<u32>>> {
     let rows: Vec<u32> = (0..draws.num_rows as u32).collect();
     let strong = strong_rows(draws, &rows);
     let threads = draws.num_threads();
+    let stopped = AtomicBool::new(false);
     let mut parts = each((0..threads).collect(), |thread| {
         let mut fronts = Fronts::new(draws);
-        let own = (thread..draws.num_draws).step_by(threads).map(|draw| {
+        let own = draws.of_thread(thread, threads, &stopped).map(|draw| {
             let mut members = Vec::new();
             fronts.read(draw);
             fronts.front(&rows, &strong, |row| members.push(row));
@@ -65,7 +68,10 @@ fn all_fronts(draws: &Draws<'_>) -> Vec<Vec<u32>> {
         });
         own.collect::<Vec<_>>()
     });
-    (0..draws.num_draws).map(|draw| std::mem::take(&mut parts[draw % threads][draw / threads])).collect()
+    if stopped.into_inner() {
+        return Err(Error::Interrupted);
+    }
+    Ok((0..draws.num_draws).map(|draw| std::mem::take(&mut parts[draw % threads][draw / threads])).collect())
 }
 
 /// Mean and spread of the candidates' values over the draws.

@@ -3,6 +3,8 @@
 //! A few rows that dominate many others at the mean are tried first on every draw; what they leave over is filtered
 //! exactly: a few rows each against all, many by `front_of_keys`.
 
+use std::sync::atomic::AtomicBool;
+
 use super::super::filter::front_of_keys;
 use super::super::keys::{Key, key};
 use super::super::{Keep, NanPolicy};
@@ -33,11 +35,11 @@ pub fn membership(counts: &mut [i64], draws: &Draws<'_>, groups: Option<(&[u32],
     let spans = rows_of_groups(draws.num_rows, groups)?;
     let strong: Vec<Vec<u32>> = spans.iter().map(|rows| strong_rows(draws, rows)).collect();
     let threads = draws.num_threads();
-    let shares: Vec<usize> = (0..threads).collect();
-    let parts = each(shares, |thread| {
+    let stopped = AtomicBool::new(false);
+    let parts = each((0..threads).collect(), |thread| {
         let mut own = vec![0_i64; draws.num_rows];
         let mut fronts = Fronts::new(draws);
-        for draw in (thread..draws.num_draws).step_by(threads) {
+        for draw in draws.of_thread(thread, threads, &stopped) {
             fronts.read(draw);
             for (rows, strong) in spans.iter().zip(&strong) {
                 fronts.front(rows, strong, |row| own[row as usize] += 1);
@@ -45,6 +47,9 @@ pub fn membership(counts: &mut [i64], draws: &Draws<'_>, groups: Option<(&[u32],
         }
         own
     });
+    if stopped.into_inner() {
+        return Err(Error::Interrupted);
+    }
     counts.fill(0);
     for part in parts {
         for (count, own) in counts.iter_mut().zip(part) {

@@ -12,6 +12,7 @@ mod members;
 mod normal;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 
 pub use dominance::{dominance, normal_dominance};
 pub use draws::{Source, Statistic};
@@ -19,10 +20,11 @@ pub use informative::informative;
 pub use members::membership;
 
 use super::NanPolicy;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 
 /// Draws of all rows, and what counts as better.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Draws<'a> {
     /// Where the values of a draw come from.
     pub source: Source<'a>,
@@ -36,6 +38,8 @@ pub struct Draws<'a> {
     pub nan: NanPolicy,
     /// Most threads to use; `None` decides by size.
     pub threads: Option<NonZeroUsize>,
+    /// Asked now and then; once it says true the call ends with [`crate::Error::Interrupted`].
+    pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Draws<'_> {
@@ -47,6 +51,17 @@ impl Draws<'_> {
         crate::parallel::num_threads(self.threads, self.num_draws * self.num_rows * self.d() * 16)
             .min(self.num_draws)
             .max(1)
+    }
+
+    /// The draws of one thread of so many, up to the last one or until the caller wants an end.
+    fn of_thread<'s>(
+        &'s self,
+        thread: usize,
+        threads: usize,
+        stopped: &'s AtomicBool,
+    ) -> impl Iterator<Item = usize> + 's {
+        let mut watch = Watch::new(stopped, (thread == 0).then_some(self.stop));
+        (thread..self.num_draws).step_by(threads).take_while(move |_| !watch.stops())
     }
 
     /// Whether lengths fit and values are allowed.
