@@ -27,6 +27,8 @@ impl Entry {
 
 /// Slots that share an allocation.
 const PART: usize = 1024;
+/// Those for which the first one has room from the start.
+const FIRST: usize = 64;
 
 /// The members of some slots.
 #[derive(Debug, Clone)]
@@ -111,8 +113,9 @@ impl Members {
         let slot = self.num_all_slots;
         self.num_all_slots += 1;
         if slot.is_multiple_of(PART) {
-            let few = if slot == 0 { 0 } else { PART };
-            self.parts.push(Part { values: Vec::with_capacity(few * self.d), entries: Vec::with_capacity(few) });
+            // Small archives take little.
+            let room = if slot == 0 { FIRST } else { PART };
+            self.parts.push(Part { values: Vec::with_capacity(room * self.d), entries: Vec::with_capacity(room) });
         }
         if let Some(part) = self.parts.last_mut() {
             part.values.extend_from_slice(point);

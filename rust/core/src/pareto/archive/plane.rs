@@ -7,9 +7,9 @@
 use super::index::Relation;
 
 /// Members of a block before it is cut.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 /// Most members of a block after a cut: some more can come before the next one.
-const FILLED: usize = 48;
+const FILLED: usize = 24;
 
 /// A point by its keys, and what goes with it: the slot of a member, the row of a batch.
 pub(super) type Place = (i64, i64, u32);
