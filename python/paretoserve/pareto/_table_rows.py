@@ -239,7 +239,9 @@ def _comparable(numbers: Numbers, nan: str, boxed: bool) -> NDArray[Any]:
 
 def best_first(rows: NDArray[np.int64], first: Numbers, maximize: bool) -> NDArray[np.int64]:
     """Return `rows`, which rise, sorted by the first objective, best first, then by index; without a value last."""
-    values = first.values[rows]
+    # Rows that rise and are as many as there are are all rows.
+    whole = len(rows) == len(first.values)
+    values = first.values if whole else first.values[rows]
     if maximize:
         # Inverted bits turn the order of integers round; the smallest one has no negative, and neither have unsigned.
         values = ~values if values.dtype.kind in "iub" else -values
@@ -252,4 +254,5 @@ def best_first(rows: NDArray[np.int64], first: Numbers, maximize: bool) -> NDArr
     order = np.argsort(values)
     sorted_values = values[order]
     ties = (sorted_values[1:] == sorted_values[:-1]) | (sorted_values[1:] != sorted_values[1:])
-    return rows[np.argsort(values, kind="stable") if ties.any() else order]
+    order = np.argsort(values, kind="stable") if ties.any() else order
+    return order if whole else rows[order]
