@@ -339,7 +339,12 @@ class Archive(_native.ParetoArchive):
                 return points, ids, serials
 
     def _rows(self, points: PointsLike) -> NDArray[np.float64]:
-        table, d = as_points("points", points), self._settings["num_objectives"]
+        d = self._settings["num_objectives"]
+        if type(points) is np.ndarray and points.dtype == np.float64 and points.shape[1:] == (d,):
+            # The most common form needs no further look; what it costs counts in small batches.
+            flags = points.flags
+            return points if flags.c_contiguous and flags.aligned else np.ascontiguousarray(points)
+        table = as_points("points", points)
         if table.d != d:
             raise ShapeError(f"`points` must have {d} objectives as the archive, got {table.d}")
         return table.rows() if len(table.parts) > 1 else np.ascontiguousarray(table.parts[0], dtype=np.float64)

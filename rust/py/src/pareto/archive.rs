@@ -22,7 +22,7 @@ pub(crate) struct ParetoArchive {
 }
 
 /// Objectives that fit on the stack.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 impl ParetoArchive {
     fn lock(&self) -> MutexGuard<'_, Archive> {

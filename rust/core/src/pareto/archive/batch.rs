@@ -35,8 +35,7 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     fn entry(&self, row: u32) -> Entry {
-        let serial = self.first + u64::from(row);
-        Entry { id: self.ids.map_or(serial as i64, |ids| ids[row as usize]), serial }
+        Entry::new(self.ids.map(|ids| ids[row as usize]), self.first + u64::from(row))
     }
 
     fn point(&self, row: u32, d: usize) -> &[f64] {
@@ -107,10 +106,10 @@ impl Archive {
         if self.options.capacity.is_some() {
             // A member of this batch may have gone again.
             let mut left: Vec<u64> =
-                self.members.slots().flat_map(|slot| self.members.entries(slot)).map(|entry| entry.serial).collect();
+                self.members.slots().flat_map(|slot| self.members.entries(slot)).map(Entry::serial).collect();
             left.sort_unstable();
             for row in rows {
-                batch.kept[row as usize] = u8::from(left.binary_search(&batch.entry(row).serial).is_ok());
+                batch.kept[row as usize] = u8::from(left.binary_search(&batch.entry(row).serial()).is_ok());
             }
         }
         Ok(())
@@ -129,19 +128,21 @@ impl Archive {
         let all = Rows::Span { first: 0, count: batch.kept.len() as u32 };
         // What they dominate some member dominates, even if they went meanwhile.
         let left = prefilter::meet::<i64>(table, all, &[], &self.strong.0, threads).rows;
-        let sorted =
-            matches!(self.index, Some(Index::Plane(_))).then(|| self.sorted(batch, table, left.rows(), threads));
-        let mut rows = match &sorted {
-            Some(sorted) => sorted.iter().map(|place| place.2).collect(),
-            None => filter::front::<i64>(table, left.rows(), self.keep(), threads),
+        let most = self.members.num_slots();
+        let is_small = |count: usize| count * SMALL_BATCH < most;
+        let mut rows = if matches!(self.index, Some(Index::Plane(_))) {
+            let sorted = self.sorted(batch, table, left.rows(), threads);
+            if !is_small(sorted.len()) {
+                return self.merge(batch, sorted);
+            }
+            sorted.iter().map(|place| place.2).collect()
+        } else {
+            filter::front::<i64>(table, left.rows(), self.keep(), threads)
         };
-        if rows.len() * SMALL_BATCH < self.members.num_slots() {
-            rows.sort_unstable();
+        rows.sort_unstable();
+        if is_small(rows.len()) {
             self.offer_each(batch, &rows);
-        } else if let Some(sorted) = sorted {
-            self.merge(batch, &sorted);
         } else if !rows.is_empty() {
-            rows.sort_unstable();
             self.join(batch, &rows, threads);
         }
     }
@@ -193,7 +194,7 @@ impl Archive {
     }
 
     /// Merge the sorted front of a batch into the members of two objectives.
-    fn merge(&mut self, batch: &mut Batch<'_>, sorted: &[Place]) {
+    fn merge(&mut self, batch: &mut Batch<'_>, sorted: Vec<Place>) {
         let Some(Index::Plane(plane)) = &mut self.index else { return };
         let (members, counters) = (&mut self.members, &mut self.counters);
         self.removed.clear();

@@ -4,11 +4,11 @@
 //! Equal members have none; the ends of every objective stay. Of equally crowded members the latest goes, so that
 //! the same points in the same order leave the same members.
 
-use super::members::Members;
+use super::members::{Entry, Members};
 
 /// The slot of the member that has the least room around it. O(d n log n).
 pub(super) fn most_crowded(members: &Members, d: usize) -> Option<u32> {
-    let latest = |slot: u32| members.entries(slot).last().map_or(0, |entry| entry.serial);
+    let latest = |slot: u32| members.entries(slot).last().map_or(0, Entry::serial);
     let slots: Vec<u32> = members.slots().collect();
     if let Some(&slot) =
         slots.iter().filter(|&&slot| members.entries(slot).nth(1).is_some()).max_by_key(|&&slot| latest(slot))

@@ -126,11 +126,12 @@ impl Archive {
     ///
     /// # Errors
     /// If it has not one value per objective or has a NaN.
+    #[inline]
     pub fn add(&mut self, point: &[f64], id: Option<i64>) -> Result<bool> {
         self.check("point", point, 1)?;
         let serial = self.counters.offered;
         self.counters.offered += 1;
-        Ok(self.offer(point, Entry { id: id.unwrap_or(serial as i64), serial }))
+        Ok(self.offer(point, Entry::new(id, serial)))
     }
 
     /// For each row of a C-order matrix: 1 if some member dominates it.
@@ -173,7 +174,7 @@ impl Archive {
         let d = self.options.maximize.len();
         let mut sorted: Vec<(u64, u32, i64)> = Vec::with_capacity(self.len());
         for slot in self.members.slots() {
-            sorted.extend(self.members.entries(slot).map(|entry| (entry.serial, slot, entry.id)));
+            sorted.extend(self.members.entries(slot).map(|entry| (entry.serial(), slot, entry.id)));
         }
         let mut keys = vec![0; self.members.num_all_slots() * d];
         for slot in self.members.slots() {
@@ -198,23 +199,30 @@ impl Archive {
         volume.total(&self.members, stop)
     }
 
+    #[inline]
     fn check(&self, argument: &'static str, values: &[f64], num_rows: usize) -> Result<()> {
-        let d = self.options.maximize.len();
-        if values.len() != num_rows * d {
-            return Err(Error::shape(argument, format!("({num_rows}, {d})"), format!("({},)", values.len())));
-        }
         // All are looked at, as vectors: almost always there is none.
-        if values.iter().fold(false, |any, value| any | value.is_nan())
-            && let Some(at) = values.iter().position(|value| value.is_nan())
-        {
-            let row = if num_rows > 1 { format!(" in row {}", at / d) } else { String::new() };
-            let hint = "hint: leave such points out, or give a missing value a number worse than all";
-            return Err(Error::value(argument, "free of NaN", format!("NaN{row}\n{hint}")));
+        let holes = values.iter().fold(false, |any, value| any | value.is_nan());
+        if holes || values.len() != num_rows * self.options.maximize.len() {
+            return Err(self.refusal(argument, values, num_rows));
         }
         Ok(())
     }
 
+    #[cold]
+    fn refusal(&self, argument: &'static str, values: &[f64], num_rows: usize) -> Error {
+        let d = self.options.maximize.len();
+        if values.len() != num_rows * d {
+            return Error::shape(argument, format!("({num_rows}, {d})"), format!("({},)", values.len()));
+        }
+        let at = values.iter().position(|value| value.is_nan()).unwrap_or(0);
+        let row = if num_rows > 1 { format!(" in row {}", at / d) } else { String::new() };
+        let hint = "hint: leave such points out, or give a missing value a number worse than all";
+        Error::value(argument, "free of NaN", format!("NaN{row}\n{hint}"))
+    }
+
     /// The keys that the index compares: of the values or of their boxes.
+    #[inline]
     fn index_keys(keys: &mut [i64], point: &[f64], options: &ArchiveOptions) {
         directed(keys, point, &options.maximize);
         if let Some(eps) = &options.eps {
@@ -227,10 +235,14 @@ impl Archive {
         }
     }
 
+    #[inline]
     fn ensure_index(&mut self) {
-        if self.index.is_some() {
-            return;
+        if self.index.is_none() {
+            self.build_index();
         }
+    }
+
+    fn build_index(&mut self) {
         let mut index = Index::new(self.options.maximize.len());
         for slot in self.members.slots().collect::<Vec<_>>() {
             Self::index_keys(&mut self.keys, self.members.values(slot), &self.options);
@@ -314,6 +326,7 @@ impl Archive {
 }
 
 /// The keys of a point with the directions folded in.
+#[inline]
 fn directed(keys: &mut [i64], point: &[f64], maximize: &[bool]) {
     for ((out, &value), &maximize) in keys.iter_mut().zip(point).zip(maximize) {
         *out = key(value, maximize);

@@ -1,14 +1,15 @@
 //! The members of an archive of two objectives, sorted: the second objective falls as the first one rises.
 //!
 //! A sorted list in blocks of up to `BLOCK` members: a search is two binary searches, an insertion moves one block.
-//! O(log n + BLOCK) per point, and each removal pays for itself. A sorted batch is merged in one pass.
+//! O(log n + BLOCK) per point, and each removal pays for itself. A sorted batch is merged in one pass, which leaves one
+//! block: the next point that comes in alone cuts it.
 
 use super::index::Relation;
 
-/// Members of a block before it is cut in two.
-const BLOCK: usize = 64;
-/// Members of a block after a merge: some more can come before it is cut.
-const FILLED: usize = 48;
+/// Members of a block before it is cut.
+const BLOCK: usize = 32;
+/// Most members of a block after a cut: some more can come before the next one.
+const FILLED: usize = 24;
 
 /// A point by its keys, and what goes with it: the slot of a member, the row of a batch.
 pub(super) type Place = (i64, i64, u32);
@@ -16,49 +17,11 @@ pub(super) type Place = (i64, i64, u32);
 /// Neighbors, the first objective rising; together, so that one move makes room for one more.
 type Block = Vec<Place>;
 
-/// Members that a merge has not come to: those of `own` from `at` on, then those of `blocks`.
-struct Rest {
-    own: Block,
-    at: usize,
-    blocks: std::vec::IntoIter<Block>,
-    /// Blocks that are done with, for new members.
-    spare: Vec<Block>,
-}
-
-impl Rest {
-    fn new(blocks: Vec<Block>) -> Self {
-        let mut blocks = blocks.into_iter();
-        Self { own: blocks.next().unwrap_or_default(), at: 0, blocks, spare: Vec::new() }
-    }
-
-    /// What is left of the block at hand; nothing at the end of all.
-    #[inline]
-    fn left(&self) -> &[Place] {
-        &self.own[self.at..]
-    }
-
-    /// Go on behind the next `count` members of the block at hand.
-    #[inline]
-    fn pass(&mut self, count: usize) {
-        self.at += count;
-        if self.at == self.own.len() {
-            let mut done = std::mem::replace(&mut self.own, self.blocks.next().unwrap_or_default());
-            self.at = 0;
-            done.clear();
-            self.spare.push(done);
-        }
-    }
-
-    /// Leave out the next members whose second objective is `least` or more.
-    #[inline]
-    fn beat(&mut self, least: i64, removed: &mut Vec<u32>) {
-        while self.left().first().is_some_and(|member| member.1 >= least) {
-            let beaten = self.left().iter().take_while(|member| member.1 >= least).map(|member| member.2);
-            let before = removed.len();
-            removed.extend(beaten);
-            self.pass(removed.len() - before);
-        }
-    }
+/// A block with room for some more.
+fn block_of(members: &[Place]) -> Block {
+    let mut block = Block::with_capacity(BLOCK + 1);
+    block.extend_from_slice(members);
+    block
 }
 
 /// Take out the members of `own` from `start` on whose second objective is `least` or more; their slots go to
@@ -153,7 +116,7 @@ impl Plane {
             },
         };
         if self.blocks.is_empty() {
-            self.blocks.push(Block::default());
+            self.blocks.push(block_of(&[]));
             self.firsts.push(new.0);
         }
         let own = &mut self.blocks[block];
@@ -179,78 +142,72 @@ impl Plane {
         }
     }
 
-    /// Cut a block in two if it has become too long.
+    /// Cut a block that has become too long.
+    #[inline]
     fn cut(&mut self, block: usize) {
         if self.blocks[block].len() > BLOCK {
-            let half = self.blocks[block].split_off(BLOCK / 2);
-            self.firsts.insert(block + 1, half[0].0);
-            self.blocks.insert(block + 1, half);
+            let long = std::mem::take(&mut self.blocks[block]);
+            let each = long.len().div_ceil(long.len().div_ceil(FILLED));
+            self.firsts.splice(block..=block, long.chunks(each).map(|part| part[0].0));
+            self.blocks.splice(block..=block, long.chunks(each).map(block_of));
         }
     }
 
-    /// Offer a sorted batch. `taken(row, slot)` is told which row equals the member in `slot`, or with no slot that a
-    /// row is a new member, whose slot it returns. The slots of the members that go are in `removed` afterwards.
+    /// Offer a sorted batch, none of which dominates another. `taken(row, slot)` is told which row equals the member in
+    /// `slot`, or with no slot that a row is a new member, whose slot it returns. The slots of the members that go are
+    /// in `removed` afterwards.
     pub(super) fn merge(
         &mut self,
-        batch: &[Place],
+        mut batch: Vec<Place>,
         removed: &mut Vec<u32>,
         mut taken: impl FnMut(u32, Option<u32>) -> u32,
     ) {
-        let mut rest = Rest::new(std::mem::take(self).blocks);
+        let mut blocks = std::mem::take(&mut self.blocks);
+        let mut all = if blocks.len() == 1 { blocks.remove(0) } else { blocks.concat() };
+        // First each loses what the other one beats; members up to `stay` do, those from `next` on are still to come.
+        let (mut stay, mut next, mut new) = (0, 0, 0);
         let mut last: Option<Place> = None;
-        for &(x, y, row) in batch {
+        for at in 0..batch.len() {
+            let (x, y, row) = batch[at];
             // Equal ones come after the member.
-            last = self.extend_until((x, y), &mut rest).or(last);
+            let count = all[next..].iter().take_while(|member| (member.0, member.1) <= (x, y)).count();
+            if count > 0 {
+                last = Some(all[next + count - 1]);
+                if stay < next {
+                    all.copy_within(next..next + count, stay);
+                }
+                (stay, next) = (stay + count, next + count);
+            }
             match last {
                 Some((last_x, last_y, slot)) if (last_x, last_y) == (x, y) => {
                     taken(row, Some(slot));
                 }
                 Some((_, least, _)) if least <= y => {}
                 _ => {
-                    let new = (x, y, taken(row, None));
-                    last = Some(new);
-                    self.extend(&[new], &mut rest.spare);
-                    rest.beat(y, removed);
+                    batch[new] = (x, y, taken(row, None));
+                    last = Some(batch[new]);
+                    new += 1;
+                    let before = removed.len();
+                    removed.extend(all[next..].iter().take_while(|member| member.1 >= y).map(|member| member.2));
+                    next += removed.len() - before;
                 }
             }
         }
-        self.extend_until((i64::MAX, i64::MAX), &mut rest);
-    }
-
-    /// Add the members of `rest` up to `x` and, at the same one, up to `y`; the last of them.
-    #[inline]
-    fn extend_until(&mut self, (x, y): (i64, i64), rest: &mut Rest) -> Option<Place> {
-        let mut last = None;
-        loop {
-            let left = &rest.own[rest.at..];
-            let is_before = |member: &Place| (member.0, member.1) <= (x, y);
-            let whole = left.last().is_some_and(is_before);
-            let count = if whole { left.len() } else { left.iter().take_while(|&member| is_before(member)).count() };
-            if count == 0 {
-                return last;
+        all.drain(stay..next);
+        batch.truncate(new);
+        // Then they move together from the end on, so that no second list is needed.
+        let (mut from, mut to) = (all.len(), all.len() + new);
+        all.extend_from_slice(&batch);
+        for place in batch.into_iter().rev() {
+            while from > 0 && all[from - 1].0 > place.0 {
+                (from, to) = (from - 1, to - 1);
+                all[to] = all[from];
             }
-            last = Some(left[count - 1]);
-            self.extend(&left[..count], &mut rest.spare);
-            rest.pass(count);
-            if !whole {
-                return last;
-            }
+            to -= 1;
+            all[to] = place;
         }
-    }
-
-    /// Add members behind all others.
-    #[inline]
-    fn extend(&mut self, mut run: &[Place], spare: &mut Vec<Block>) {
-        while let Some(first) = run.first() {
-            if self.blocks.last().is_none_or(|own| own.len() >= FILLED) {
-                self.firsts.push(first.0);
-                self.blocks.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK + 1)));
-            }
-            let Some(own) = self.blocks.last_mut() else { return };
-            let (now, later) = run.split_at(run.len().min(FILLED - own.len()));
-            own.extend_from_slice(now);
-            run = later;
-        }
+        self.firsts = all.first().map(|member| member.0).into_iter().collect();
+        self.blocks = Vec::from_iter((!all.is_empty()).then_some(all));
     }
 
     /// Take out the member at `point`.
