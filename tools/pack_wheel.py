@@ -1,6 +1,6 @@
 """Compress a wheel again, in place, with libdeflate: what any unzip reads, 4 % smaller than zlib's best.
 
-    python tools/pack_wheel.py dist/*.whl
+Run by ``make wheel``; by itself ``python tools/pack_wheel.py dist/*.whl``.
 """
 
 from __future__ import annotations
