@@ -62,35 +62,47 @@ def fit_system(data: Path, system: str) -> tuple[list[FittedTable], dict[str, ob
     }
 
 
-def changes(codes: np.ndarray) -> np.ndarray:
-    """Replace codes by their differences along the first two axes, modulo 256: neighbors are alike and compress."""
-    for axis in range(min(2, codes.ndim)):
-        codes = np.diff(codes, axis=axis, prepend=np.uint8(0))
-    return codes
+def changes(codes: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Replace codes by their differences, modulo 256, along those axes that leave the fewest bits; return both."""
+    found = {(): codes}
+    for axis in range(codes.ndim):
+        found |= {(*axes, axis): np.diff(changed, axis=axis, prepend=np.uint8(0)) for axes, changed in found.items()}
+    best = min(found, key=lambda axes: bits(found[axes]))
+    return found[best], list(best)
+
+
+def bits(codes: np.ndarray) -> float:
+    """Return the bits of the codes where each takes as many as it is rare."""
+    counts = np.bincount(codes.ravel())
+    counts = counts[counts > 0]
+    return float(counts @ np.log2(codes.size / counts))
 
 
 def write(path: Path, fitted: list[FittedTable], meta: dict[str, object]) -> None:
-    """Store grids and meta data as an .npz file with fixed dates."""
-    arrays: dict[str, np.ndarray] = {}
-    described = {}
-    for number, table in enumerate(fitted):
-        shape = [len(axis) for axis in table.axes]
-        arrays[f"changes{number}"] = changes(table.codes.reshape(shape))
-        arrays[f"supported{number}"] = np.packbits(table.supported)
+    """Store grids and meta data as an .npz file with fixed dates; the wheel compresses it."""
+    described, stored = {}, []
+    tables = sorted(fitted, key=lambda table: table.name)
+    for table in tables:
+        changed, summed = changes(table.codes.reshape([len(axis) for axis in table.axes]))
+        stored.append(changed.ravel())
         described[table.name] = {
-            "index": number,
             "axes": [[round(knot, 6) for knot in axis] for axis in table.axes],
+            "summed": summed,
             "offset": table.offset,
             "step": table.step,
             "errors": table.errors,
         }
     text = json.dumps({**meta, "tables": described}, separators=(",", ":"), sort_keys=True)
-    arrays["meta"] = np.frombuffer(text.encode(), dtype=np.uint8)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    arrays = {
+        "changes": np.concatenate(stored),
+        "supported": np.packbits(np.concatenate([table.supported for table in tables])),
+        "meta": np.frombuffer(text.encode(), dtype=np.uint8),
+    }
+    with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
 
 
 def report(system: str, fitted: list[FittedTable]) -> None:

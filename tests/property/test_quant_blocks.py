@@ -16,7 +16,7 @@ BLOCKS = st.integers(1, 5).flatmap(lambda n: arrays.arrays(np.float32, (n, 32), 
 
 
 @pytest.mark.parametrize("fmt", MX)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=BLOCKS, rule=RULES, shift=st.integers(-60, 60))
 def test_powers_of_two_move_the_scale_only(fmt, x, rule, shift):
     q, moved = quantize(x, fmt, scale=rule), quantize(x * np.float32(2.0**shift), fmt, scale=rule)
@@ -27,7 +27,7 @@ def test_powers_of_two_move_the_scale_only(fmt, x, rule, shift):
 
 
 @pytest.mark.parametrize("fmt", MX)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(x=BLOCKS, rule=RULES, seed=st.integers(0, 2**32))
 def test_blocks_are_independent(fmt, x, rule, seed):
     order = np.random.default_rng(seed).permutation(len(x))
@@ -37,14 +37,14 @@ def test_blocks_are_independent(fmt, x, rule, seed):
 
 
 @pytest.mark.parametrize("fmt", [*MX, *NV])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=BLOCKS)
 def test_negation_flips_signs_only(fmt, x):
     np.testing.assert_array_equal(dequantize(quantize(-x, fmt)), -dequantize(quantize(x, fmt)))
 
 
 @pytest.mark.parametrize("fmt", MX)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=BLOCKS, rule=RULES)
 def test_values_of_the_format_stay(fmt, x, rule):
     """Quantizing what was dequantized gives it back: always exact, since a smaller scale can only hold more."""
@@ -56,7 +56,7 @@ def test_values_of_the_format_stay(fmt, x, rule):
 
 
 @pytest.mark.parametrize("fmt", MX)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=BLOCKS)
 def test_errors_are_at_most_half_a_step_of_the_largest(fmt, x):
     """Under rceil nothing saturates: the error is at most half the step in the binade of the block's largest."""
@@ -67,7 +67,7 @@ def test_errors_are_at_most_half_a_step_of_the_largest(fmt, x):
     assert np.all(np.abs(dequantize(q).astype(float) - x) <= bound)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=BLOCKS, seed=st.integers(0, 2**64 - 1))
 def test_stochastic_rounding_takes_a_neighbor(x, seed):
     q = quantize(x, "mxint8", rounding="stochastic", seed=seed)

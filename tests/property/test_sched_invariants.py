@@ -70,7 +70,7 @@ def serve(policy, share, preempt, slots, budget, traffic):
     return scheduler
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(POLICIES, st.floats(0, 1), st.sampled_from(["none", "slots"]), st.integers(1, 4), st.integers(4, 80), TRAFFIC)
 def test_everybody_is_served_within_the_limits(policy, share, preempt, slots, budget, traffic):
     scheduler = serve(policy, share, preempt, slots, budget, traffic)
@@ -82,7 +82,7 @@ def test_everybody_is_served_within_the_limits(policy, share, preempt, slots, bu
     np.testing.assert_array_equal(again.log(), scheduler.log())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(-2, 12), st.integers(-2, 2**33)), max_size=40))
 def test_any_sequence_of_calls_leaves_a_sound_scheduler(calls):
     scheduler = sched.Scheduler("srpt", record=True)

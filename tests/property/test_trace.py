@@ -5,14 +5,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paretoserve.errors import DataError
 from paretoserve.sim import Trace, load_trace, write_trace
 
-# A loaded machine is no reason to fail.
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TOKENS = st.integers(1, 2**31 - 1)
 CELL = st.sampled_from(
     [b"\x00", b"\xff", b",", b'"', b"-", b".", b"e", b"\n", b"\r", b"{", b"}", b"[", b"]", b"9" * 20]
@@ -41,7 +39,6 @@ def traces(draw):
 
 
 @given(traces())
-@PATIENT
 def test_writing_and_loading_gives_the_same_trace(trace):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
@@ -52,7 +49,6 @@ def test_writing_and_loading_gives_the_same_trace(trace):
 
 
 @given(traces(), st.integers(1, 14))
-@PATIENT
 def test_head_of_all_is_all_and_heads_nest(trace, n):
     assert trace.head(trace.num_requests).digest() == trace.digest()
     assert trace.head(n).head(1).digest() == trace.head(1).digest()
@@ -60,7 +56,6 @@ def test_head_of_all_is_all_and_heads_nest(trace, n):
 
 
 @given(traces())
-@PATIENT
 def test_azure_csv_round_trip_keeps_100_ns(trace):
     ticks = trace.arrival_ns // 100 * 100
     times = (np.datetime64("2023-11-16T18:00:00", "ns") + ticks).astype(str)
@@ -94,7 +89,7 @@ with tempfile.TemporaryDirectory() as _folder:
 
 
 @given(st.sampled_from(sorted(GOOD)), st.data())
-@settings(PATIENT, max_examples=400)
+@settings(max_examples=400)
 def test_a_broken_file_gives_a_trace_or_a_data_error(name, data):
     content = GOOD[name]
     place = data.draw(st.integers(0, len(content)))

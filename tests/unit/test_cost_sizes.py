@@ -238,7 +238,7 @@ def test_scale_blocks_are_not_cut():
         cost.rank_memory("qwen3-235b-a22b", hardware="h200_sxm", tensor_parallel=8, weight_format="fp8_block")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(["qwen3-32b", "gpt-oss-120b", "deepseek-v3", "qwen3-30b-a3b", "qwen3-235b-a22b"]),
     tensor=st.sampled_from([1, 2, 4, 8]),
@@ -257,7 +257,7 @@ def test_ranks_together_hold_at_least_the_model(name, tensor, pipeline, data, ex
     assert all(stage[2] == 2 * stage[1] for stage in stages)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(["qwen3-8b", "gpt-oss-20b"]),
     utilization=st.floats(0.5, 0.95),

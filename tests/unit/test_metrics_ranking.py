@@ -27,7 +27,7 @@ def test_the_formula_by_hand():
 
 
 @given(tables())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_dominated_model_never_outranks_its_dominator(columns):
     baseline, refined, cost = columns
     score = derived(baseline, refined, cost)
@@ -39,7 +39,7 @@ def test_a_dominated_model_never_outranks_its_dominator(columns):
 
 
 @given(tables(), st.sampled_from([0.001, 7.0]), st.integers(-50, 50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_units_and_zero_points_do_not_matter(columns, factor, shift):
     score = derived(*columns)
     for place in range(3):
@@ -49,7 +49,7 @@ def test_units_and_zero_points_do_not_matter(columns, factor, shift):
 
 
 @given(tables(), st.integers(0, 2), st.integers(1, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_model_gains_on_all_others_as_an_input_of_its_own_improves(columns, place, step):
     before = derived(*columns)
     changed = [column.copy() for column in columns]

@@ -14,15 +14,22 @@ import _ranks  # noqa: E402
 from paretoserve import errors, moe  # noqa: E402
 
 TIMEOUT_S = 2.0
+# No wait ends by this, however busy the machine.
+LONG_S = 40.0
 
 
 def dies_or_sleeps(rank, num_ranks, where, how):
-    """Run passes until rank 1 fails at a place; the others return what they were told, and after how long."""
+    """Run passes until rank 1 fails at a place; return what each rank is told, after how long, and when.
+
+    Of rank 1 when it wakes up again.
+    """
     work = layers.batch(num_ranks, skew=0.6)
+    woke = []
 
     def fail():
         if rank == 1:
-            os._exit(9) if how == "die" else time.sleep(3 * TIMEOUT_S)
+            os._exit(9) if how == "die" else time.sleep(4 * TIMEOUT_S)
+            woke.append(time.monotonic())
 
     def expert(rows, gate_up, down):
         if calls and where == "experts":
@@ -35,7 +42,7 @@ def dies_or_sleeps(rank, num_ranks, where, how):
         return layers.spill(counts)
 
     calls = []
-    layer = moe.ExpertParallel(8, expert=expert, timeout_s=TIMEOUT_S)
+    layer = moe.ExpertParallel(8, expert=expert, timeout_s=LONG_S if how == "die" else TIMEOUT_S)
     own = torch.from_numpy(layer.home == rank)
     hidden, ids, router = work.of(rank)
     gate_up = work.gate_up[own].clone().requires_grad_()
@@ -54,25 +61,25 @@ def dies_or_sleeps(rank, num_ranks, where, how):
 
     with pytest.raises(errors.RankLostError) as caught:
         further()
-    seconds = time.monotonic() - start
+    told = time.monotonic()
     with pytest.raises(errors.RankLostError, match="failed before"):
         layer.counts(ids)
-    return str(caught.value), seconds
+    return str(caught.value), told - start, woke[0] if woke else told
 
 
 @pytest.mark.parametrize("where", ["outside", "planner", "experts", "backward"])
 def test_a_killed_rank_is_named_at_once(where):
     found = _ranks.run(3, dies_or_sleeps, where, "die", raises=True)
     assert found[1] == _ranks.Gone(9)
-    for text, seconds in (found[0], found[2]):
-        assert seconds < TIMEOUT_S + 1
+    for text, seconds, _ in (found[0], found[2]):
+        assert seconds < LONG_S / 2
         assert re.search(r"closed .* to rank: .*\b1\b", text)
 
 
 def dies_between(rank, num_ranks):
     """Run a pass for which rank 2 comes first and rank 0 last, rank 1 ending between them."""
     work = layers.batch(num_ranks)
-    layer = moe.ExpertParallel(8, timeout_s=10 * TIMEOUT_S)
+    layer = moe.ExpertParallel(8, timeout_s=LONG_S)
     own = torch.from_numpy(layer.home == rank)
     hidden, ids, router = work.of(rank)
     call = (hidden, ids, router, (work.gate_up[own], work.down[own]))
@@ -89,31 +96,30 @@ def dies_between(rank, num_ranks):
 def test_a_rank_that_waits_for_one_that_gave_up_is_told():
     found = _ranks.run(3, dies_between, raises=True)
     for text, seconds in (found[0], found[2]):
-        assert seconds < 5 * TIMEOUT_S
+        assert seconds < LONG_S / 2
         assert re.search(r"closed .* to rank: .*\b1\b", text)
 
 
 @pytest.mark.parametrize("where", ["outside", "experts", "backward"])
 def test_a_slow_rank_ends_the_wait(where):
     found = _ranks.run(3, dies_or_sleeps, where, "sleep", raises=True)
-    for text, seconds in (found[0], found[2]):
-        assert TIMEOUT_S - 0.5 < seconds < 2 * TIMEOUT_S + 1
+    for text, seconds, told in (found[0], found[2]):
+        assert seconds > TIMEOUT_S - 0.5
+        assert told < found[1][2]
         assert re.search("within 2 s|closed during", text)
-    assert any("rank 1 did not answer within 2 s" in text for text, _ in (found[0], found[2]))
+    assert any("rank 1 did not answer within 2 s" in text for text, *_ in (found[0], found[2]))
 
 
 def late_rank(rank, num_ranks):
     """Return what happens when rank 1 never makes its layer."""
     if rank == 1:
-        return None
-    start = time.monotonic()
+        return
     with pytest.raises(errors.RankLostError, match="not all of the 2 ranks came to make the layer within 1 s"):
         moe.ExpertParallel(8, timeout_s=1)
-    return time.monotonic() - start
 
 
 def test_a_rank_that_never_comes_ends_the_wait():
-    assert _ranks.run(2, late_rank)[0] < 5
+    _ranks.run(2, late_rank)
 
 
 def odd_rank(rank, num_ranks, change):

@@ -1,8 +1,6 @@
 """2,000 random tables against the obvious version, and large ones against moocore and against themselves."""
 
 import importlib
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -125,21 +123,3 @@ def test_groups_of_large_tables_with_nan(n, num_groups):
     assert (
         pareto.mask(points, groups=codes, nan="drop", where={0: (np.nextafter(np.float32(0.5), 1), None)}) == expected
     ).all()
-
-
-def test_memory_stays_below_a_bound():
-    pytest.importorskip("resource")
-    program = """
-import numpy as np, resource
-from paretoserve import pareto
-n, d = 600_000, 3
-table = np.abs(np.random.default_rng(0).standard_normal((n, d)))
-table /= np.linalg.norm(table, axis=1, keepdims=True)
-pareto.mask(table[:1000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-assert pareto.mask(table).all()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (n * d))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    constant = (24 << 20) / (600_000 * 3)
-    assert float(done.stdout) < 12 + constant

@@ -32,7 +32,7 @@ def problems(draw):
     return costs, scores, least + draw(st.integers(0, 20))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(problems())
 def test_every_method_stays_in_the_budget_and_the_exact_one_is_best(problem):
     costs, scores, budget = problem

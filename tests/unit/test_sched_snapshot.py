@@ -41,7 +41,7 @@ def call(scheduler, now, kind, request_id, number):
         return str(error)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(POLICIES, st.booleans(), st.booleans(), CALLS, CALLS)
 def test_a_restored_scheduler_decides_as_the_original(policy, fair, record, before, after):
     options = {"tenant_weights": {1: 2.5}} if fair else {}

@@ -48,12 +48,22 @@ class OperatorEstimate:
     provenance: NDArray[np.str_]
 
 
-def _codes(changes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Sum up the differences along the first two axes, modulo 256, as which a grid is stored."""
-    codes = changes
-    for axis in range(min(2, codes.ndim)):
-        codes = np.cumsum(codes, axis=axis, dtype=np.uint8)
-    return codes.ravel()
+def _grids(
+    tables: dict[str, dict[str, Any]], changes: NDArray[np.uint8], supported: NDArray[np.uint8]
+) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Return codes and support of each table; stored are differences of codes along some axes, modulo 256."""
+    shapes = [[len(axis) for axis in table["axes"]] for table in tables.values()]
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    flags = np.split(np.unpackbits(supported, count=ends[-1]), ends[:-1])
+    grids = {}
+    for (name, table), shape, codes, flag in zip(
+        tables.items(), shapes, np.split(changes, ends[:-1]), flags, strict=True
+    ):
+        codes = codes.reshape(shape)
+        for axis in table["summed"]:
+            codes = np.cumsum(codes, axis=axis, dtype=np.uint8)
+        grids[name] = codes.ravel(), flag
+    return grids
 
 
 def estimate_rows(
@@ -89,9 +99,8 @@ class Operators:
         self._meta = meta
         tables = []
         for name, table in meta["tables"].items():
-            codes, packed = grids[name]
+            codes, supported = grids[name]
             values = (table["offset"] + table["step"] * codes.astype(np.float64)).astype(np.float32)
-            supported = np.unpackbits(packed, count=len(codes))
             axes = [np.array(axis, dtype=np.float64) for axis in table["axes"]]
             tables.append((name, axes, values, supported))
         rates = tuple(meta["peak"])
@@ -122,13 +131,7 @@ class Operators:
         try:
             with _LOADING, path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 meta = json.loads(arrays["meta"].tobytes())
-                grids = {
-                    name: (
-                        _codes(arrays[f"changes{table['index']}"]),
-                        arrays[f"supported{table['index']}"],
-                    )
-                    for name, table in meta["tables"].items()
-                }
+                grids = _grids(meta["tables"], arrays["changes"], arrays["supported"])
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"`{path}` is broken: {error}\nhint: reinstall paretoserve") from error
         return cls(meta, grids)

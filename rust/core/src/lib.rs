@@ -6,6 +6,7 @@
 pub mod cost;
 pub mod error;
 pub mod moe;
+mod order;
 pub mod parallel;
 pub mod pareto;
 pub mod partition;

@@ -42,13 +42,16 @@ pub fn levels() -> Vec<Level> {
 #[cfg(target_arch = "x86_64")]
 fn detected() -> Level {
     macro_rules! has { ($($feature:tt),*) => { $(std::arch::is_x86_feature_detected!($feature))&&* } }
-    if !has!("avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "popcnt") {
-        Level::Baseline
-    } else if !has!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vbmi") {
-        Level::Avx2
-    } else {
-        Level::Avx512
-    }
+    static DETECTED: OnceLock<Level> = OnceLock::new();
+    *DETECTED.get_or_init(|| {
+        if !has!("avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "popcnt") {
+            Level::Baseline
+        } else if !has!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vbmi") {
+            Level::Avx2
+        } else {
+            Level::Avx512
+        }
+    })
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -314,12 +317,7 @@ pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
     let lines = &mut lines.0[..length];
     // First what lies before the first whole line.
     let mut next = if large { out.as_ptr().align_offset(LINE) } else { out.len() }.min(out.len());
-    let mut start = 0;
-    if large {
-        loops.fill(&mut out[..next], 0);
-        start = next + loops.fill_around(&mut out[next..], next);
-        next = (start + length).min(out.len());
-    }
+    let (mut start, mut aligned) = (0, !large);
     while start < out.len() {
         let piece = &mut out[start..next];
         if large && piece.len() == length {
@@ -329,6 +327,10 @@ pub fn fill_streamed<T: Plain>(out: &mut [T], loops: &impl Fill<T>) {
             loops.fill(piece, start);
         }
         start = next;
+        if !aligned {
+            start += loops.fill_around(&mut out[next..], next);
+            aligned = true;
+        }
         next = (start + length).min(out.len());
     }
     fence();

@@ -4,10 +4,12 @@
 //! built again. Processes that need the same kernel at once wait for one of them to build it. A folder that cannot be
 //! written costs the compilation in every process, nothing else.
 
+use std::collections::BinaryHeap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,9 +82,9 @@ impl Cache {
 
     /// The entry whose name starts with `prefix`; the last by name if there are several.
     pub(crate) fn find(&self, prefix: &str) -> Option<Cubin> {
-        let mut paths: Vec<_> = fs::read_dir(self.folder.as_ref()?).ok()?.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        paths.into_iter().rev().find_map(|path| {
+        let mut paths: BinaryHeap<_> =
+            fs::read_dir(self.folder.as_ref()?).ok()?.flatten().map(|entry| entry.path()).collect();
+        iter::from_fn(|| paths.pop()).find_map(|path| {
             let fits = path.file_stem()?.to_str()?.starts_with(prefix) && path.extension()? == "cubin";
             fits.then(|| read_entry(&path))?
         })

@@ -9,9 +9,11 @@ use std::num::NonZeroUsize;
 use super::boxes::{Boxes, Grid};
 use super::filter::front_of_keys;
 use super::keyed::push_kept;
-use super::table::{ReadKeys, Table};
+use super::read::ReadKeys;
+use super::table::Table;
 use super::{Keep, automatic_threads};
 use crate::error::{Error, Result};
+use crate::order::sort_by;
 use crate::parallel;
 
 /// The representatives: per box the lexicographically best row, and the rows equal to it as `keep` says.
@@ -32,7 +34,7 @@ pub(super) fn cover<K: ReadKeys>(
     let keys: Vec<Vec<K>> = points.columns_of(&rows);
     let mut sorted: Vec<u32> = (0..rows.len() as u32).collect();
     // A stable sort keeps equal rows by index.
-    sorted.sort_by(|&a, &b| compare(&numbers, a, b).then_with(|| compare(&keys, a, b)));
+    sort_by(&mut sorted, &|a, b| compare(&numbers, a, b).then_with(|| compare(&keys, a, b)));
     let mut kept = Vec::new();
     for same_box in sorted.chunk_by(|&a, &b| compare(&numbers, a, b).is_eq()) {
         let equal = same_box.partition_point(|&position| compare(&keys, position, same_box[0]).is_eq());

@@ -1,8 +1,9 @@
 //! Which rows keep one row off the front: the pass over the table behind `explain`.
 
 use super::keys::Key;
+use super::read::ReadKeys;
 use super::source::Source;
-use super::table::{ReadKeys, Table};
+use super::table::Table;
 use super::{Options, candidates, check};
 use crate::error::{Error, Result};
 

@@ -19,6 +19,7 @@ mod keyed;
 mod keys;
 pub mod noise;
 mod rank;
+mod read;
 mod source;
 mod strength;
 pub mod supported;
@@ -40,8 +41,8 @@ pub use table::{Column, Table, Values};
 use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
 use front::{MOST_KEY_BYTES, for_each_group, mark_fronts};
+use read::ReadKeys;
 use source::Rows;
-use table::ReadKeys;
 
 /// Which of several equal rows of the front is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Where the filter reads keys from: a table as it lies in memory, or columns of keys that an algorithm has made.
 
 use super::keys::Key;
-use super::table::{Floats, ReadKeys, Table};
+use super::read::{Floats, ReadKeys};
+use super::table::Table;
 use crate::simd::{self, Kernel, dispatch};
 
 /// Rows of keys that are read column by column.

@@ -3,9 +3,8 @@
 //! A C-order matrix, a Fortran-order one and separate arrays are the same to the algorithms, and nothing is copied but
 //! the keys of the rows that an algorithm asks for.
 
-use std::ops::Neg;
-
-use super::keys::{Half, Key, Value, key};
+use super::keys::Key;
+use super::read::{Floats, ReadKeys};
 use super::source::Source;
 use crate::error::{Error, Result};
 
@@ -38,172 +37,10 @@ pub struct Column<'a> {
     pub maximize: bool,
 }
 
-/// Call `$body` with the slice of values, mapped by `$wrap` to what implements `Value`.
-macro_rules! each_dtype {
-    ($values:expr, ($slice:ident, $wrap:ident) => $body:expr; $($wide:ident => $other:expr),*) => {
-        match $values {
-            Values::Bf16($slice) => { let $wrap = Half::<0x7F80>; $body }
-            Values::F16($slice) => { let $wrap = Half::<0x7C00>; $body }
-            Values::F32($slice) => { let $wrap = std::convert::identity::<f32>; $body }
-            Values::I8($slice) => { let $wrap = std::convert::identity::<i8>; $body }
-            Values::I16($slice) => { let $wrap = std::convert::identity::<i16>; $body }
-            Values::I32($slice) => { let $wrap = std::convert::identity::<i32>; $body }
-            Values::U8($slice) => { let $wrap = std::convert::identity::<u8>; $body }
-            Values::U16($slice) => { let $wrap = std::convert::identity::<u16>; $body }
-            Values::U32($slice) => { let $wrap = std::convert::identity::<u32>; $body }
-            $(Values::$wide($slice) => { let $wrap = $other; $body })*
-        }
-    };
-}
-
-/// Keys that a column can be read as; `i32` only if the column is narrow.
-pub(super) trait ReadKeys: Key {
-    /// The keys of consecutive rows from `first` on.
-    fn read(column: &Column<'_>, first: usize, out: &mut [Self]);
-    /// The keys of `rows`.
-    fn gather(column: &Column<'_>, rows: &[u32], out: &mut [Self]);
-    /// The values of a column of floats with as many bits.
-    fn floats<'a>(column: &Column<'a>) -> Option<&'a [Self::Float]>;
-}
-
-/// A column of floats whose type is known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Floats<'a, T> {
-    values: &'a [T],
-    stride: usize,
-    maximize: bool,
-}
-
-impl<T: Copy + Neg<Output = T>> Floats<'_, T> {
-    /// Whether larger is better.
-    pub(super) fn maximize(&self) -> bool {
-        self.maximize
-    }
-
-    /// The values of consecutive rows from `first` on, their signs changed if larger is better.
-    #[inline(always)]
-    pub(super) fn read(&self, first: usize, out: &mut [T]) {
-        if out.is_empty() {
-            return;
-        }
-        gather_every(out, &self.values[first * self.stride..], self.stride);
-        if self.maximize {
-            for value in out {
-                *value = -*value;
-            }
-        }
-    }
-}
-
-macro_rules! read_keys {
-    ($key:ty, $float:ident; $($wide:ident => $other:expr),*) => {
-        impl ReadKeys for $key {
-            #[inline(always)]
-            fn read(column: &Column<'_>, first: usize, out: &mut [Self]) {
-                let Column { values, stride, maximize } = *column;
-                each_dtype!(values, (slice, wrap) => fill(out, slice, first, stride, maximize, wrap); $($wide => $other),*);
-            }
-            #[inline(always)]
-            fn gather(column: &Column<'_>, rows: &[u32], out: &mut [Self]) {
-                let Column { values, stride, maximize } = *column;
-                each_dtype!(values, (slice, wrap) => {
-                    for (out, &row) in out.iter_mut().zip(rows) {
-                        *out = key(wrap(slice[row as usize * stride]), maximize);
-                    }
-                }; $($wide => $other),*);
-            }
-            fn floats<'a>(column: &Column<'a>) -> Option<&'a [Self::Float]> {
-                if let Values::$float(values) = column.values { Some(values) } else { None }
-            }
-        }
-    };
-}
-
-/// A column that 32-bit keys cannot hold has only 64-bit ones, see [`Table::is_narrow`].
-fn too_wide<T>(_: T) -> u8 {
-    unreachable!("a 64-bit column is read as 64-bit keys")
-}
-
-read_keys!(i32, F32; F64 => too_wide, I64 => too_wide, U64 => too_wide);
-read_keys!(i64, F64; F64 => std::convert::identity::<f64>, I64 => std::convert::identity::<i64>, U64 => std::convert::identity::<u64>);
-
-/// Values that are moved together before they become keys.
-const PIECE: usize = 64;
-
-#[inline(always)]
-fn fill<K: Key, T: Copy, V: Value<K>>(
-    out: &mut [K],
-    values: &[T],
-    first: usize,
-    stride: usize,
-    maximize: bool,
-    wrap: impl Fn(T) -> V,
-) {
-    if out.is_empty() {
-        return;
-    }
-    let values = &values[first * stride..];
-    if stride == 1 {
-        for (out, &value) in out.iter_mut().zip(values) {
-            *out = key(wrap(value), maximize);
-        }
-    } else if stride == 0 {
-        out.fill(key(wrap(values[0]), maximize));
-    } else {
-        // Values that lie together become keys by vectors.
-        let mut piece = [values[0]; PIECE];
-        for (index, out) in out.chunks_mut(PIECE).enumerate() {
-            let values = &values[index * PIECE * stride..];
-            gather_every(&mut piece[..out.len()], values, stride);
-            for (out, &value) in out.iter_mut().zip(&piece) {
-                *out = key(wrap(value), maximize);
-            }
-        }
-    }
-}
-
-/// Every `stride`-th value.
-#[inline(always)]
-fn gather_every<T: Copy>(out: &mut [T], values: &[T], stride: usize) {
-    match stride {
-        1 => out.copy_from_slice(&values[..out.len()]),
-        2 => every::<2, _>(out, values),
-        3 => every::<3, _>(out, values),
-        4 => every::<4, _>(out, values),
-        _ => {
-            for (row, to) in out.iter_mut().enumerate() {
-                *to = values[row * stride];
-            }
-        }
-    }
-}
-
-/// The first of each `STRIDE` values: vectors are shuffled where the distance and the number of rows are known.
-#[inline(always)]
-fn every<const STRIDE: usize, T: Copy>(out: &mut [T], values: &[T]) {
-    let (rows, rest) = values.as_chunks::<STRIDE>();
-    if let ([out], []) = out.as_chunks_mut::<PIECE>()
-        && let Some(rows) = rows.first_chunk::<PIECE>()
-    {
-        for (to, row) in out.iter_mut().zip(rows) {
-            *to = row[0];
-        }
-        return;
-    }
-    let whole = rows.len().min(out.len());
-    for (to, row) in out.iter_mut().zip(rows) {
-        *to = row[0];
-    }
-    // What lies after the last value of a column may be missing.
-    if let (Some(to), Some(&value)) = (out.get_mut(whole), rest.first()) {
-        *to = value;
-    }
-}
-
 impl Column<'_> {
     fn num_values(&self) -> usize {
-        each_dtype!(self.values, (slice, _wrap) => slice.len();
-            F64 => std::convert::identity::<f64>, I64 => std::convert::identity::<i64>, U64 => std::convert::identity::<u64>)
+        let (bytes, width) = self.values.bytes();
+        bytes.len() / width
     }
 
     fn is_narrow(&self) -> bool {

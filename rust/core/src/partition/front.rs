@@ -6,6 +6,7 @@ use super::missing::{Shortfall, shortfall};
 use super::tables::Tables;
 use super::{Options, Problem};
 use crate::Result;
+use crate::order::sort_by;
 
 /// Blocks `start` to before `end`, on `replicas` devices of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +58,11 @@ pub fn split_front(problem: &Problem<'_>, options: &Options) -> Result<Outcome> 
     if ends.is_empty() {
         return Ok(Outcome::TooLarge(shortfall(problem, &tables, &states)));
     }
-    let key = |&end: &usize| (search.labels[end].first, search.labels[end].bottleneck, search.labels[end].third, end);
-    ends.sort_by_key(key);
+    let key = |end: usize| (search.labels[end].first, search.labels[end].bottleneck, search.labels[end].third, end);
+    sort_by(&mut ends, &|a, b| key(a).cmp(&key(b)));
     let mut kept: Vec<usize> = Vec::new();
     for end in ends {
-        let (_, bottleneck, third, _) = key(&end);
+        let (_, bottleneck, third, _) = key(end);
         let beaten = |&other: &usize| {
             let other = &search.labels[other];
             other.bottleneck <= bottleneck && other.third <= third

@@ -79,8 +79,8 @@ pub fn simulate_jobs_in(
 
 fn run(completion: &mut [i64], jobs: &Jobs<'_>, scheduler: Scheduler, whole: bool) -> Result<Stats> {
     jobs.check(completion.len())?;
-    let mut order: Vec<u32> = (0..jobs.release.len() as u32).collect();
-    order.sort_by_key(|&job| jobs.release[job as usize]);
+    let mut order: Vec<(i64, u32)> = jobs.release.iter().copied().zip(0..).collect();
+    order.sort_unstable();
     let options = scheduler.options();
     let eps = if options.policy == PolicyKind::Slf { micro(options.eps) } else { MICRO };
     let first = jobs.first_operations();
@@ -88,11 +88,11 @@ fn run(completion: &mut [i64], jobs: &Jobs<'_>, scheduler: Scheduler, whole: boo
     let (mut batch, limits) = (Batch::default(), Limits::new(1, u32::MAX));
     let (mut now, mut next) = (0, 0);
     loop {
-        while let Some(&job) = order.get(next).filter(|&&job| jobs.release[job as usize] <= now) {
+        while let Some(&(_, job)) = order.get(next).filter(|(release, _)| *release <= now) {
             machine.submit(job)?;
             next += 1;
         }
-        let arrival = order.get(next).map(|&job| jobs.release[job as usize]);
+        let arrival = order.get(next).map(|&(release, _)| release);
         machine.scheduler.next_batch(now as u64, &limits, &mut Unlimited, &mut batch)?;
         let Some(step) = batch.scheduled.first().copied() else {
             let Some(arrival) = arrival else { break };

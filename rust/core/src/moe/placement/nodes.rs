@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::super::Ranks;
 use super::{ABSENT, Problem};
+use crate::order::sort_by;
 use crate::{Error, Result};
 
 /// The node of each group in a layer.
@@ -16,10 +17,10 @@ pub(super) fn assign(problem: &Problem<'_>, layer: usize, groups: usize) -> Resu
         return Ok(kept);
     }
     let mut order: Vec<usize> = (0..groups).collect();
-    order.sort_by_key(|&group| (Reverse(nodes.load[group]), group));
+    sort_by(&mut order, &|a, b| nodes.load[b].cmp(&nodes.load[a]).then(a.cmp(&b)));
     let fewest = groups.div_ceil(nodes.speed.iter().filter(|&&speed| speed > 0).count().max(1));
     let packed = (fewest..=groups).find_map(|most| nodes.pack(&order, most)).or_else(|| {
-        order.sort_by_key(|&group| (Reverse(nodes.experts[group]), group));
+        sort_by(&mut order, &|a, b| nodes.experts[b].cmp(&nodes.experts[a]).then(a.cmp(&b)));
         nodes.pack(&order, groups)
     });
     packed.ok_or_else(|| {

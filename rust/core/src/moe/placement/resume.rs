@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::cell::{Cell, EMPTY};
+use crate::order::sort_by;
 
 /// Put the copies of `map` into the empty cell. What is on dead ranks, unknown, or there twice is left out.
 pub(super) fn load(cell: &mut Cell, map: &[i64]) {
@@ -25,9 +26,9 @@ pub(super) fn load(cell: &mut Cell, map: &[i64]) {
 /// With the number of the expert that fits nowhere.
 pub(super) fn restore(cell: &mut Cell) -> std::result::Result<usize, usize> {
     let mut lost: Vec<usize> = (0..cell.num_experts()).filter(|&expert| cell.copies(expert) == 0).collect();
-    lost.sort_by_key(|&expert| {
-        (Reverse(cell.size.get(expert).copied().unwrap_or(0)), Reverse(cell.load[expert]), expert)
-    });
+    let key =
+        |expert: usize| (Reverse(cell.size.get(expert).copied().unwrap_or(0)), Reverse(cell.load[expert]), expert);
+    sort_by(&mut lost, &|a, b| key(a).cmp(&key(b)));
     for &expert in &lost {
         let place =
             (0..cell.slots.len()).filter_map(|slot| time_with(cell, slot, expert).map(|time| (time, slot))).min();

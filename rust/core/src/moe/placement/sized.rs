@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::cell::{Cell, EMPTY};
+use crate::order::sort_by;
 
 /// Fill the empty cell.
 ///
@@ -24,7 +25,8 @@ pub(super) fn fill(cell: &mut Cell) -> Result<(), usize> {
 /// Place one copy of each expert: on the rank that is done first, or where least memory is left.
 fn first_copies(cell: &mut Cell, tight: bool) -> Result<(), usize> {
     let mut order: Vec<usize> = (0..cell.num_experts()).collect();
-    order.sort_unstable_by_key(|&expert| (Reverse(cell.size[expert]), Reverse(cell.load[expert]), expert));
+    let key = |expert: usize| (Reverse(cell.size[expert]), Reverse(cell.load[expert]), expert);
+    sort_by(&mut order, &|a, b| key(a).cmp(&key(b)));
     for expert in order {
         let key = |rank: usize| {
             let time = cell.time(rank, cell.rank_load[rank] + cell.load[expert]);

@@ -4,6 +4,7 @@
 //! ranks in pieces of some least size, and by force to one of them when none may take a piece. Three faults of the
 //! published rule can be repaired, each by itself.
 
+use crate::order::sort_by;
 use crate::{Error, Result};
 
 /// Which faults are repaired.
@@ -79,7 +80,7 @@ pub fn llep(
         changed: Changed { lowered: u64::from(lowered), ..Changed::default() },
     };
     let mut experts: Vec<usize> = (0..counts.len()).filter(|&expert| counts[expert] > 0).collect();
-    experts.sort_by_key(|&expert| std::cmp::Reverse(counts[expert]));
+    sort_by(&mut experts, &|a, b| counts[b].cmp(&counts[a]));
     for expert in experts {
         let first = rule.ranges.len();
         rule.place(expert, expert / num_local, counts[expert]);

@@ -5,6 +5,7 @@ use super::greedy::{Attempt, Order, Piece, Start};
 use super::links::{Links, Time};
 use super::options::{Options, SWEEP, Tolerance};
 use crate::moe::{Cost, Ranks, WHOLE};
+use crate::order::sort_by;
 use crate::{Error, Result};
 
 /// Most tokens in all: what float64 holds exactly.
@@ -104,7 +105,7 @@ impl Spiller {
         }
         (0..num_ranks).for_each(|rank| first_native[rank + 1] += first_native[rank]);
         let mut natives: Vec<u32> = (0..num_experts as u32).collect();
-        natives.sort_by_key(|&expert| home[expert as usize]);
+        sort_by(&mut natives, &|a, b| home[a as usize].cmp(&home[b as usize]));
         Ok(Self {
             home: home.to_vec(),
             far: ranks.node(num_ranks - 1) > 0 && options.cost.is_some_and(|cost| cost.transfer_inter > cost.transfer),

@@ -5,6 +5,8 @@
 //! the same points in the same order leave the same members.
 
 use super::members::{Entry, Members};
+use super::members::Members;
+use crate::order::sort_by;
 
 /// The slot of the member that has the least room around it. O(d n log n).
 pub(super) fn most_crowded(members: &Members, d: usize) -> Option<u32> {
@@ -19,7 +21,7 @@ pub(super) fn most_crowded(members: &Members, d: usize) -> Option<u32> {
     let mut order: Vec<usize> = (0..slots.len()).collect();
     for k in 0..d {
         let value = |position: usize| members.values(slots[position])[k];
-        order.sort_unstable_by(|&a, &b| value(a).total_cmp(&value(b)).then(latest(slots[a]).cmp(&latest(slots[b]))));
+        sort_by(&mut order, &|a, b| value(a).total_cmp(&value(b)).then(latest(slots[a]).cmp(&latest(slots[b]))));
         let (first, last) = (*order.first()?, *order.last()?);
         // Halves of what is too far apart for a difference.
         let scale = if (value(last) - value(first)).is_infinite() { 0.5 } else { 1.0 };

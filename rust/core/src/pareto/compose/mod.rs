@@ -13,6 +13,7 @@ mod thin;
 use std::num::NonZeroUsize;
 
 use crate::error::{Error, Result};
+use crate::order::sort_by;
 use limits::Limits;
 use thin::Thin;
 
@@ -125,7 +126,7 @@ impl Rows {
     fn sorted(&self, d: usize) -> Self {
         let mut order: Vec<usize> = (0..self.len()).collect();
         let row = |at: usize| &self.values[at * d..][..d];
-        order.sort_by(|&a, &b| {
+        sort_by(&mut order, &|a, b| {
             let pairs = row(a).iter().zip(row(b));
             pairs.map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         });

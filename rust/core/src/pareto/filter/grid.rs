@@ -5,6 +5,7 @@
 
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
+use crate::order::sort_by;
 
 /// Bounds between cells. One cell less than a byte has values, so that the last value can mark an empty place.
 const BOUNDS: usize = 254;
@@ -106,7 +107,7 @@ pub(super) fn sort<K: Key>(source: &dyn Source<K>, codes: &mut [(u64, u32)]) {
                 .collect();
             let mut order: Vec<u32> = (0..rows.len() as u32).collect();
             // A stable sort keeps equal rows by index.
-            order.sort_by(|&a, &b| {
+            sort_by(&mut order, &|a, b| {
                 let pairs = columns.iter().map(|column| column[a as usize].cmp(&column[b as usize]));
                 pairs.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
             });

@@ -4,7 +4,7 @@
 //! this needs a CPU that does not take the smallest of them for 0, which a process may ask for.
 
 use super::super::keys::{Key, Value};
-use super::super::table::Floats;
+use super::super::read::Floats;
 use super::block::for_each_zero;
 use super::prefilter::Listed;
 

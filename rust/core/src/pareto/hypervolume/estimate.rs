@@ -13,9 +13,11 @@ use std::sync::atomic::AtomicBool;
 use super::Options;
 use super::exact::shared;
 use super::lattice::multipliers;
+use super::order::order;
 use super::rays::{RAYS, Rays};
 use super::region::Region;
 use crate::error::{Error, Result};
+use crate::order::sort_by;
 use crate::random::philox;
 use crate::simd::{dispatch, level};
 
@@ -86,21 +88,20 @@ fn distances(region: &Region) -> (Vec<f32>, f64) {
     let best: Vec<f64> = (0..region.columns.len())
         .map(|k| region.columns[k].iter().fold(0.0, |most: f64, value| most.max(region.reference[k] - value)))
         .collect();
-    let mut points: Vec<Vec<f64>> = (0..region.len())
-        .map(|point| {
-            best.iter().enumerate().map(|(k, most)| (region.reference[k] - region.columns[k][point]) / most).collect()
-        })
-        .collect();
+    let distance = |point: u32, k: usize| (region.reference[k] - region.columns[k][point as usize]) / best[k];
+    let volumes: Vec<f64> =
+        (0..region.len() as u32).map(|point| (0..best.len()).map(|k| distance(point, k)).product()).collect();
     // Large boxes first; the rest then changes little. Any order gives the same lengths.
-    points.sort_by(|a, b| b.iter().product::<f64>().total_cmp(&a.iter().product()));
-    (points.iter().flatten().map(|&value| value as f32).collect(), best.iter().product())
+    let mut points: Vec<u32> = (0..region.len() as u32).collect();
+    sort_by(&mut points, &|a, b| volumes[b as usize].total_cmp(&volumes[a as usize]));
+    let distances = points.iter().flat_map(|&point| (0..best.len()).map(move |k| (point, k)));
+    (distances.map(|(point, k)| distance(point, k) as f32).collect(), best.iter().product())
 }
 
 /// The points by falling distance in one objective.
 fn by_distance(distances: &[f32], d: usize, face: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..(distances.len() / d) as u32).collect();
-    order.sort_by(|&a, &b| distances[b as usize * d + face].total_cmp(&distances[a as usize * d + face]));
-    order
+    let falling: Vec<f64> = distances.iter().skip(face).step_by(d).map(|&distance| -f64::from(distance)).collect();
+    order(&falling)
 }
 
 /// A shift per face and coordinate, for every one of the random shifts.

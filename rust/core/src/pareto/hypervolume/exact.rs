@@ -11,6 +11,7 @@ use super::region::Region;
 use super::slices::Slices;
 use super::{Options, plane, space};
 use crate::error::{Error, Result};
+use crate::order::sort_by;
 use crate::{parallel, simd};
 
 /// Slices that a thread takes at once.
@@ -81,7 +82,7 @@ pub(super) fn lexicographic(region: &Region) -> Vec<u32> {
     let Some((last, others)) = region.columns.split_last() else { return Vec::new() };
     let mut order = order(last);
     for run in order.chunk_by_mut(|&a, &b| last[a as usize] == last[b as usize]) {
-        run.sort_by(|&a, &b| {
+        sort_by(run, &|a, b| {
             let mut compared = others.iter().rev().map(|column| column[a as usize].total_cmp(&column[b as usize]));
             compared.find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
         });

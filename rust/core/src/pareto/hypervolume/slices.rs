@@ -89,6 +89,14 @@ struct Below<'a, 'w> {
     watch: &'a mut Watch<'w>,
 }
 
+impl<'w> Below<'_, 'w> {
+    /// The same, for a while.
+    fn again(&mut self) -> Below<'_, 'w> {
+        Below { depths: self.depths, space: self.space, level: self.level, watch: self.watch }
+    }
+}
+
+/// What [`Slices::exclusive`] computes.
 struct Exclusive<'a, 'w> {
     before: &'a mut Set,
     boxed: &'a mut Boxed,
@@ -102,37 +110,26 @@ impl Kernel for Exclusive<'_, '_> {
     type Output = f64;
 
     #[inline(always)]
-    fn run(mut self) -> f64 {
-        exclusive(self.before, self.boxed, &mut self.below, self.reference, self.keep, self.skip)
-    }
-}
-
-#[inline(always)]
-fn exclusive(
-    before: &mut Set,
-    boxed: &mut Boxed,
-    below: &mut Below<'_, '_>,
-    reference: &[f64],
-    keep: bool,
-    skip: bool,
-) -> f64 {
-    boxed.far.clear();
-    boxed.far.extend_from_slice(&reference[..before.d()]);
-    if !delimit(before, &boxed.corner, &mut boxed.far) {
-        return 0.0;
-    }
-    within(before, &boxed.far, &mut boxed.reaching);
-    let volume = if skip { 0.0 } else { left(before, boxed, below) };
-    if keep {
-        for &point in boxed.reaching.iter().rev() {
-            let point = point as usize;
-            if boxed.corner.iter().enumerate().all(|(k, &own)| before.get(point, k) >= own) {
-                before.swap_remove(point);
-            }
+    fn run(self) -> f64 {
+        let Self { before, boxed, mut below, reference, keep, skip } = self;
+        boxed.far.clear();
+        boxed.far.extend_from_slice(&reference[..before.d()]);
+        if !delimit(before, &boxed.corner, &mut boxed.far) {
+            return 0.0;
         }
-        before.push(&boxed.corner);
+        within(before, &boxed.far, &mut boxed.reaching);
+        let volume = if skip { 0.0 } else { left(before, boxed, &mut below) };
+        if keep {
+            for &point in boxed.reaching.iter().rev() {
+                let point = point as usize;
+                if boxed.corner.iter().enumerate().all(|(k, &own)| before.get(point, k) >= own) {
+                    before.swap_remove(point);
+                }
+            }
+            before.push(&boxed.corner);
+        }
+        volume
     }
-    volume
 }
 
 /// What the points that reach into the box leave of it.
@@ -153,7 +150,7 @@ fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
             let [x, y, z] = [0, 1, 2].map(|k| larger(before.get(point as usize, k), corner[k]));
             below.space.push([x, y, z]);
         }
-        return whole - below.space.covered(far);
+        return whole - dispatch(below.level, Covered { space: below.space, far });
     }
     moved.clear();
     sums.clear();
@@ -206,20 +203,25 @@ fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_, '_>) 
             let both = extent(far, |k| larger(points.get(0, k), points.get(1, k)));
             extent(far, |k| points.get(0, k)) + extent(far, |k| points.get(1, k)) - both
         }
-        _ if points.d() == 3 => dispatch(below.level, Covered { points, far, space: below.space }),
+        _ if points.d() == 3 => {
+            below.space.clear();
+            for point in 0..points.len() {
+                below.space.push([0, 1, 2].map(|k| points.get(point, k)));
+            }
+            dispatch(below.level, Covered { space: below.space, far })
+        }
         _ => {
             let (depth, depths) = below.depths.split_first_mut().expect("there is a buffer per number of objectives");
             let below = Below { depths, space: below.space, level: below.level, watch: below.watch };
-            dispatch(below.level, Sliced { points, corner, far, depth, below })
+            sliced(points, corner, far, depth, below)
         }
     }
 }
 
 /// The end of the recursion.
 struct Covered<'a> {
-    points: &'a Set,
-    far: &'a [f64],
     space: &'a mut Corner,
+    far: &'a [f64],
 }
 
 impl Kernel for Covered<'_> {
@@ -227,55 +229,41 @@ impl Kernel for Covered<'_> {
 
     #[inline(always)]
     fn run(self) -> f64 {
-        self.space.clear();
-        for point in 0..self.points.len() {
-            self.space.push([self.points.get(point, 0), self.points.get(point, 1), self.points.get(point, 2)]);
-        }
         self.space.covered(self.far)
     }
 }
 
-struct Sliced<'a, 'w> {
-    points: &'a Set,
-    corner: &'a [f64],
-    far: &'a [f64],
-    depth: &'a mut Depth,
-    below: Below<'a, 'w>,
-}
-
-impl Kernel for Sliced<'_, '_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run(mut self) -> f64 {
-        let (points, last) = (self.points, self.points.d() - 1);
-        if points.len() >= LONG && self.below.watch.stops() {
-            return 0.0;
-        }
-        let Depth { before, sorted, boxed } = self.depth;
-        before.clear(last);
-        sorted.clear();
-        for point in 0..points.len() {
-            let value = points.get(point, last);
-            if value > self.corner[last] {
-                sorted.push((value, point as u32));
-            } else {
-                boxed.corner.clear();
-                boxed.corner.extend((0..last).map(|k| points.get(point, k)));
-                before.push(&boxed.corner);
-            }
-        }
-        sort(sorted);
-        let first = volume(before, &self.corner[..last], &self.far[..last], &mut self.below);
-        let mut total = first * (self.far[last] - self.corner[last]);
-        for (index, &(value, point)) in sorted.iter().enumerate() {
-            boxed.corner.clear();
-            boxed.corner.extend((0..last).map(|k| points.get(point as usize, k)));
-            let keep = index + 1 < sorted.len();
-            total += exclusive(before, boxed, &mut self.below, self.far, keep, false) * (self.far[last] - value);
-        }
-        total
+/// As [`volume`], of more points in more objectives.
+fn sliced(points: &Set, corner: &[f64], far: &[f64], depth: &mut Depth, mut below: Below<'_, '_>) -> f64 {
+    let last = points.d() - 1;
+    if points.len() >= LONG && below.watch.stops() {
+        return 0.0;
     }
+    let Depth { before, sorted, boxed } = depth;
+    before.clear(last);
+    sorted.clear();
+    for point in 0..points.len() {
+        let value = points.get(point, last);
+        if value > corner[last] {
+            sorted.push((value, point as u32));
+        } else {
+            boxed.corner.clear();
+            boxed.corner.extend((0..last).map(|k| points.get(point, k)));
+            before.push(&boxed.corner);
+        }
+    }
+    sort(sorted);
+    let first = volume(before, &corner[..last], &far[..last], &mut below);
+    let mut total = first * (far[last] - corner[last]);
+    for (index, &(value, point)) in sorted.iter().enumerate() {
+        boxed.corner.clear();
+        boxed.corner.extend((0..last).map(|k| points.get(point as usize, k)));
+        let keep = index + 1 < sorted.len();
+        let below = below.again();
+        let exclusive = Exclusive { before, boxed, below, reference: far, keep, skip: false };
+        total += dispatch(exclusive.below.level, exclusive) * (far[last] - value);
+    }
+    total
 }
 
 /// The product of the distances to `far`.

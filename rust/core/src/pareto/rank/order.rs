@@ -5,7 +5,8 @@
 
 use super::words::{bits_for, dense_ranks, sort};
 use crate::parallel;
-use crate::pareto::table::{ReadKeys, Table};
+use crate::pareto::read::ReadKeys;
+use crate::pareto::table::Table;
 
 /// Marks a row that equals the one before it.
 const REPEATED: u32 = 1 << 31;

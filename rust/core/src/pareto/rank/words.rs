@@ -4,7 +4,8 @@
 //! A column of keys sorts in three passes over memory and becomes dense ranks; whole rows of dense ranks sort
 //! lexicographically in the same way. Both are exact: bits that do not fit in a word are compared afterwards.
 
-use crate::pareto::table::{ReadKeys, Table};
+use crate::pareto::read::ReadKeys;
+use crate::pareto::table::Table;
 
 /// A list that is shorter is sorted by comparisons.
 const FEWEST_WORDS: usize = 1024;

@@ -105,10 +105,10 @@ fn undominated(mut states: Vec<State>) -> Vec<State> {
         least = least.min(state.score);
         kept
     });
-    let mut order: Vec<usize> = (0..states.len()).collect();
-    order.sort_unstable_by_key(|&index| states[index].rank);
-    for (rank, index) in order.into_iter().enumerate() {
-        states[index].rank = rank as u64;
+    let mut order: Vec<(u64, u32)> = states.iter().map(|state| state.rank).zip(0..).collect();
+    order.sort_unstable();
+    for (rank, (_, index)) in order.into_iter().enumerate() {
+        states[index as usize].rank = rank as u64;
     }
     states
 }

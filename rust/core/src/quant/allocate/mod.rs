@@ -8,6 +8,7 @@
 
 mod exact;
 
+use crate::order::sort_by;
 use crate::{Error, Result};
 
 /// How to search.
@@ -88,7 +89,7 @@ impl Problem<'_> {
     /// The formats of a group on the lower convex hull of its points, cheapest first; of equal points the first.
     fn hull(&self, group: usize) -> Vec<usize> {
         let mut formats: Vec<usize> = (0..self.formats).filter(|&f| self.score(group, f).is_finite()).collect();
-        formats.sort_by(|&a, &b| {
+        sort_by(&mut formats, &|a, b| {
             let (a, b) = ((self.cost(group, a), self.score(group, a)), (self.cost(group, b), self.score(group, b)));
             a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
         });

@@ -252,9 +252,18 @@ impl<K: Scaled> Kernel for Quantize<'_, K> {
             let next = self.x.within(while_fitted..next.end);
             let x = self.x.within(at..at + count).widened(&mut scratch);
             let flat = self.first + at;
-            let (scale, zero) = match self.format.fit(x) {
-                Some(fit) => self.encode(&mut packer, x, fit, flat, next),
-                None => self.not_finite(&mut packer, x, flat),
+            let clean;
+            let (fit, x) = if let Some(fit) = self.format.fit(x) {
+                (Some(fit), x)
+            } else {
+                clean = self.clean(x);
+                (clean.0, &*clean.1)
+            };
+            let (scale, zero) = if let Some(fit) = fit {
+                self.encode(&mut packer, x, fit, flat, next)
+            } else {
+                packer.fill(self.format.blank(), x.len());
+                (f32::NAN, self.format.blank())
             };
             self.scales.put(index, &[scale]);
             if let Some(zeros) = &mut self.zeros {
@@ -309,19 +318,13 @@ impl<K: Scaled> Quantize<'_, K> {
         (scale, zero)
     }
 
-    /// A run with NaN or infinity: a NaN scale, or the finite numbers that stand for them.
+    /// A run with NaN or infinity: the finite numbers that stand for them and their scale, or none.
     #[cold]
     #[inline(never)]
-    fn not_finite(&self, packer: &mut Packer<'_>, x: &[f32], flat: usize) -> (f32, u8) {
+    fn clean(&self, x: &[f32]) -> (Option<Fit>, Vec<f32>) {
         let largest = self.x.largest();
         let clean: Vec<f32> = x.iter().map(|&value| replaced(value, largest)).collect();
-        match self.format.fit(&clean) {
-            Some(fit) if self.options.nan == Nan::Zero => self.encode(packer, &clean, fit, flat, self.x.within(0..0)),
-            _ => {
-                packer.fill(self.format.blank(), x.len());
-                (f32::NAN, self.format.blank())
-            }
-        }
+        (if self.options.nan == Nan::Zero { self.format.fit(&clean) } else { None }, clean)
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! A record lists its fields once, in [`saved!`]; a field that is missing there does not compile.
 
-use std::collections::BTreeMap;
-
+use crate::order::sort_by;
 use crate::{Error, Result};
 
 /// The bytes that are still to be read.
@@ -162,7 +161,9 @@ impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
 
 /// Names in order, so that equal schedulers give equal bytes.
 pub(super) fn in_order<T: Copy>(names: impl IntoIterator<Item = (i64, T)>) -> Vec<(i64, T)> {
-    names.into_iter().collect::<BTreeMap<i64, T>>().into_iter().collect()
+    let mut names: Vec<(i64, T)> = names.into_iter().collect();
+    sort_by(&mut names, &|a, b| a.0.cmp(&b.0));
+    names
 }
 
 #[cfg(test)]

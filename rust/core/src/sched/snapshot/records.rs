@@ -2,6 +2,7 @@
 
 use super::bytes::{Reader, Saved, broken, saved};
 use crate::Result;
+use crate::order::sort_by;
 use crate::sched::blocks::Held;
 use crate::sched::job::{Job, State};
 use crate::sched::options::MICRO;
@@ -128,7 +129,7 @@ impl Live {
         }
         check_free(is_free, &free)?;
         let mut by_age: Vec<RequestIndex> = live.iter().map(|&(index, _)| index).collect();
-        by_age.sort_unstable_by_key(|&index| jobs[index as usize].sequence);
+        sort_by(&mut by_age, &|a, b| jobs[a as usize].sequence.cmp(&jobs[b as usize].sequence));
         Ok(Self { jobs, free, by_age })
     }
 }

@@ -4,6 +4,8 @@
 //! nearly binomial with the probability that a token chooses it. Each expert has one random number, and its count is
 //! that quantile of its binomial distribution; then the counts are brought to `k` per token, the luckiest first.
 
+use crate::order::sort_by;
+
 /// Below this expected count the distribution is summed up, above it is nearly normal.
 const NORMAL: f64 = 32.0;
 
@@ -51,12 +53,12 @@ pub(super) struct Chances {
 impl Chances {
     /// Of experts with these probabilities and random numbers.
     pub(super) fn new(inclusion: Vec<f64>, luck: Vec<Luck>) -> Self {
-        let key = |&expert: &usize| match inclusion[expert] {
-            chance if chance > 0.0 => luck[expert].uniform.ln() / chance,
-            _ => f64::NEG_INFINITY,
+        let key = |(&chance, luck): (&f64, &Luck)| {
+            if chance > 0.0 { luck.uniform.ln() / chance } else { f64::NEG_INFINITY }
         };
+        let keys: Vec<f64> = inclusion.iter().zip(&luck).map(key).collect();
         let mut order: Vec<usize> = (0..luck.len()).collect();
-        order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        sort_by(&mut order, &|a, b| keys[b].total_cmp(&keys[a]));
         Self { inclusion, luck, order }
     }
 
