@@ -242,23 +242,9 @@ def _comparable(numbers: Numbers, nan: str, boxed: bool) -> NDArray[Any]:
 def best_first(rows: NDArray[np.int64], first: Numbers, maximize: bool) -> NDArray[np.int64]:
     """Return `rows`, which rise, sorted by the first objective, best first, then by index; without a value last."""
     absent = first.absent()
+    if absent is None and len(rows) == len(first.values):
+        # Rows that rise and are as many as there are are all rows.
+        return best_order(first.values, maximize)
     last = rows[:0] if absent is None else rows[absent[rows]]
     present = rows if absent is None else rows[~absent[rows]]
     return np.concatenate([present[best_order(first.values[present], maximize)], last])
-    # Rows that rise and are as many as there are are all rows.
-    whole = len(rows) == len(first.values)
-    values = first.values if whole else first.values[rows]
-    if maximize:
-        # Inverted bits turn the order of integers round; the smallest one has no negative, and neither have unsigned.
-        values = ~values if values.dtype.kind in "iub" else -values
-    missing = None if first.missing is None else first.missing[rows]
-    if missing is not None and missing.any():
-        if values.dtype.kind in "iub":
-            return rows[np.lexsort((np.where(missing, values.dtype.type(0), values), missing))]
-        values = np.where(missing, values.dtype.type("nan"), values)
-    # Much faster than a stable sort, and as good without ties.
-    order = np.argsort(values)
-    sorted_values = values[order]
-    ties = (sorted_values[1:] == sorted_values[:-1]) | (sorted_values[1:] != sorted_values[1:])
-    order = np.argsort(values, kind="stable") if ties.any() else order
-    return order if whole else rows[order]

@@ -5,7 +5,6 @@
 //! the same points in the same order leave the same members.
 
 use super::members::{Entry, Members};
-use super::members::Members;
 use crate::order::sort_by;
 
 /// The slot of the member that has the least room around it. O(d n log n).
