@@ -18,7 +18,19 @@ import numpy as np
 import pytest
 
 from paretoserve import metrics
-from paretoserve.metrics import edge, runtime, saturation, scaling, sensitivity, trends
+from paretoserve.metrics import (
+    budgets,
+    edge,
+    performance_profile,
+    projection,
+    runtime,
+    saturation,
+    scaling,
+    sensitivity,
+    statistics,
+    test_time,
+    trends,
+)
 
 MODULES = [
     name
@@ -182,3 +194,22 @@ def test_constants_that_are_no_numbers_are_refused_by_name(law):
         for bad in (np.nan, np.inf, "text", None, 10**400, [[0.5]], {"a": 1}):
             with pytest.raises((ValueError, TypeError), match=f"`{field.name}"):
                 dataclasses.replace(law, **{field.name: bad})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: budgets.label_grid(7, weak_cost=1e-60), "`weak_cost` must buy at most 2\\^53 weak labels"),
+        (lambda: performance_profile.algoperf_score([[1, 2]], num_points=1e12), "`num_points` .* at most 1e\\+06"),
+        (lambda: projection.source_gradient([1], [0], num_sources=1e12), "`num_sources` .* at most"),
+        (lambda: statistics.bootstrap_divergence([9, 9], [9, 9], seed=1, num_draws=1e12), "`num_draws` .* at most"),
+        (lambda: scaling.precision.critical_tokens(1e9, 1e60, 3, block=128), "`exponent_bits` .* at most 64"),
+        (
+            lambda: test_time.verifier.imperfect_verifier([0.5, 0.1], [0.5, 0.5], soundness=[[1.0]], loss=-1),
+            "`soundness` and `completeness` must be one number or one per type",
+        ),
+    ],
+)
+def test_sizes_that_no_memory_or_number_holds_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -116,6 +116,8 @@ def label_grid(budget: int, *, weak_cost: float = 0.1, fractions: ArrayLike = (0
     shares = numbers("fractions", fractions, 0, 1, ndim=1).tolist()
     oracle = [int(Fraction(repr(share)) * total) for share in shares]
     weak = [int((total - labels) / price) for labels in oracle]
+    if max(weak) > 2**53:
+        raise ValueError(f"`weak_cost` must buy at most 2^53 weak labels with {total}, got {float(price):g}")
     return LabelGrid(np.array(oracle, dtype=np.int64), np.array(weak, dtype=np.int64))
 
 

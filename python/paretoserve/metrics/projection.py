@@ -289,6 +289,7 @@ def source_gradient(potential: ArrayLike, sources: ArrayLike, *, num_sources: in
     sources : array_like of int, shape (num_samples,)
         Source of each sample, 0 to num_sources - 1.
     num_sources : int
+        1 to 2^24.
 
     Returns
     -------
@@ -317,7 +318,7 @@ def source_gradient(potential: ArrayLike, sources: ArrayLike, *, num_sources: in
     array([ 2., -2.])
     """
     duals = numbers("potential", potential, ndim=1)
-    num = integer("num_sources", num_sources, 1)
+    num = integer("num_sources", num_sources, 1, 2**24)
     owner = whole("sources", sources, 0, num - 1, ndim=1)
     if owner.shape != duals.shape:
         raise ShapeError(f"`sources` must have the shape of `potential`, {duals.shape}, got {owner.shape}")

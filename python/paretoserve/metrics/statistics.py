@@ -286,7 +286,7 @@ def bootstrap_divergence(
     seed : int
         Of numpy's generator; the same seed gives the same result.
     num_draws : int, default 2000
-        At least 2.
+        2 to 10^6.
     level : float, default 0.95
         Of the interval, between 0 and 1.
     smoothing : float, default 0
@@ -318,7 +318,7 @@ def bootstrap_divergence(
     True
     """
     _counts("first", first, "second", second, smoothing)
-    draws = integer("num_draws", num_draws, 2)
+    draws = integer("num_draws", num_draws, 2, 10**6)
     share = number("level", level, 0, 1, open_low=True)
     added = number("smoothing", smoothing, 0)
     random = np.random.default_rng(integer("seed", seed))

@@ -104,7 +104,7 @@ def float_training_loss(
     parameters, tokens : array_like
         N of the model and D of its training, 1 or more.
     exponent_bits, mantissa_bits : array_like
-        E and M of the format, 0 or more; need not be whole.
+        E and M of the format, 0 to 64; need not be whole.
     block : array_like, default 1
         B, the numbers that share a scale, 1 or more; with 1 precision costs nothing. A scale per channel counts as
         `CHANNEL_BLOCK`; for a scale per tensor the paper prints no constants.
@@ -141,8 +141,8 @@ def float_training_loss(
     model, data, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
         tokens=numbers("tokens", tokens, 1),
-        exponent_bits=numbers("exponent_bits", exponent_bits, 0),
-        mantissa_bits=numbers("mantissa_bits", mantissa_bits, 0),
+        exponent_bits=numbers("exponent_bits", exponent_bits, 0, 64),
+        mantissa_bits=numbers("mantissa_bits", mantissa_bits, 0, 64),
         block=numbers("block", block, 1),
     )
     size, seen = model**law.alpha, data**law.beta
@@ -239,8 +239,8 @@ def critical_tokens(
     instance("law", law, FloatLaw)
     model, exponent, mantissa, shared = broadcast(
         parameters=numbers("parameters", parameters, 1),
-        exponent_bits=numbers("exponent_bits", exponent_bits, 0),
-        mantissa_bits=numbers("mantissa_bits", mantissa_bits, 0),
+        exponent_bits=numbers("exponent_bits", exponent_bits, 0, 64),
+        mantissa_bits=numbers("mantissa_bits", mantissa_bits, 0, 64),
         block=numbers("block", block, 1),
     )
     kept = law.d * model**law.alpha * law.knowledge(exponent, mantissa)

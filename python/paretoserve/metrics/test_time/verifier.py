@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from paretoserve.errors import ShapeError
 from paretoserve.metrics._declare import declared
 from paretoserve.metrics._numbers import broadcast, integer, number, numbers, place_of, plain
 from paretoserve.metrics._options import one_of
@@ -114,6 +115,8 @@ def imperfect_verifier(
         soundness=numbers("soundness", soundness, 0, 1),
         completeness=numbers("completeness", completeness, 0, 1),
     )
+    if r.ndim > 1:
+        raise ShapeError(f"`soundness` and `completeness` must be one number or one per type, got shape {r.shape}")
     if abs(share.sum() - 1) > 1e-9:
         raise ValueError(f"`prior` must sum to 1, got {share.sum():g}")
     most = integer("attempts", attempts, 1, 10**6)
