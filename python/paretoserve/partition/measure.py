@@ -62,7 +62,7 @@ def measure_layers(
     -----
     Times are of as many threads as torch has (``torch.set_num_threads``), without gradients. Each block gets what the
     one before has just computed, so weights come from memory as in a pass of the whole module; calling a block adds
-    some ten microseconds. Torch is imported when this is called.
+    some ten microseconds. It is time that passes, so nothing else should run. Torch is imported when this is called.
 
     Examples
     --------
@@ -106,9 +106,9 @@ def stage_modules(
 
     Returns
     -------
-    list of Part
-        One per stage: callables that can be pickled and run without gradients on as many threads as torch has now. The
-        first takes what `example_inputs` was, each other one what that before it returned. Parameters are shared with
+    list of callables
+        One per stage: they can be pickled and run without gradients on as many threads as torch has now. The first
+        takes what `example_inputs` was, each other one what that before it returned. Parameters are shared with
         the module.
 
     Raises

@@ -47,7 +47,7 @@ class Run:
     in_flight : int
         Batches that were on their way at once.
     stage_seconds : tuple of float
-        Mean time that each stage computed for a batch.
+        Mean time that each stage computed for a batch; of those that sleep, what was predicted.
     latencies_s, arrivals_s : tuple of float
         What the medians are of: times of batches alone, and moments of results from the first measured one on.
     """
