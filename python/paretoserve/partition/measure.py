@@ -62,7 +62,7 @@ def measure_layers(
     -----
     Times are of as many threads as torch has (``torch.set_num_threads``), without gradients. Each block gets what the
     one before has just computed, so weights come from memory as in a pass of the whole module; calling a block adds
-    some ten microseconds. It is time that passes, so nothing else should run. Torch is imported when this is called.
+    some microseconds. It is time that passes, so nothing else should run. Torch is imported when this is called.
 
     Examples
     --------
