@@ -1,15 +1,25 @@
-"""Hints for names that are not known."""
+"""Names as arguments: one of a few, and hints for those that are not known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paretoserve._integers import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["close_names"]
+__all__ = ["close_names", "one_of"]
 
 MOST_LISTED = 40
+
+
+def one_of(argument: str, value: object, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`, else raise ValueError."""
+    if not isinstance(value, str) or value not in choices:
+        listed = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"`{argument}` must be one of {listed}, got {shown(value)}")
+    return value
 
 
 def close_names(name: str, known: Iterable[str]) -> str:

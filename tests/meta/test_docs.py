@@ -40,6 +40,14 @@ def options(command):
     return {option for parameter in command.params for option in parameter.opts}
 
 
+def test_languages_of_blocks_are_known():
+    # Sphinx warns of others, and its warnings are errors.
+    known = {"python", "sh", "console", "yaml", "text", "{toctree}", "{eval-rst}"}
+    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+        opening = re.findall(r"^```(.*)\n(?:.*\n)*?```$", path.read_text(), re.M)
+        assert set(opening) <= known, path
+
+
 def test_every_page_is_in_the_index():
     listed, trees = page("index.md").split("```{toctree}", 1)
     for path in DOCS.glob("*/*.md"):

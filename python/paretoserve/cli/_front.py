@@ -11,9 +11,9 @@ import numpy as np
 
 from paretoserve._amounts import is_seconds, written_amount
 from paretoserve._files import file_error
+from paretoserve._names import one_of
 from paretoserve.cli._front_marks import explanation, knees, picks_of, volumes
 from paretoserve.cli._table import Table, read_table
-from paretoserve.pareto._arguments import one_of
 from paretoserve.pareto._conditions import Written
 from paretoserve.pareto._frame_columns import column_numbers
 from paretoserve.pareto._metrics import metric_senses

@@ -95,11 +95,11 @@ def command(
     threads: ThreadsOption = None,
 ) -> None:
     """Print the rows of a table that no other row beats in all objectives, best first objective first."""
+    from paretoserve._names import one_of
     from paretoserve.cli._front import Request, answer, asked, explained
     from paretoserve.cli._front_marks import by_objective
     from paretoserve.cli._front_outputs import write_html, write_plot
     from paretoserve.cli._table import FORMATS, PICTURES, check_suffix, render, tell_written, write_table
-    from paretoserve.pareto._arguments import one_of
 
     question = asked(
         least or [], most or [], metrics or [], by or [], where or [], keep, nan, eps or [], eps_kind, threads

@@ -89,8 +89,8 @@ def compare(
     Exit codes: 0 done; 2 wrong usage; 4 input missing or broken.
     """
     from paretoserve import moe
+    from paretoserve._names import one_of
     from paretoserve.cli._table import FORMATS, check_outputs, render, write_outputs
-    from paretoserve.pareto._arguments import one_of
 
     one_of("--format", format, FORMATS)
     check_outputs(out or [])

@@ -62,9 +62,9 @@ def command(
     ] = None,
 ) -> None:
     """Print all splits of a model over devices that no other split beats, and where other planners' answers lie."""
+    from paretoserve._names import one_of
     from paretoserve.cli._split import devices_of, links_of, systems_of, write_html, write_plot
     from paretoserve.cli._table import FORMATS, PICTURES, check_suffix, render, tell_written, write_table
-    from paretoserve.pareto._arguments import one_of
     from paretoserve.partition import Link, model_layers, read_profile, split_front
 
     form = one_of("--format", form, FORMATS) if form else None

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paretoserve._arrays import is_torch, numpy_values
 from paretoserve._integers import shown
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "group_codes",
     "is_missing",
     "listed",
-    "one_of",
     "plain_array",
     "real_number",
     "real_numbers",
@@ -44,14 +44,6 @@ Sense: TypeAlias = Literal["min", "max"]
 Bounds: TypeAlias = tuple[float | None, float | None]
 
 _LARGEST_BFLOAT16 = (2 - 2**-7) * 2.0**127
-
-
-def one_of(argument: str, value: str, choices: tuple[str, ...]) -> str:
-    """Return `value` if it is one of `choices`, else raise ValueError."""
-    if not isinstance(value, str) or value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{argument}` must be one of {listed}, got {shown(value)}")
-    return value
 
 
 def directions(sense: Sense | Sequence[Sense], d: int) -> list[bool]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of
+from paretoserve.pareto._arguments import directions
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import front_rows
 from paretoserve.pareto.hull import hull

@@ -9,8 +9,9 @@ import numpy as np
 
 from paretoserve._arrays import dtype_name, is_torch, numpy_values
 from paretoserve._launch import beside
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import directions, listed, one_of, plain_array, refuse_nan, seed_number, thread_count
+from paretoserve.pareto._arguments import directions, listed, plain_array, refuse_nan, seed_number, thread_count
 from paretoserve.pareto._frame_columns import NAMES, is_small_float
 from paretoserve.pareto._points import on_cuda
 

@@ -9,8 +9,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, UnknownNameError
-from paretoserve.pareto._arguments import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

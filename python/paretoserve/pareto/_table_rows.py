@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError
-from paretoserve.pareto._arguments import box_sizes, one_of, thread_count
+from paretoserve.pareto._arguments import box_sizes, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto.mask import best_first as best_order
 from paretoserve.pareto.ranks import ranks

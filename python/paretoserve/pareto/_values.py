@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import one_of, real_numbers, refuse_nan
+from paretoserve.pareto._arguments import real_numbers, refuse_nan
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto.mask import marked_rows
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of, real_numbers, thread_count
+from paretoserve.pareto._arguments import directions, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._archive_data import archive_parts, broken, point_ids
-from paretoserve.pareto._arguments import box_sizes, directions, one_of, real_numbers, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import box_sizes, directions, listed, one_of, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, listed, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import refuse_missing
 

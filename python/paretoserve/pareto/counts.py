@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import directions, one_of, taking_part, thread_count
+from paretoserve._names import one_of
+from paretoserve.pareto._arguments import directions, taking_part, thread_count
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import boxes, directions, one_of, thread_count
+from paretoserve._names import one_of
+from paretoserve.pareto._arguments import boxes, directions, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import refuse_missing
 from paretoserve.pareto.mask import best_first, marked_rows

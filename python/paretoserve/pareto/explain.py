@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
-from paretoserve.pareto._arguments import directions, one_of, taking_part
+from paretoserve._names import one_of
+from paretoserve.pareto._arguments import directions, taking_part
 from paretoserve.pareto._points import as_points
 
 if TYPE_CHECKING:

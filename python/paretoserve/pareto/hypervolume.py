@@ -7,8 +7,9 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import DeviceError
-from paretoserve.pareto._arguments import one_of, real_number, seed_number
+from paretoserve.pareto._arguments import real_number, seed_number
 from paretoserve.pareto._points import on_cuda
 from paretoserve.pareto._volumes import matrix, settings
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.pareto._arguments import directions, thread_count
 from paretoserve.pareto._values import float_rows, mean
 
 if TYPE_CHECKING:

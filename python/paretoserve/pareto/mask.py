@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import DeviceError
-from paretoserve.pareto._arguments import boxes, directions, one_of, taking_part, thread_count
+from paretoserve.pareto._arguments import boxes, directions, taking_part, thread_count
 from paretoserve.pareto._points import as_points, on_cuda
 
 if TYPE_CHECKING:

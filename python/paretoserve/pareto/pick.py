@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import allowed_rows, directions, one_of
+from paretoserve.pareto._arguments import allowed_rows, directions
 from paretoserve.pareto._points import Points, as_points
 from paretoserve.pareto._values import front_rows, refuse_missing
 from paretoserve.pareto.hull import hull

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paretoserve.pareto._arguments import one_of
+from paretoserve._names import one_of
 from paretoserve.pareto._picture import Picture, draw_group, draw_runs, group_labels, new_axes, texts_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of, real_number, real_numbers, thread_count
+from paretoserve.pareto._arguments import directions, real_number, real_numbers, thread_count
 from paretoserve.pareto._points import as_points
 from paretoserve.pareto._values import float_rows, front_rows, like_rows
 from paretoserve.pareto.mask import mask

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve import _native
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.pareto._arguments import directions, one_of, thread_count
+from paretoserve.pareto._arguments import directions, thread_count
 from paretoserve.pareto._points import Points, as_points
 from paretoserve.pareto._values import float_rows, like_rows, refuse_missing
 from paretoserve.pareto.mask import mask

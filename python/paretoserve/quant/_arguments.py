@@ -10,7 +10,7 @@ import numpy as np
 from paretoserve._integers import BITS_64, check_integer, shown
 from paretoserve.errors import DtypeError
 
-__all__ = ["ROUNDINGS", "dtype_word", "flag", "one_of", "real_number", "seed_of", "thread_count"]
+__all__ = ["ROUNDINGS", "dtype_word", "flag", "real_number", "seed_of", "thread_count"]
 
 ROUNDINGS = ("rne", "half_away", "stochastic")
 
@@ -30,14 +30,6 @@ def real_number(argument: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise DtypeError(f"`{argument}` must be a number, got {shown(value)}")
     return float(value)
-
-
-def one_of(argument: str, value: object, choices: tuple[str, ...]) -> str:
-    """Return `value` if it is one of `choices`, else raise ValueError."""
-    if not isinstance(value, str) or value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{argument}` must be one of {listed}, got {shown(value)}")
-    return value
 
 
 def flag(argument: str, value: object) -> bool:

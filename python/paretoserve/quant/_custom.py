@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from paretoserve._integers import check_integer
-from paretoserve.quant._arguments import flag, one_of
+from paretoserve._names import one_of
+from paretoserve.quant._arguments import flag
 
 if TYPE_CHECKING:
     from paretoserve.quant._formats import ScalarFormat

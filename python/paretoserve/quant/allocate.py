@@ -14,8 +14,9 @@ import numpy as np
 
 from paretoserve import _native
 from paretoserve._arrays import is_torch, numpy_values
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.quant._arguments import one_of, real_number
+from paretoserve.quant._arguments import real_number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -10,8 +10,9 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, float_bits, is_cuda, is_torch
 from paretoserve._integers import shown
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError
-from paretoserve.quant._arguments import ROUNDINGS, dtype_word, flag, one_of, seed_of, thread_count
+from paretoserve.quant._arguments import ROUNDINGS, dtype_word, flag, seed_of, thread_count
 from paretoserve.quant._custom import check_fields
 from paretoserve.quant._formats import (
     FORMAT_OF_DTYPE,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paretoserve._arrays import as_numpy, empty_beside, float_bits, is_torch, widened
+from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
-from paretoserve.quant._arguments import one_of
 from paretoserve.quant._formats import scalar_format
 from paretoserve.quant.cast import cast
 

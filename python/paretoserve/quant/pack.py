@@ -11,8 +11,9 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside, is_cuda
 from paretoserve._integers import BITS_63, check_integer, shown
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.quant._arguments import flag, one_of, thread_count
+from paretoserve.quant._arguments import flag, thread_count
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -9,8 +9,9 @@ import numpy as np
 from paretoserve import _native
 from paretoserve._arrays import as_numpy, check_out, dtype_name, empty_beside
 from paretoserve._integers import BITS_63, check_integer
+from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.quant._arguments import one_of, thread_count
+from paretoserve.quant._arguments import thread_count
 
 if TYPE_CHECKING:
     from paretoserve._arrays import Array
