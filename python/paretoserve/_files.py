@@ -1,4 +1,4 @@
-"""Bytes of a file that a user names, plain or compressed with gzip, xz or zstd, and the error that says what is wrong.
+"""Bytes of a file that a user names, plain or compressed (gz, xz, zst, bz2), and the error that says what is wrong.
 
 The compression is recognized by the first bytes, not by the name; a name that promises another one is refused, because
 such a file was usually cut or downloaded as an error page.
@@ -14,8 +14,8 @@ from paretoserve.errors import DataError
 
 __all__ = ["file_error", "read_bytes", "shown_bytes"]
 
-_MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd"}
-_NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
+_MAGIC = {"gz": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zst": b"\x28\xb5\x2f\xfd", "bz2": b"BZh"}
+_NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst", ".bz2": "bz2"}
 
 
 def file_error(file: str, what: str, *, at: str | None = None, column: str | None = None, hint: str = "") -> DataError:
@@ -70,6 +70,9 @@ def _decompress(file: str, kind: str, content: bytes) -> bytes:
             return gzip.decompress(content)
         if kind == "xz":
             return _decompress_xz(content)
+        if kind == "bz2":
+            # Imported here because a Python may be built without it, as without lzma.
+            return bytes(import_module("bz2").decompress(content))
         return _decompress_zstd(content)
     except (EOFError, OSError, ValueError, zlib.error) as error:
         hint = "the file may have been cut while it was copied; fetch it again"

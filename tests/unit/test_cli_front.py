@@ -1,5 +1,6 @@
 """`paretoserve front` as a user runs it: rows on stdout, words on stderr, and every kind of broken file."""
 
+import bz2
 import gzip
 import io
 import json
@@ -90,6 +91,7 @@ def test_parquet_compressed_and_tab_separated_input(run):
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(io.BytesIO(CSV.encode())), sink)
     assert names(run(*BOTH, "--format", "json", content=sink.getvalue(), name="points.parquet")) == expected
     assert names(run(*BOTH, "--format", "json", content=gzip.compress(CSV.encode()), name="points.csv.gz")) == expected
+    assert names(run(*BOTH, "--format", "json", content=bz2.compress(CSV.encode()), name="points.csv.bz2")) == expected
     assert names(run(*BOTH, "--format", "json", content=CSV.replace(",", "\t"), name="points.tsv")) == expected
 
 

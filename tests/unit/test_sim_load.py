@@ -1,5 +1,6 @@
 """Reading traces: the real files, each format and compression, and messages that name file, row and column."""
 
+import bz2
 import gzip
 import lzma
 import os
@@ -31,7 +32,7 @@ def zstd(content):
 
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstd}
+COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstd, ".bz2": bz2.compress}
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_broken_mooncake_files_are_refused_by_row_and_column(load, content, mess
     assert "m.jsonl" in str(raised.value)
 
 
-@pytest.mark.parametrize("compression", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("compression", [".gz", ".xz", ".zst", ".bz2"])
 def test_cut_and_mislabelled_archives_are_refused(load, compression):
     whole = COMPRESS[compression](HEADER + ROW * 50)
     with pytest.raises(DataError, match=r"a\.csv.*does not decompress as"):

@@ -72,7 +72,7 @@ class Table(Frame):
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV (also with tabs) or Parquet file; gz, xz and zst too. The kind is recognized by content.
+    """Read a CSV (also with tabs) or Parquet file; gz, xz, zst and bz2 too. The kind is recognized by content.
 
     A CSV column with integers outside the range of int64 is read as float64, as pyarrow does.
 

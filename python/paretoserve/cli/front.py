@@ -15,7 +15,7 @@ __all__ = ["command"]
 def command(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="CSV (gz, xz, zst too) or Parquet files, folders of them or patterns."),
+        typer.Argument(metavar="FILE...", help="CSV (also gz, xz, zst, bz2) or Parquet files, folders or patterns."),
     ],
     least: Annotated[
         list[str] | None, typer.Option("--min", metavar="COLUMN", help="Less is better; repeatable.")

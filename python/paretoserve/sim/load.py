@@ -25,7 +25,7 @@ from paretoserve.sim.trace import Trace
 __all__ = ["FORMATS", "load_trace"]
 
 FORMATS = ("azure", "mooncake", "parquet")
-_SUFFIXES = {".gz", ".xz", ".zst", ".zstd", ".csv", ".jsonl", ".json", ".parquet"}
+_SUFFIXES = {".gz", ".xz", ".zst", ".zstd", ".bz2", ".csv", ".jsonl", ".json", ".parquet"}
 
 
 def load_trace(
