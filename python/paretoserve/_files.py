@@ -21,16 +21,20 @@ _NAMES = {".gz": "gz", ".xz": "xz", ".zst": "zst", ".zstd": "zst", ".bz2": "bz2"
 def file_error(file: str, what: str, *, at: str | None = None, column: str | None = None, hint: str = "") -> DataError:
     """Return the error about a file; `at` is the place in it, such as ``line 4``."""
     place = f"`{file}`" + (f" {at}" if at else "") + (f", column `{column}`" if column else "")
-    return DataError(f"{place}: {what}" + (f"\nhint: {hint}" if hint else ""))
+    return DataError(f"{place}: {_printable(what)}" + (f"\nhint: {hint}" if hint else ""))
+
+
+def _printable(text: str) -> str:
+    """Return a text of a message: what came out of a file must not move the cursor of a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 
 def shown_bytes(text: bytes) -> str:
     """Return what stands in a file as it can be shown in a message: in backticks, cut, without control characters."""
     if not text.strip():
         return "nothing"
-    letters = text[:80].decode("utf-8", "replace")
-    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in letters)
-    return f"`{printable}`"
+    line = text[:80].replace(b"\n", b"\xff").decode("utf-8", "replace")
+    return f"`{_printable(line)}`"
 
 
 def read_bytes(path: Path) -> bytes:

@@ -32,6 +32,7 @@ def folder(tmp_path):
     csv.write_csv(table.slice(2), tmp_path / "parts" / "2.csv")
     (tmp_path / "latin.csv").write_bytes("na\xefve,ttft_p99_s,tokens_per_s\na,1,2\n".encode("latin-1"))
     (tmp_path / "bytes.csv").write_bytes(b"name,ttft_p99_s,tokens_per_s\na,1,2\n\xe9,3,1\n")
+    (tmp_path / "cursor.csv").write_bytes(b"ttft_p99_s\n\x1b[2J,1\n")
     (tmp_path / "bytes.parquet").write_bytes(b"x" * 500)
     return tmp_path
 
@@ -221,6 +222,7 @@ def test_output_of_a_scan(folder):
         (["latin.csv"], 4, "latin.csv`: cannot be read as CSV: 'utf-8'"),
         (["latin.csv", "--scan"], 4, "latin.csv`: cannot be read as CSV: 'utf-8'"),
         (["bytes.csv", "--where", "name=a"], 4, "bytes.csv`, column `name`: must be text in UTF-8"),
+        (["cursor.csv"], 4, "Expected 1 columns, got 2: \ufffd[2J,1"),
         (["bytes.parquet"], 4, "bytes.parquet`: is no Parquet and cannot be read as CSV"),
         (["bytes.parquet", "--scan"], 4, "bytes.parquet`: is no Parquet and cannot be read as CSV"),
         (["all.csv", "--hypervolume"], 2, "`--hypervolume` and `--ref` must be given together"),
