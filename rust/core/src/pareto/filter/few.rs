@@ -21,7 +21,7 @@ const CELL_BITS: u32 = 15;
 const ALWAYS: usize = 256;
 /// Slices of the range of cells, by which rows are sorted.
 const SLICES: usize = 64;
-/// Narrower slices: if one of them holds an eighth of a sample of the rows, cells tell too little.
+/// Narrower slices: if one of them holds an eighth of a sample of the rows, cells may tell too little.
 const NARROW: usize = 1024;
 const SAMPLE_STEP: usize = 8;
 
@@ -156,18 +156,26 @@ fn into_cells<'a, K: Key>(keys: &[K], cells: impl Iterator<Item = &'a mut FineCe
     let (least, most) = keys.iter().fold((K::NAN, K::NAN.flipped()), |(a, b), &key| (a.min(key), b.max(key)));
     let range = if keys.is_empty() { 0 } else { most.above(least) };
     let shift = (u64::BITS - range.leading_zeros()).saturating_sub(CELL_BITS);
+    // The largest cell marks an empty lane.
+    let cell_of = |key: K| ((key.above(least) >> shift) as i16).min(i16::MAX - 1);
     let mut counts = [0_u16; NARROW];
     for (cells, keys) in cells.zip(keys.chunks(LANES)) {
         for (cell, &key) in cells.iter_mut().zip(keys) {
-            // The largest cell marks an empty lane.
-            *cell = ((key.above(least) >> shift) as i16).min(i16::MAX - 1);
+            *cell = cell_of(key);
         }
         for &cell in cells[..keys.len()].iter().step_by(SAMPLE_STEP) {
             counts[slice::<NARROW>(cell)] += 1;
         }
     }
     let most = keys.len().div_ceil(SAMPLE_STEP) / 8;
-    shift == 0 || counts.iter().all(|&count| usize::from(count) <= most)
+    if shift == 0 || counts.iter().all(|&count| usize::from(count) <= most) {
+        return true;
+    }
+    // A few values again and again lie together too, but in cells of their own.
+    let mut sample: Vec<K> = keys.iter().copied().step_by(SAMPLE_STEP).collect();
+    sample.sort_unstable();
+    let share_cells = |pair: &&[K]| pair[0] != pair[1] && cell_of(pair[0]) == cell_of(pair[1]);
+    sample.windows(2).filter(share_cells).count() <= most
 }
 
 #[cfg(test)]
