@@ -219,4 +219,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_few_values_lie_in_cells_of_their_own() {
+        let value = |i: u64, k: u64| {
+            let mixed = (4 * i + k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+            ((mixed.wrapping_mul(0xD1B5_4A32_D192_ED03) >> 60) as f64).to_bits().cast_signed()
+        };
+        let columns: Vec<Vec<i64>> = (0..4).map(|k| (0..600).map(|i| value(i, k)).collect()).collect();
+        let slices: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+        for keep in [Keep::All, Keep::First, Keep::Last] {
+            let found = front(&Columns(&slices), Rows::Span { first: 0, count: 600 }, keep);
+            let mut found = found.expect("16 values lie in 16 cells");
+            found.sort_unstable();
+            assert_eq!(found, expected(&columns, keep));
+        }
+    }
 }
