@@ -29,7 +29,7 @@ class Raised:
     seconds: float
 
 
-def run(num_ranks, function, *arguments, limit_s=60, raises=False):
+def run(num_ranks, function, *arguments, limit_s=200, raises=False):
     """Return ``function(rank, num_ranks, *arguments)`` of every rank; with `raises`, what they raised instead."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)

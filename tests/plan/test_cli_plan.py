@@ -181,12 +181,18 @@ def test_bad_input_says_what_is_wrong(change, code, message):
     assert "Traceback" not in result.output
 
 
-# The second result is followed by a wait, so that a signal lands in the middle.
+# The second result is followed by a wait, so that a signal lands in the middle. It is one of short sleeps: a signal
+# that comes just before a long one would not end it.
 WAITING = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 from paretoserve.plan import store
 add = store.Progress.add
-store.Progress.add = lambda self, *result: (add(self, *result), time.sleep(600 if len(self.finished) == 2 else 0))
+def add_and_wait(self, *result):
+    add(self, *result)
+    while len(self.finished) == 2:
+        time.sleep(0.02)
+store.Progress.add = add_and_wait
 from paretoserve.cli import main
 main()
 """
@@ -199,10 +205,13 @@ def test_a_stopped_run_goes_on_and_ends_the_same(planned, tmp_path, space, numbe
     out = tmp_path / "stopped"
     command = [sys.executable, "-c", WAITING, *BASE, "--space", str(space), "--out", str(out), "--threads", "1"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    while process.poll() is None and _lines(out) < 2:
-        time.sleep(0.02)
-    process.send_signal(number)
-    _, said = process.communicate()
+    try:
+        while process.poll() is None and _lines(out) < 2:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, said = process.communicate()
+    finally:
+        process.kill()
     assert process.returncode == code, said
     kept = _lines(out)
     total = json.loads((planned / "plan.json").read_text())["inputs"]["space"]["num_configurations"]

@@ -122,6 +122,7 @@ def test_errors_of_the_system_name_the_file_and_no_number(error, shown, capsys, 
 def test_process_exits_with_the_code_and_a_message_on_stderr(statement, code, shown):
     program = f"""
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 from paretoserve.cli import main
 from paretoserve.cli._app import app
 from paretoserve.cli._exit import with_exit_codes

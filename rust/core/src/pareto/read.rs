@@ -112,7 +112,7 @@ macro_rules! read_keys {
     };
 }
 
-/// A column that 32-bit keys cannot hold has only 64-bit ones, see [`Table::is_narrow`].
+/// A column that 32-bit keys cannot hold has only 64-bit ones, see [`super::table::Table::is_narrow`].
 fn too_wide(_: [u8; 8]) -> u8 {
     unreachable!("a 64-bit column is read as 64-bit keys")
 }
