@@ -102,10 +102,9 @@ docs: $(BIN)/python  ## build the pages of docs/ in target/docs; warnings are er
 # With these names, which are not shipped, instances of a function for several types lie side by side: 4 % less packed.
 wheel: export RUSTFLAGS = -C symbol-mangling-version=v0
 wheel: $(BIN)/python  ## release wheel (manylinux_2_28, abi3) and sdist in dist/
-	$(BIN)/pip install --quiet 'maturin>=1.14,<2' ziglang 'deflate>=0.9' abi3audit
+	$(BIN)/pip install --quiet 'maturin>=1.14,<2' ziglang abi3audit
 	rm -rf dist
-	. $(BIN)/activate && maturin build --release --zig --compatibility manylinux_2_28 --out dist
-	$(BIN)/python tools/pack_wheel.py dist/*.whl
+	. $(BIN)/activate && maturin build --release --zig --compatibility manylinux_2_28 --compression-level 9 --out dist
 	. $(BIN)/activate && maturin sdist --out dist
 	tar -tzf dist/*.tar.gz | grep -q /cuda/kernels/
 	$(BIN)/abi3audit --strict dist/*.whl
