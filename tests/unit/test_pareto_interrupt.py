@@ -1,6 +1,7 @@
 """Calls that may take hours end when the user interrupts them."""
 
 import _thread
+import signal
 import threading
 
 import numpy as np
@@ -21,6 +22,14 @@ def archive_volume():
 
 
 ENDLESS = {"num_samples": 2**31 - 1, "sense": "max", "threads": 2}
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Hear interrupts, which what a shell starts in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
