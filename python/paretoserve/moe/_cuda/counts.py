@@ -28,4 +28,6 @@ def checked(count: torch.Tensor, num_experts: int) -> torch.Tensor:
 
 def room(count: torch.Tensor, *shape: int) -> torch.Tensor:
     """Return integers of 64 bits beside the counts, not initialized."""
-    return count.new_empty(shape, dtype=sys.modules["torch"].int64)
+    library = sys.modules["torch"]
+    tensor: torch.Tensor = library.empty(shape, dtype=library.int64, device=count.device)
+    return tensor
