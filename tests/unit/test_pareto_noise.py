@@ -176,6 +176,27 @@ def test_verdicts():
     assert front_probability(wide).probability.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("d", "shape"), [(2, "cloud"), (3, "sphere"), (3, "ties"), (6, "cloud")])
+def test_many_rows_are_as_filtered_one_draw_at_a_time(d, shape):
+    # Enough rows and draws for strong rows and rivals; an objective without noise, both senses, and an infinity.
+    generator = np.random.default_rng(d)
+    mean = np.abs(generator.standard_normal((400, d)))
+    if shape == "sphere":
+        mean /= np.linalg.norm(mean, axis=1, keepdims=True)
+    samples = mean + generator.normal(0, 0.1, (60, 400, d))
+    samples[:, :, -1] = mean[:, -1] if shape != "sphere" else samples[:, :, -1]
+    if shape == "ties":
+        samples = samples.round(1)
+    samples[3, 7, 0] = np.inf
+    senses = ["max", *["min"] * (d - 1)] if shape == "cloud" else "min"
+    expected = np.mean([pareto.mask(draw, senses) for draw in samples], axis=0)
+    assert np.array_equal(front_probability(samples, sense=senses, threads=1).probability, expected)
+    assert np.array_equal(front_probability(samples, sense=senses, threads=2).probability, expected)
+    labels = np.arange(400) % 3
+    grouped = np.mean([pareto.mask(draw, senses, groups=labels) for draw in samples], axis=0)
+    assert np.array_equal(front_probability(samples, sense=senses, groups=labels).probability, grouped)
+
+
 def test_layouts():
     samples = np.random.default_rng(0).random((10, 50, 3)).astype(np.float32)
     expected = front_probability(samples.astype(np.float64)).probability

@@ -13,7 +13,7 @@ pub(super) trait Key:
     Plain + Ord + Send + Sync + std::fmt::Debug + BitAnd<Output = Self> + BitOr<Output = Self> + 'static
 {
     /// The float with as many bits.
-    type Float: Plain + Value<Self> + Neg<Output = Self::Float> + Add<Output = Self::Float> + PartialOrd;
+    type Float: Plain + Value<Self> + Neg<Output = Self::Float> + Add<Output = Self::Float> + PartialOrd + Into<f64>;
     /// The key of NaN, in either direction; no float has it. The largest or smallest integer may.
     const NAN: Self;
     /// The key as seen in the other direction.

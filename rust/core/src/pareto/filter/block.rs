@@ -96,13 +96,41 @@ impl<K: Key> Block<K> {
     /// for equality, and sums that wrap around only spare more.
     #[inline(always)]
     pub(super) fn strike(&mut self, strong: &[K]) -> usize {
-        let before = self.len;
-        for start in (0..before).step_by(LANES) {
+        for start in (0..self.len).step_by(LANES) {
             let struck = self.struck(strong, start);
             for (dead, flag) in self.dead[start..start + LANES].iter_mut().zip(struck) {
                 *dead = u8::from(flag != K::default());
             }
         }
+        self.bury()
+    }
+
+    /// From now on no row is marked.
+    pub(super) fn revive(&mut self) {
+        self.dead.fill(0);
+    }
+
+    /// Mark every row that [`Self::strike`] would strike.
+    #[inline(always)]
+    pub(super) fn mark(&mut self, strong: &[K]) {
+        for start in (0..self.len).step_by(LANES) {
+            let struck = self.struck(strong, start);
+            for (dead, flag) in self.dead[start..start + LANES].iter_mut().zip(struck) {
+                *dead |= u8::from(flag != K::default());
+            }
+        }
+    }
+
+    /// Per row 1 if it is marked, else 0.
+    pub(super) fn marks(&self) -> &[u8] {
+        &self.dead[..self.len]
+    }
+
+    /// Strike the rows that are marked; how many they were.
+    #[inline(always)]
+    pub(super) fn bury(&mut self) -> usize {
+        let before = self.len;
+        // Unused lanes count as struck.
         self.dead[before..].iter_mut().take(LANES).for_each(|dead| *dead = 1);
         self.kept.clear();
         let kept = &mut self.kept;

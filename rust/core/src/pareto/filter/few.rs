@@ -71,17 +71,22 @@ impl<K: Key> Comparing for Few<'_, K> {
         let mut keys = vec![K::default(); d * n];
         // An empty lane is above any cell. Chunk after chunk, of each objective after objective.
         let mut cells: Vec<FineCells> = vec![[i16::MAX; LANES]; d * n.div_ceil(LANES)];
-        self.source.gather(0, self.rows, &mut keys[..n]);
-        if !into_cells(&keys[..n], cells.iter_mut().step_by(d)) && n > ALWAYS {
-            return None;
-        }
-        // Only rows of the same slice of the first objective and of those before it can dominate a row.
-        let (ends, order) = by_slice(cells.iter().step_by(d), n);
-        let rows: Vec<u32> = order.iter().map(|&place| self.rows[place as usize]).collect();
+        let (mut rows, mut ends) = (self.rows.to_vec(), [0; SLICES]);
         for (k, keys) in keys.chunks_exact_mut(n.max(1)).enumerate() {
             self.source.gather(k, &rows, keys);
-            if !into_cells(keys, cells[k..].iter_mut().step_by(d)) && n > ALWAYS {
+            if !into_cells(keys, &mut cells[k..], d) && n > ALWAYS {
                 return None;
+            }
+            if k == 0 {
+                // Only rows of the same slice of the first objective and of those before it can dominate a row.
+                let firsts: Vec<i16> = cells.iter().step_by(d).flatten().copied().take(n).collect();
+                let order;
+                (ends, order) = by_slice(&firsts);
+                for (row, &place) in order.iter().enumerate() {
+                    rows[row] = self.rows[usize::from(place)];
+                    cells[row / LANES * d][row % LANES] = firsts[usize::from(place)];
+                }
+                self.source.gather(0, &rows, keys);
             }
         }
         let key = |row: usize, k: usize| keys[k * n + row];
@@ -128,11 +133,11 @@ fn slice<const N: usize>(cell: i16) -> usize {
     cell as usize >> (CELL_BITS - N.ilog2())
 }
 
-/// Where each slice ends when `n` rows are sorted by the slices of their cells, and the rows in that order; those of a
+/// Where each slice ends when rows are sorted by the slices of their `cells`, and the rows in that order; those of a
 /// slice rise.
 #[inline(always)]
-fn by_slice<'a>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; SLICES], Vec<u16>) {
-    let slices: Vec<u16> = cells.flatten().take(n).map(|&cell| slice::<SLICES>(cell) as u16).collect();
+fn by_slice(cells: &[i16]) -> ([u16; SLICES], Vec<u16>) {
+    let slices: Vec<u16> = cells.iter().map(|&cell| slice::<SLICES>(cell) as u16).collect();
     let mut ends = [0_u16; SLICES];
     for &slice in &slices {
         ends[usize::from(slice)] += 1;
@@ -141,7 +146,7 @@ fn by_slice<'a>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; 
     for end in &mut ends {
         (start, *end) = (start + *end, start);
     }
-    let mut order = vec![0; n];
+    let mut order = vec![0; cells.len()];
     for (row, &slice) in slices.iter().enumerate() {
         let next = &mut ends[usize::from(slice)];
         order[usize::from(*next)] = row as u16;
@@ -150,16 +155,27 @@ fn by_slice<'a>(cells: impl Iterator<Item = &'a FineCells>, n: usize) -> ([u16; 
     (ends, order)
 }
 
-/// Fill `cells` with those of `keys`; whether they tell most keys apart.
+/// Fill `cells` with those of `keys`, from the first one on each `d`-th chunk; whether they tell most keys apart.
+///
+/// Half of the keys of floats belong to numbers near 0. Where there are numbers of both signs, which leave too few keys
+/// to the others, cells are equally wide in the range of the numbers, if these are any.
 #[inline(always)]
-fn into_cells<'a, K: Key>(keys: &[K], cells: impl Iterator<Item = &'a mut FineCells>) -> bool {
+fn into_cells<K: Key>(keys: &[K], cells: &mut [FineCells], d: usize) -> bool {
     let (least, most) = keys.iter().fold((K::NAN, K::NAN.flipped()), |(a, b), &key| (a.min(key), b.max(key)));
     let range = if keys.is_empty() { 0 } else { most.above(least) };
     let shift = (u64::BITS - range.leading_zeros()).saturating_sub(CELL_BITS);
+    let low: f64 = least.float().into();
+    // Not normal for a NaN, infinite numbers, and most integers.
+    let scale = f64::from(i16::MAX - 1) / (most.float().into() - low);
+    let numbers = least < K::default() && most > K::default() && scale.is_normal();
     // The largest cell marks an empty lane.
-    let cell_of = |key: K| ((key.above(least) >> shift) as i16).min(i16::MAX - 1);
+    let cell_of = |key: K| {
+        let cell =
+            if numbers { ((key.float().into() - low) * scale) as i16 } else { (key.above(least) >> shift) as i16 };
+        cell.min(i16::MAX - 1)
+    };
     let mut counts = [0_u16; NARROW];
-    for (cells, keys) in cells.zip(keys.chunks(LANES)) {
+    for (cells, keys) in cells.iter_mut().step_by(d).zip(keys.chunks(LANES)) {
         for (cell, &key) in cells.iter_mut().zip(keys) {
             *cell = cell_of(key);
         }
@@ -180,6 +196,7 @@ fn into_cells<'a, K: Key>(keys: &[K], cells: impl Iterator<Item = &'a mut FineCe
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::keys::key;
     use super::super::super::source::Columns;
     use super::*;
 
@@ -233,6 +250,34 @@ mod tests {
             let mut found = found.expect("16 values lie in 16 cells");
             found.sort_unstable();
             assert_eq!(found, expected(&columns, keep));
+        }
+    }
+
+    #[test]
+    fn numbers_around_0_lie_in_cells_of_numbers() {
+        for n in [200, 600_u64] {
+            let value = |i: u64, k: u64| {
+                let mixed = (3 * i + k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+                let unit = (mixed.wrapping_mul(0xD1B5_4A32_D192_ED03) >> 11) as f64 / (1_u64 << 53) as f64;
+                key::<i64, f64>(if i.is_multiple_of(97) { 0.25 } else { unit - 0.1 }, k == 1)
+            };
+            let columns: Vec<Vec<i64>> = (0..3).map(|k| (0..n).map(|i| value(i, k)).collect()).collect();
+            let slices: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+            for keep in [Keep::All, Keep::First, Keep::Last] {
+                let found = front(&Columns(&slices), Rows::Span { first: 0, count: n as u32 }, keep);
+                let mut found = found.expect("cells of numbers tell them apart");
+                found.sort_unstable();
+                assert_eq!(found, expected(&columns, keep));
+            }
+        }
+        // A NaN is no number, and neither is the range of infinite ones.
+        for last in [i64::NAN, key(f64::INFINITY, false)] {
+            let value = |i: i64| if i == 0 { last } else { key(i as f64 - 100.0, false) };
+            let column: Vec<i64> = (0..1000).map(value).collect();
+            let rows = Rows::Span { first: 0, count: 1000 };
+            if let Some(found) = front(&Columns(&[&column, &column, &column]), rows, Keep::All) {
+                assert_eq!(found, [1]);
+            }
         }
     }
 }

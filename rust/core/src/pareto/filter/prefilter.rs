@@ -186,7 +186,7 @@ fn strong_rows<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, nan: &[usize]) ->
     let every = |count: usize, rows: Rows<'_>| (0..count).map(|i| rows.at(i * rows.len() / count)).collect::<Vec<_>>();
     let mut sample = every((rows.len() / 64).clamp(FEWEST_SAMPLES, MOST_SAMPLES), rows);
     let num_samples = sample.len();
-    if rows.len() >= FEWEST_FOR_PART {
+    if rows.len() >= if source.num_objectives() > 4 { FEWEST_FOR_PART } else { 2 * FEWEST_FOR_PART } {
         // The best of many rows are stronger than the best of a sample, and a part is filtered as quickly as all.
         let part = every(rows.len() / PART, rows);
         let best = survivors(source, Rows::List(&part), nan, 1).rows;
@@ -225,27 +225,41 @@ impl<K: Key> Kernel for Choose<'_, K> {
         });
         let (mut strong, mut weak) = (Vec::new(), Vec::new());
         let mut row = vec![K::default(); d + 1];
-        // A row that is left has no stronger one that dominates it.
-        let (mut next, mut first) = (0, MOST_FIRST);
+        // A row that is left has no stronger one that dominates it. Most are told so before they are moved together.
+        let (mut next, mut taken, mut marked, mut first) = (0, 0, 0, MOST_FIRST);
+        block.revive();
         while next < block.len() && strong.len() < MOST_STRONG * (d + 1) {
+            if block.marks()[next] != 0 {
+                next += 1;
+                continue;
+            }
             block.row(next, &mut row);
-            let struck = block.strike(&row) > 0;
-            if struck { &mut strong } else { &mut weak }.extend_from_slice(&row);
-            next += 1;
-            if block.len() * 8 < count {
-                first = first.min(next);
+            block.mark(&row);
+            let now = block.marks().iter().map(|&mark| usize::from(mark)).sum();
+            let before = std::mem::replace(&mut marked, now);
+            if marked > before { &mut strong } else { &mut weak }.extend_from_slice(&row);
+            (next, taken) = (next + 1, taken + 1);
+            if marked * 2 > block.len() {
+                block.bury();
+                block.revive();
+                (next, marked) = (taken, 0);
+            }
+            let left = block.len() - marked;
+            if left * 8 < count {
+                first = first.min(taken);
             }
             // The best come first: what as many as there may be will strike is at most in proportion.
-            if next >= TRIED && (count - block.len()) * 5 * MOST_STRONG < count * next.min(MOST_STRONG) {
+            if taken >= TRIED && (count - left) * 5 * MOST_STRONG < count * taken.min(MOST_STRONG) {
                 return Strong::default();
             }
         }
+        let left = block.len() - marked;
         if self.num_samples < self.sample.len() {
             // They strike too few for the sample to tell, and meet only rows that the others leave.
             strong.extend(weak);
             strong.truncate(MOST_STRONG * (d + 1));
         }
-        if block.len() * 5 > count * 4 { Strong::default() } else { Strong { rows: strong, first } }
+        if left * 5 > count * 4 { Strong::default() } else { Strong { rows: strong, first } }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The first look at a table of floats: what the strongest rows dominate goes before anything becomes a key.
 //!
-//! Most rows of most tables are gone after that, and nothing was written for them. Floats are compared as they are, so
-//! this needs a CPU that does not take the smallest of them for 0, which a process may ask for.
+//! Most rows of most tables are gone after that, and nothing was written for them. Stronger rows that are met on the
+//! way take the place of strong ones. Floats are compared as they are, so this needs a CPU that does not take the
+//! smallest of them for 0, which a process may ask for.
 
 use super::super::keys::{Key, Value};
 use super::super::read::Floats;
@@ -68,7 +69,28 @@ impl<'a, K: Key> Sieve<'a, K> {
                     }
                 }
             }
-            for_each_zero(&dead, |lane| left.rows.push(first + lane));
+            for_each_zero(&dead, |lane| {
+                left.rows.push(first + lane);
+                self.improve(lane as usize);
+            });
+        }
+    }
+
+    /// Let the row at hand take the place of a strong row that it dominates: it dominates more.
+    #[inline(always)]
+    fn improve(&mut self, lane: usize) {
+        let d = self.values.len();
+        let sum = self.values[1..].iter().fold(self.values[0][lane], |sum, values| sum + values[lane]);
+        for place in 0..STRONGEST {
+            if sum < self.strong[d][place]
+                && self.strong.iter().zip(&self.values).all(|(own, values)| values[lane] <= own[place])
+            {
+                for (own, values) in self.strong.iter_mut().zip(&self.values) {
+                    own[place] = values[lane];
+                }
+                self.strong[d][place] = sum;
+                break;
+            }
         }
     }
 

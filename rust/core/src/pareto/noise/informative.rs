@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::Draws;
-use super::members::{Fronts, strong_rows};
+use super::members::{Fronts, tried_first};
 use crate::error::{Error, Result};
 use crate::parallel::each;
 
@@ -55,7 +55,7 @@ pub fn informative(gain: &mut [f64], counts: &mut [i64], draws: &Draws<'_>, meas
 /// The rows of the front of every draw.
 fn all_fronts(draws: &Draws<'_>) -> Result<Vec<Vec<u32>>> {
     let rows: Vec<u32> = (0..draws.num_rows as u32).collect();
-    let strong = strong_rows(draws, &rows);
+    let tried = tried_first(draws, &rows);
     let threads = draws.num_threads();
     let stopped = AtomicBool::new(false);
     let mut parts = each((0..threads).collect(), |thread| {
@@ -63,7 +63,7 @@ fn all_fronts(draws: &Draws<'_>) -> Result<Vec<Vec<u32>>> {
         let own = draws.of_thread(thread, threads, &stopped).map(|draw| {
             let mut members = Vec::new();
             fronts.read(draw);
-            fronts.front(&rows, &strong, |row| members.push(row));
+            fronts.front(&rows, &tried, |row| members.push(row));
             members
         });
         own.collect::<Vec<_>>()

@@ -1,7 +1,8 @@
 //! On how many draws' fronts each row is.
 //!
-//! A few rows that dominate many others at the mean are tried first on every draw; what they leave over is filtered
-//! exactly: a few rows each against all, many by `front_of_keys`.
+//! A few rows that dominate many others at the mean are tried first on every draw, then those that dominate a row there
+//! with the most to spare (`rivals`); what they leave over is filtered exactly: a few rows each against all, many by
+//! `front_of_keys`.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,6 +11,7 @@ use super::super::keys::{Key, key};
 use super::super::{Keep, NanPolicy};
 use super::Draws;
 use super::draws::Scratch;
+use super::rivals::{self, Rivals};
 use crate::error::{Error, Result};
 use crate::parallel::each;
 use crate::simd::{Kernel, dispatch, level};
@@ -33,7 +35,7 @@ pub fn membership(counts: &mut [i64], draws: &Draws<'_>, groups: Option<(&[u32],
         return Err(Error::shape("counts", format!("({},)", draws.num_rows), format!("({},)", counts.len())));
     }
     let spans = rows_of_groups(draws.num_rows, groups)?;
-    let strong: Vec<Vec<u32>> = spans.iter().map(|rows| strong_rows(draws, rows)).collect();
+    let tried: Vec<Tried> = spans.iter().map(|rows| tried_first(draws, rows)).collect();
     let threads = draws.num_threads();
     let stopped = AtomicBool::new(false);
     let parts = each((0..threads).collect(), |thread| {
@@ -41,8 +43,8 @@ pub fn membership(counts: &mut [i64], draws: &Draws<'_>, groups: Option<(&[u32],
         let mut fronts = Fronts::new(draws);
         for draw in draws.of_thread(thread, threads, &stopped) {
             fronts.read(draw);
-            for (rows, strong) in spans.iter().zip(&strong) {
-                fronts.front(rows, strong, |row| own[row as usize] += 1);
+            for (rows, tried) in spans.iter().zip(&tried) {
+                fronts.front(rows, tried, |row| own[row as usize] += 1);
             }
         }
         own
@@ -71,6 +73,15 @@ fn rows_of_groups(n: usize, groups: Option<(&[u32], usize)>) -> Result<Vec<Vec<u
         rows.get_mut(code as usize).ok_or_else(expected)?.push(row as u32);
     }
     Ok(rows)
+}
+
+/// What is tried on every draw before its front is searched for.
+#[derive(Default)]
+pub(super) struct Tried {
+    /// The rows that dominate most.
+    strong: Vec<u32>,
+    /// For those that are left, the rows that probably dominate them.
+    rivals: Rivals,
 }
 
 /// The keys of one draw, and room for its fronts.
@@ -122,8 +133,9 @@ impl<'a> Fronts<'a> {
     }
 
     /// Call `on_front` for the rows among `rows` that no other of them dominates.
-    pub(super) fn front(&mut self, rows: &[u32], strong: &[u32], mut on_front: impl FnMut(u32)) {
+    pub(super) fn front(&mut self, rows: &[u32], tried: &Tried, mut on_front: impl FnMut(u32)) {
         let (n, d) = (self.draws.num_rows, self.draws.d());
+        let Tried { strong, rivals } = tried;
         let Room { group, rest, strong: tried, left, on_front: found } = &mut self.room;
         tried.clear();
         tried.extend(strong.iter().flat_map(|&row| self.keys.chunks_exact(n).map(move |column| column[row as usize])));
@@ -141,6 +153,7 @@ impl<'a> Fronts<'a> {
         } else {
             dispatch(level(), Beaten { keys, d, strong: tried, left });
         }
+        rivals.strike(keys, left);
         if self.draws.nan == NanPolicy::Drop {
             left.retain(|&at| keys.chunks_exact(rows.len()).all(|column| column[at as usize] != i64::NAN));
         }
@@ -164,36 +177,42 @@ impl<'a> Fronts<'a> {
     }
 }
 
-/// The rows that dominate most at the mean of the first draws; none if they would not spare much.
-pub(super) fn strong_rows(draws: &Draws<'_>, rows: &[u32]) -> Vec<u32> {
-    let (n, d) = (draws.num_rows, draws.d());
+/// What spares most at the mean of the first draws; nothing if it would not spare much.
+pub(super) fn tried_first(draws: &Draws<'_>, rows: &[u32]) -> Tried {
     if rows.len() < 4 * STRONG || draws.nan == NanPolicy::Drop {
-        return Vec::new();
+        return Tried::default();
     }
     let probes = draws.num_draws.min(PROBES);
     let mut fronts = Fronts::new(draws);
-    let mut mean = vec![0.0; n * d];
+    let mut mean = vec![0.0; draws.num_rows * draws.d()];
     for draw in 0..probes {
         for (sum, value) in mean.iter_mut().zip(fronts.read(draw)) {
             *sum += value / probes as f64;
         }
     }
+    let noise: Vec<f64> = mean.iter().zip(fronts.read(0)).map(|(mean, value)| (mean - value).abs()).collect();
     fronts.values = mean;
     fronts.key_values();
+    let (strong, left) = strong_rows(&mut fronts, rows);
+    let worth = rows.len() <= rivals::MOST_ROWS && left.len() <= draws.num_draws * 8;
+    let rivals = if worth { rivals_of(&fronts, rows, &left, &noise) } else { Rivals::default() };
+    Tried { strong, rivals }
+}
+
+/// The rows that dominate most, and the positions of those that they leave; none and all if they would not spare much.
+fn strong_rows(fronts: &mut Fronts<'_>, rows: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let (n, d) = (fronts.draws.num_rows, fronts.draws.d());
     let mut candidates = Vec::new();
-    fronts.front(rows, &[], |row| candidates.push(row));
+    fronts.front(rows, &Tried::default(), |row| candidates.push(row));
     // A row's share of the others that are worse in an objective, multiplied: about the share that it dominates.
-    let columns: Vec<Vec<i64>> = fronts
-        .keys
-        .chunks_exact(n)
-        .map(|keys| {
-            let mut column: Vec<i64> = rows.iter().map(|&row| keys[row as usize]).collect();
-            column.sort_unstable();
-            column
-        })
-        .collect();
+    let keys: Vec<i64> =
+        fronts.keys.chunks_exact(n).flat_map(|column| rows.iter().map(|&row| column[row as usize])).collect();
+    let mut sorted = keys.clone();
+    for column in sorted.chunks_exact_mut(rows.len()) {
+        column.sort_unstable();
+    }
     let share = |row: u32| -> f64 {
-        let worse = columns.iter().zip(fronts.keys.chunks_exact(n)).map(|(column, keys)| {
+        let worse = sorted.chunks_exact(rows.len()).zip(fronts.keys.chunks_exact(n)).map(|(column, keys)| {
             1.0 - column.partition_point(|&key| key < keys[row as usize]) as f64 / column.len() as f64
         });
         worse.product()
@@ -202,12 +221,23 @@ pub(super) fn strong_rows(draws: &Draws<'_>, rows: &[u32]) -> Vec<u32> {
     scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let strong: Vec<u32> = scored.iter().take(STRONG).map(|&(_, row)| row).collect();
     let mut left = Vec::new();
-    let keys: Vec<i64> =
-        fronts.keys.chunks_exact(n).flat_map(|column| rows.iter().map(|&row| column[row as usize])).collect();
     let tried: Vec<i64> =
         strong.iter().flat_map(|&row| fronts.keys.chunks_exact(n).map(move |column| column[row as usize])).collect();
     dispatch(level(), Beaten { keys: &keys, d, strong: &tried, left: &mut left });
-    if left.len() * 4 > rows.len() * 3 { Vec::new() } else { strong }
+    if left.len() * 4 > rows.len() * 3 { (Vec::new(), (0..rows.len() as u32).collect()) } else { (strong, left) }
+}
+
+/// Rivals of the rows at the positions `left` of `rows`; `noise` of each row, objective by objective.
+fn rivals_of(fronts: &Fronts<'_>, rows: &[u32], left: &[u32], noise: &[f64]) -> Rivals {
+    let n = fronts.draws.num_rows;
+    let columns = fronts.values.chunks_exact(n).zip(noise.chunks_exact(n)).zip(fronts.draws.maximize);
+    let columns = columns.map(|((mean, noise), &maximize)| {
+        let unit = noise.iter().copied().filter(|noise| noise.is_finite()).sum::<f64>() / n as f64;
+        // Where there is no noise, who is ahead stays ahead.
+        let scale = unit.max(1e-100).recip() * if maximize { -1.0 } else { 1.0 };
+        left.iter().map(|&at| mean[rows[at as usize] as usize] * scale).collect()
+    });
+    Rivals::new(rows.len(), left, columns.collect())
 }
 
 struct ToKeys<'a> {

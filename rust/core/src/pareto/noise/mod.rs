@@ -10,6 +10,7 @@ mod erf;
 mod informative;
 mod members;
 mod normal;
+mod rivals;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
