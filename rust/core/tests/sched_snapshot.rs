@@ -70,6 +70,32 @@ fn made(options: Options, record: bool, calls: &[Call]) -> NamedScheduler {
     named
 }
 
+/// Change a byte behind the header, and the checksum with it.
+fn forge(bytes: &mut [u8], place: usize, flip: u8) {
+    bytes[place] ^= flip;
+    let sum = bytes[24..]
+        .iter()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    bytes[16..24].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn a_byte_forged_anywhere_is_restored_or_refused() {
+    let before: Vec<Call> = (0..8).map(|i| (i % 2, i64::from(i), 1 + u32::from(i), 7)).collect();
+    for (_, policy) in POLICIES {
+        let snapshot = made(Options { policy, tenant_fairness: true, ..Options::default() }, false, &before).snapshot();
+        for place in 24..snapshot.len() {
+            for flip in [1, 0x80, 0xFF] {
+                let mut bytes = snapshot.clone();
+                forge(&mut bytes, place, flip);
+                if let Ok(scheduler) = NamedScheduler::restore(&bytes) {
+                    assert!(NamedScheduler::restore(&scheduler.snapshot()).is_ok(), "{policy:?} {place} {flip}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_restored_scheduler_decides_as_the_original(
@@ -111,11 +137,7 @@ proptest! {
     ) {
         let mut bytes = made(options, false, &before).snapshot();
         let place = 24 + place.index(bytes.len() - 24);
-        bytes[place] ^= flip;
-        let sum = bytes[24..].iter().fold(0xCBF2_9CE4_8422_2325_u64, |sum, &byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-        });
-        bytes[16..24].copy_from_slice(&sum.to_le_bytes());
+        forge(&mut bytes, place, flip);
         if let Ok(scheduler) = NamedScheduler::restore(&bytes) {
             prop_assert!(NamedScheduler::restore(&scheduler.snapshot()).is_ok());
         }

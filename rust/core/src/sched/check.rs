@@ -13,6 +13,11 @@ impl Scheduler {
             let expected = format!("at least {}, the arrival before it", self.last_arrival_ns);
             return Err(Error::value("arrival_ns", expected, request.arrival_ns));
         }
+        self.check_request(request, cached_tokens)
+    }
+
+    /// Whether a request is one that this scheduler may hold, whenever it came.
+    pub(super) fn check_request(&self, request: &Request, cached_tokens: u32) -> Result<()> {
         check_time("arrival_ns", request.arrival_ns)?;
         if let Some(deadline_ns) = request.deadline_ns {
             check_time("deadline_ns", deadline_ns)?;

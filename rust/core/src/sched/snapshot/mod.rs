@@ -10,7 +10,6 @@ use bytes::{Reader, Saved, broken, in_order};
 use records::Live;
 
 use super::blocks::Held;
-use super::check::check_sizes;
 use super::job::{Job, State};
 use super::log::{Row, options_rows, read_options};
 use super::named::NamedScheduler;
@@ -103,12 +102,13 @@ impl Scheduler {
     fn check_loaded(&self) -> Result<()> {
         let mut calls = vec![0_u32; self.programs.num_slots()];
         for job in self.jobs.iter().filter(|job| job.state != State::Free) {
-            check_sizes(&job.request, job.num_cached)?;
+            if self.check_request(&job.request, job.num_cached).is_err() {
+                return Err(broken("requests that this scheduler would take"));
+            }
             if job.num_computed > job.num_tokens() || job.sequence >= self.next_sequence {
                 return Err(broken("requests within their sizes"));
             }
             if let Some(program) = job.request.program {
-                self.programs.get(program)?;
                 calls[program as usize] += 1;
             }
         }
