@@ -42,6 +42,9 @@ def heard():
         lambda: pareto.dominance_probability(mean=sphere(200, 3), cov=np.eye(3), **ENDLESS),
         lambda: pareto.most_informative(mean=sphere(200, 3), std=0.1, **ENDLESS),
         lambda: pareto.compose([sphere(200, 4)] * 6, threads=1),
+        lambda: pareto.ranks(np.random.default_rng(0).random((600_000, 4)), threads=1),
+        lambda: pareto.counts(sphere(600_000, 4), threads=2),
+        lambda: pareto.attainment([1 - sphere(30_000, 3), sphere(30_000, 3)], [1, 2]),
     ],
 )
 def test_an_interrupt_ends_the_call(call):

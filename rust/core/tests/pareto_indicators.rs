@@ -89,7 +89,7 @@ proptest! {
     ) {
         let values: Vec<f64> = rows.iter().flat_map(|row| [row.0, row.1, row.2].map(f64::from)).collect();
         let runs: Vec<u32> = rows.iter().map(|row| row.3).collect();
-        for (level, surface) in attainment(&values, &runs, 3, 4, &[1, 2, 3, 4]).unwrap().iter().enumerate() {
+        for (level, surface) in attainment(&values, &runs, 3, 4, &[1, 2, 3, 4], &|| false).unwrap().iter().enumerate() {
             for point in surface.chunks(3) {
                 let reached = |run: u32| {
                     let own = values.chunks(3).zip(&runs).filter(|each| *each.1 == run);

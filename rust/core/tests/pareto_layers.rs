@@ -1,5 +1,6 @@
 //! Layers, counts and dominators against brute force over all pairs, with ties, groups, bounds and threads.
 
+use paretoserve_core::Error;
 use paretoserve_core::pareto::{Keep, NanPolicy, Options, RankOptions, Table, counts, dominators, ranks};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
@@ -42,9 +43,9 @@ proptest! {
         let below = |i: usize| (0..40).filter(|&j| compared(i, j) && beats(&points, d, i, j)).count() as i64;
 
         let mut layers = [7; 40];
-        ranks(&mut layers, &table, &options).unwrap();
+        ranks(&mut layers, &table, &options, &|| false).unwrap();
         let (mut dominated_by, mut dominates) = ([7; 40], [7; 40]);
-        counts(&mut dominated_by, &mut dominates, &table, &shared).unwrap();
+        counts(&mut dominated_by, &mut dominates, &table, &shared, &|| false).unwrap();
         for row in 0..40 {
             if allowed[row] == 0 {
                 prop_assert_eq!((layers[row], dominated_by[row], dominates[row]), (-1, -1, -1));
@@ -60,18 +61,39 @@ proptest! {
     }
 }
 
+/// All rows, layers and threads.
+const PLAIN: RankOptions<'_> = RankOptions {
+    nan: NanPolicy::Raise,
+    groups: None,
+    num_groups: 0,
+    allowed: None,
+    stop_after: None,
+    num_fronts: None,
+    threads: None,
+};
+
 #[test]
 fn wrong_sizes_are_refused() {
     let table = Table::of_matrix(&[1.0, 2.0], 2, 1).unwrap();
-    let options = RankOptions {
+    assert!(ranks(&mut [0; 3], &table, &PLAIN, &|| false).is_err());
+    let far = RankOptions { groups: Some(&[0, 5]), num_groups: 1, ..PLAIN };
+    assert!(ranks(&mut [0; 2], &table, &far, &|| false).is_err());
+}
+
+#[test]
+fn long_calls_end_when_the_caller_wants_it() {
+    let n = 100_000;
+    let points: Vec<f64> = (0..4 * n as u32).map(|i| f64::from(i.wrapping_mul(2_654_435_761) >> 4)).collect();
+    let table = Table::of_matrix(&points, n, 4).unwrap();
+    assert_eq!(ranks(&mut vec![0; n], &table, &PLAIN, &|| true), Err(Error::Interrupted));
+    let options = Options {
+        keep: Keep::All,
         nan: NanPolicy::Raise,
+        eps: None,
         groups: None,
         num_groups: 0,
         allowed: None,
-        stop_after: None,
-        num_fronts: None,
         threads: None,
     };
-    assert!(ranks(&mut [0; 3], &table, &options).is_err());
-    assert!(ranks(&mut [0; 2], &table, &RankOptions { groups: Some(&[0, 5]), num_groups: 1, ..options }).is_err());
+    assert_eq!(counts(&mut vec![0; n], &mut vec![0; n], &table, &options, &|| true), Err(Error::Interrupted));
 }

@@ -5,6 +5,7 @@
 //! them is the surface of level t. Three: a sweep along the third; what comes new to a run changes its own staircase,
 //! and the surfaces are swept again only then.
 
+use super::watch::Stop;
 use crate::error::{Error, Result};
 
 /// A point with its run; the coordinates are minimized.
@@ -21,8 +22,16 @@ struct Point {
 /// once per point, over the points of the staircases.
 ///
 /// # Errors
-/// If a length does not fit, `d` is none of 1, 2, 3, or a run or level is out of range.
-pub fn attainment(rows: &[f64], runs: &[u32], d: usize, num_runs: usize, levels: &[u32]) -> Result<Vec<Vec<f64>>> {
+/// If a length does not fit, `d` is none of 1, 2, 3, a run or level is out of range, or `stop`, asked now and then,
+/// says true.
+pub fn attainment(
+    rows: &[f64],
+    runs: &[u32],
+    d: usize,
+    num_runs: usize,
+    levels: &[u32],
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Vec<f64>>> {
     if !(1..=3).contains(&d) || rows.len() != runs.len() * d {
         return Err(Error::shape(
             "sets",
@@ -46,7 +55,9 @@ pub fn attainment(rows: &[f64], runs: &[u32], d: usize, num_runs: usize, levels:
         })
         .collect();
     points.sort_by(|a, b| a.at[0].total_cmp(&b.at[0]).then(a.at[1].total_cmp(&b.at[1])));
-    let mut surfaces = if d == 3 { space(points, num_runs, levels) } else { plane(&points, num_runs, levels) };
+    let stop = Stop::new(stop);
+    let mut surfaces = if d == 3 { space(points, num_runs, levels, &stop) } else { plane(&points, num_runs, levels) };
+    stop.check()?;
     for surface in &mut surfaces {
         *surface = surface.chunks_exact(3).flat_map(|point| point[..d].to_vec()).collect();
     }
@@ -89,12 +100,13 @@ fn lower(ordered: &mut [f64], best: &mut f64, value: f64) {
 }
 
 /// The surfaces of points in three objectives.
-fn space(mut points: Vec<Point>, num_runs: usize, levels: &[u32]) -> Vec<Vec<f64>> {
+fn space(mut points: Vec<Point>, num_runs: usize, levels: &[u32], stop: &Stop<'_>) -> Vec<Vec<f64>> {
     points.sort_by(|a, b| a.at[2].total_cmp(&b.at[2]));
     let mut surfaces = vec![Vec::new(); levels.len()];
     let mut before: Vec<Vec<f64>> = surfaces.clone();
     let mut staircases: Vec<Point> = Vec::new();
-    for layer in points.chunk_by(|a, b| a.at[2] >= b.at[2]) {
+    let mut watch = stop.watch();
+    for layer in points.chunk_by(|a, b| a.at[2] >= b.at[2]).take_while(|_| !watch.stops()) {
         let changed = layer.iter().filter(|point| climb(&mut staircases, point)).count();
         if changed == 0 {
             continue;
@@ -144,7 +156,7 @@ mod tests {
     #[test]
     fn two_runs_have_a_best_and_a_worst_surface() {
         let rows = [0.0, 2.0, 2.0, 0.0, 1.0, 1.0];
-        let surfaces = attainment(&rows, &[0, 0, 1], 2, 2, &[1, 2]).unwrap();
+        let surfaces = attainment(&rows, &[0, 0, 1], 2, 2, &[1, 2], &|| false).unwrap();
         assert_eq!(surfaces[0], [0.0, 2.0, 1.0, 1.0, 2.0, 0.0]);
         assert_eq!(surfaces[1], [1.0, 2.0, 2.0, 1.0]);
     }
@@ -152,17 +164,17 @@ mod tests {
     #[test]
     fn in_space_a_point_belongs_to_the_height_where_it_is_first_reached() {
         let rows = [0.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0];
-        let surfaces = attainment(&rows, &[0, 1, 1], 3, 2, &[1, 2]).unwrap();
+        let surfaces = attainment(&rows, &[0, 1, 1], 3, 2, &[1, 2], &|| false).unwrap();
         assert_eq!(surfaces[0], [1.0, 1.0, 1.0, 0.0, 0.0, 2.0]);
         assert_eq!(surfaces[1], [1.0, 1.0, 2.0]);
     }
 
     #[test]
     fn levels_and_runs_are_checked() {
-        assert!(attainment(&[1.0], &[0], 1, 1, &[0]).is_err());
-        assert!(attainment(&[1.0], &[0], 1, 1, &[2]).is_err());
-        assert!(attainment(&[1.0], &[1], 1, 1, &[1]).is_err());
-        assert!(attainment(&[1.0; 4], &[0], 4, 1, &[1]).is_err());
-        assert_eq!(attainment(&[], &[], 2, 3, &[1, 3]).unwrap(), [vec![], vec![]] as [Vec<f64>; 2]);
+        assert!(attainment(&[1.0], &[0], 1, 1, &[0], &|| false).is_err());
+        assert!(attainment(&[1.0], &[0], 1, 1, &[2], &|| false).is_err());
+        assert!(attainment(&[1.0], &[1], 1, 1, &[1], &|| false).is_err());
+        assert!(attainment(&[1.0; 4], &[0], 4, 1, &[1], &|| false).is_err());
+        assert_eq!(attainment(&[], &[], 2, 3, &[1, 3], &|| false).unwrap(), [vec![], vec![]] as [Vec<f64>; 2]);
     }
 }

@@ -4,6 +4,7 @@ use paretoserve_core::pareto::attainment::attainment;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::hypervolume::signaled;
 use crate::arrays::Input;
 use crate::errors::detached;
 
@@ -21,7 +22,7 @@ pub(crate) fn pareto_attainment(
     let (rows, runs) = (rows.as_slice(), runs.as_slice());
     let bytes = |surface: Vec<f64>| surface.into_iter().flat_map(f64::to_ne_bytes).collect::<Vec<u8>>();
     let surfaces = detached(py, || {
-        let surfaces = attainment(rows, runs, d, num_runs, &levels)?;
+        let surfaces = attainment(rows, runs, d, num_runs, &levels, &signaled)?;
         Ok(surfaces.into_iter().map(bytes).collect::<Vec<_>>())
     })?;
     Ok(surfaces.iter().map(|surface| PyBytes::new(py, surface)).collect())

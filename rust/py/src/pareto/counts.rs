@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use paretoserve_core::pareto::{Keep, Options, counts};
 use pyo3::prelude::*;
 
+use super::hypervolume::signaled;
 use super::mask::nan_of;
 use super::points::Points;
 use crate::arrays::{Input, Output};
@@ -41,5 +42,5 @@ pub(crate) fn pareto_counts(
         threads,
     };
     let (dominated_by, dominates) = (dominated_by.as_mut_slice(), dominates.as_mut_slice());
-    detached(py, || counts(dominated_by, dominates, &table, &options))
+    detached(py, || counts(dominated_by, dominates, &table, &options, &signaled))
 }

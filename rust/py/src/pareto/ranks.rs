@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use paretoserve_core::pareto::{RankOptions, ranks};
 use pyo3::prelude::*;
 
+use super::hypervolume::signaled;
 use super::mask::nan_of;
 use super::points::Points;
 use crate::arrays::{Input, Output};
@@ -42,5 +43,5 @@ pub(crate) fn pareto_ranks(
         threads,
     };
     let out = out.as_mut_slice();
-    detached(py, || ranks(out, &table, &options))
+    detached(py, || ranks(out, &table, &options, &signaled))
 }

@@ -6,6 +6,7 @@
 
 use super::sets::{BLOCK, Blocks, RAISED};
 use crate::parallel;
+use crate::pareto::watch::Stop;
 use crate::simd::{Kernel, dispatch, level};
 
 /// Rows whose sets are computed before any is looked at.
@@ -14,12 +15,13 @@ const BATCH: usize = 32;
 const VALUES_PER_THREAD: usize = 1 << 15;
 
 /// The layer of each row, `limit` or more for rows that no layer below `limit` takes.
-pub(super) fn layers(columns: &[Vec<i32>], limit: usize, threads: usize) -> Vec<i32> {
+pub(super) fn layers(columns: &[Vec<i32>], limit: usize, threads: usize, stop: &Stop<'_>) -> Vec<i32> {
     let n = columns.first().map_or(0, Vec::len);
     let limit = i32::try_from(limit).unwrap_or(i32::MAX);
     let mut layers = vec![0_i32; n];
     let mut blocks = Blocks::new(columns);
-    for start in (0..n).step_by(BLOCK) {
+    let mut watch = stop.watch();
+    for start in (0..n).step_by(BLOCK).take_while(|_| !watch.stops()) {
         let end = n.min(start + BLOCK);
         let (own, later) = layers[start..].split_at_mut(end - start);
         blocks.rank(start, end);
@@ -130,8 +132,8 @@ mod tests {
         let n = 3 * BLOCK + 100;
         let column: Vec<i32> = (0..n as i32).collect();
         let columns = vec![column.clone(), column.clone(), column.clone()];
-        assert_eq!(layers(&columns, usize::MAX, 2), column);
-        let cut = layers(&columns, 600, 1);
+        assert_eq!(layers(&columns, usize::MAX, 2, &Stop::new(&|| false)), column);
+        let cut = layers(&columns, 600, 1, &Stop::new(&|| false));
         assert!(cut.iter().zip(&column).all(|(&layer, &row)| layer == row.min(layer.max(600))));
     }
 
@@ -145,7 +147,8 @@ mod tests {
         for row in 0..n {
             expected[row] = (0..row).filter(|&other| dominated(other, row)).map(|o| expected[o] + 1).max().unwrap_or(0);
         }
-        assert_eq!(layers(&columns, usize::MAX, 1), expected);
-        assert_eq!(layers(&columns, usize::MAX, 4), expected);
+        for threads in [1, 4] {
+            assert_eq!(layers(&columns, usize::MAX, threads, &Stop::new(&|| false)), expected);
+        }
     }
 }

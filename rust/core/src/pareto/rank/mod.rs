@@ -16,6 +16,7 @@ use std::num::NonZeroUsize;
 
 use super::front::for_each_group;
 use super::source::Rows;
+use super::watch::Stop;
 use super::{Keep, NanPolicy, Options, Table, automatic_threads, candidates, check};
 use crate::error::{Error, Result};
 use order::Ordered;
@@ -48,7 +49,13 @@ impl<'a> RankOptions<'a> {
 }
 
 /// Fill `ranks` with the layer of each row in its group, from 0; -1 for rows that take no part or lie beyond a stop.
-pub fn ranks(ranks: &mut [i32], points: &Table<'_>, options: &RankOptions<'_>) -> Result<()> {
+/// `stop` is asked now and then; once it says true the call ends with [`Error::Interrupted`].
+pub fn ranks(
+    ranks: &mut [i32],
+    points: &Table<'_>,
+    options: &RankOptions<'_>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<()> {
     if ranks.len() != points.num_rows() {
         return Err(Error::shape("ranks", format!("({},)", points.num_rows()), format!("({},)", ranks.len())));
     }
@@ -58,10 +65,12 @@ pub fn ranks(ranks: &mut [i32], points: &Table<'_>, options: &RankOptions<'_>) -
     let rows = candidates(points, &shared)?;
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
+    let stop = Stop::new(stop);
     let ranked = for_each_group(Rows::List(&rows), &shared, threads, &|group, threads| {
-        let layers = layers_of(points, group, options, threads);
+        let layers = layers_of(points, group, options, threads, &stop);
         group.iter().copied().zip(layers).collect::<Vec<_>>()
     });
+    stop.check()?;
     for (row, layer) in ranked {
         ranks[row as usize] = layer;
     }
@@ -69,7 +78,7 @@ pub fn ranks(ranks: &mut [i32], points: &Table<'_>, options: &RankOptions<'_>) -
 }
 
 /// The layer of each of `rows`; -1 beyond a stop.
-fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, threads: usize) -> Vec<i32> {
+fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, threads: usize, stop: &Stop<'_>) -> Vec<i32> {
     let limit = options.num_fronts.map_or(usize::MAX, NonZeroUsize::get);
     let ordered = Ordered::new(points, rows, threads);
     let distinct = match ordered.columns.as_slice() {
@@ -77,7 +86,9 @@ fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, thread
         [] => (0..ordered.num_distinct as i32).collect(),
         [seconds] => plane::layers(seconds, limit),
         [seconds, thirds] => space::layers(seconds, thirds, limit),
-        columns => peel::layers(columns, limit, options.stop_after.map_or(usize::MAX, NonZeroUsize::get), threads),
+        columns => {
+            peel::layers(columns, limit, options.stop_after.map_or(usize::MAX, NonZeroUsize::get), threads, stop)
+        }
     };
     let mut layers = vec![0; rows.len()];
     ordered.for_each(|position, index| layers[position as usize] = distinct[index]);

@@ -6,6 +6,7 @@
 use super::bits;
 use crate::pareto::Keep;
 use crate::pareto::filter::front_of_keys;
+use crate::pareto::watch::Stop;
 
 /// Fewer rows go to the sets of bits at once.
 const FEWEST_ROWS: usize = 1 << 14;
@@ -17,20 +18,24 @@ const SAMPLE_ROWS: usize = 4096;
 
 /// The layer of each row; rows that no layer below `limit` takes get `limit` or more, and rows after the layers that
 /// hold `enough` rows get the number of these layers or more.
-pub(super) fn layers(columns: &[Vec<i32>], limit: usize, enough: usize, threads: usize) -> Vec<i32> {
+pub(super) fn layers(columns: &[Vec<i32>], limit: usize, enough: usize, threads: usize, stop: &Stop<'_>) -> Vec<i32> {
     let n = columns.first().map_or(0, Vec::len);
     let few_are_asked_for = enough < n / 4 || limit == 1;
     if n < FEWEST_ROWS || !few_are_asked_for && expected_layer(columns) < SMALLEST_LAYER {
-        return bits::layers(columns, limit, threads);
+        return bits::layers(columns, limit, threads, stop);
     }
     let mut layers = vec![0; n];
     let mut layer = 0;
     // In lexicographic order a row's place stands for the objective that leads.
     let mut left: Vec<Vec<i32>> = std::iter::once((0..n as i32).collect()).chain(columns.iter().cloned()).collect();
     let mut taken = 0;
+    let mut watch = stop.watch();
     // A wrong guess may cost as much as the sets of bits would, not more.
     let mut passed = 0;
     while left[0].len() >= FEWEST_ROWS && layer < limit && taken < enough && passed < n / ROWS_PER_PASS * n {
+        if watch.stops() {
+            return layers;
+        }
         passed += left[0].len();
         let front = front_of_keys(&left.iter().map(Vec::as_slice).collect::<Vec<_>>(), Keep::All, threads);
         taken += front.len();
@@ -43,7 +48,7 @@ pub(super) fn layers(columns: &[Vec<i32>], limit: usize, enough: usize, threads:
         layer += 1;
     }
     if layer < limit && taken < enough {
-        let rest = bits::layers(&left[1..], limit - layer, threads);
+        let rest = bits::layers(&left[1..], limit - layer, threads, stop);
         for (&row, own) in left[0].iter().zip(rest) {
             layers[row as usize] = layer as i32 + own;
         }
@@ -58,7 +63,7 @@ fn expected_layer(columns: &[Vec<i32>]) -> f64 {
     let n = columns[0].len();
     let step = n.div_ceil(SAMPLE_ROWS);
     let sample: Vec<Vec<i32>> = columns.iter().map(|column| column.iter().step_by(step).copied().collect()).collect();
-    let most = bits::layers(&sample, usize::MAX, 1).into_iter().max().unwrap_or(0);
+    let most = bits::layers(&sample, usize::MAX, 1, &Stop::new(&|| false)).into_iter().max().unwrap_or(0);
     let growth = (step as f64).powf(1.2 / (columns.len() + 1) as f64);
     n as f64 / (f64::from(most + 1) * growth)
 }
@@ -92,16 +97,17 @@ mod tests {
 
     #[test]
     fn taking_fronts_away_and_sets_of_bits_agree() {
+        let stop = Stop::new(&|| false);
         for num_layers in [1, 5, 3_000] {
             let columns = table(20_000, num_layers);
             assert_eq!((expected_layer(&columns) < SMALLEST_LAYER), num_layers == 3_000);
-            let expected = bits::layers(&columns, usize::MAX, 1);
+            let expected = bits::layers(&columns, usize::MAX, 1, &stop);
             for threads in [1, 3] {
-                assert_eq!(layers(&columns, usize::MAX, usize::MAX, threads), expected);
+                assert_eq!(layers(&columns, usize::MAX, usize::MAX, threads, &stop), expected);
             }
-            let cut = layers(&columns, 2, usize::MAX, 1);
+            let cut = layers(&columns, 2, usize::MAX, 1, &stop);
             assert!(cut.iter().zip(&expected).all(|(&cut, &layer)| cut == layer || cut.min(layer) >= 2));
-            let first = layers(&columns, usize::MAX, 1, 1);
+            let first = layers(&columns, usize::MAX, 1, 1, &stop);
             assert!(first.iter().zip(&expected).all(|(&first, &layer)| first == layer || first.min(layer) >= 1));
         }
     }

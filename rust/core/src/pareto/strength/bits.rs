@@ -5,6 +5,7 @@
 
 use crate::parallel;
 use crate::pareto::rank::sets::{BLOCK, Blocks, Set};
+use crate::pareto::watch::Stop;
 use crate::simd::{Kernel, dispatch, level};
 
 /// Rows whose sets are computed before any is counted.
@@ -13,12 +14,13 @@ const BATCH: usize = 32;
 const VALUES_PER_THREAD: usize = 1 << 15;
 
 /// The sum of the weights of each row's dominators.
-pub(super) fn counts(columns: &[Vec<i32>], weights: &[u32], threads: usize) -> Vec<u32> {
+pub(super) fn counts(columns: &[Vec<i32>], weights: &[u32], threads: usize, stop: &Stop<'_>) -> Vec<u32> {
     let n = weights.len();
     let mut counts = vec![0_u32; n];
     let mut blocks = Blocks::new(columns);
     let bit_of = std::array::from_fn(|row| Some(row as u16));
-    for start in (0..n).step_by(BLOCK) {
+    let mut watch = stop.watch();
+    for start in (0..n).step_by(BLOCK).take_while(|_| !watch.stops()) {
         let end = n.min(start + BLOCK);
         let (own, later) = counts[start..].split_at_mut(end - start);
         blocks.rank(start, end);
@@ -107,11 +109,12 @@ mod tests {
         let value = |i: u32, k: u32| (i.wrapping_mul(2_654_435_761_u32.wrapping_mul(k)) >> 27) as i32;
         let columns: Vec<Vec<i32>> = (1..4).map(|k| (0..n).map(|i| value(i, k)).collect()).collect();
         let weights: Vec<u32> = (0..n).map(|i| if i % 7 == 0 { i } else { 1 }).collect();
-        let counted = counts(&columns, &weights, 1);
+        let stop = Stop::new(&|| false);
+        let counted = counts(&columns, &weights, 1, &stop);
         for row in 0..n as usize {
             let dominators = (0..row).filter(|&other| columns.iter().all(|column| column[other] <= column[row]));
             assert_eq!(counted[row], dominators.map(|other| weights[other]).sum::<u32>());
         }
-        assert_eq!(counts(&columns, &weights, 3), counted);
+        assert_eq!(counts(&columns, &weights, 3, &stop), counted);
     }
 }

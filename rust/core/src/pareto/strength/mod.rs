@@ -12,16 +12,19 @@ use std::num::NonZeroUsize;
 use super::front::for_each_group;
 use super::rank::order::Ordered;
 use super::source::Rows;
+use super::watch::Stop;
 use super::{Options, Table, automatic_threads, candidates, check};
 use crate::error::{Error, Result};
 
 /// Fill both with the counts of each row in its group, -1 for rows that take no part; equal rows dominate each other
-/// not. `options.keep` and `options.eps` are not looked at.
+/// not. `options.keep` and `options.eps` are not looked at. `stop` is asked now and then; once it says true the call
+/// ends with [`Error::Interrupted`].
 pub fn counts(
     dominated_by: &mut [i64],
     dominates: &mut [i64],
     points: &Table<'_>,
     options: &Options<'_>,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<()> {
     let n = points.num_rows();
     for (argument, length) in [("dominated_by", dominated_by.len()), ("dominates", dominates.len())] {
@@ -35,10 +38,12 @@ pub fn counts(
     let rows = candidates(points, options)?;
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
+    let stop = Stop::new(stop);
     let counted = for_each_group(Rows::List(&rows), options, threads, &|group, threads| {
-        let [above, below] = counts_of(points, group, threads);
+        let [above, below] = counts_of(points, group, threads, &stop);
         group.iter().zip(above.into_iter().zip(below)).map(|(&row, (above, below))| (row, above, below)).collect()
     });
+    stop.check()?;
     for (row, above, below) in counted {
         dominated_by[row as usize] = i64::from(above);
         dominates[row as usize] = i64::from(below);
@@ -47,11 +52,11 @@ pub fn counts(
 }
 
 /// How many of `rows` dominate each of them, and how many each dominates.
-fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize) -> [Vec<u32>; 2] {
+fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize, stop: &Stop<'_>) -> [Vec<u32>; 2] {
     let mut ordered = Ordered::new(points, rows, threads);
     let mut weights = vec![0; ordered.num_distinct];
     ordered.for_each(|_, index| weights[index] += 1);
-    let above = weight_of_dominators(&ordered.columns, &weights, threads);
+    let above = weight_of_dominators(&ordered.columns, &weights, threads, stop);
     // In the opposite order and direction, what a row dominates dominates it.
     for column in &mut ordered.columns {
         column.reverse();
@@ -61,7 +66,7 @@ fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize) -> [Vec<u32>; 2] 
         }
     }
     weights.reverse();
-    let below = weight_of_dominators(&ordered.columns, &weights, threads);
+    let below = weight_of_dominators(&ordered.columns, &weights, threads, stop);
     let mut counts = [vec![0; rows.len()], vec![0; rows.len()]];
     ordered.for_each(|position, index| {
         counts[0][position as usize] = above[index];
@@ -71,11 +76,11 @@ fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize) -> [Vec<u32>; 2] 
 }
 
 /// The sum of the weights of the earlier rows that are nowhere worse.
-fn weight_of_dominators(columns: &[Vec<i32>], weights: &[u32], threads: usize) -> Vec<u32> {
+fn weight_of_dominators(columns: &[Vec<i32>], weights: &[u32], threads: usize, stop: &Stop<'_>) -> Vec<u32> {
     match columns {
         [] => sweep::line(weights),
         [seconds] => sweep::plane(seconds, weights),
         [seconds, thirds] => sweep::space(seconds, thirds, weights),
-        _ => bits::counts(columns, weights, threads),
+        _ => bits::counts(columns, weights, threads, stop),
     }
 }
