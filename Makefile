@@ -81,8 +81,7 @@ lint: setup  ## formatting, clippy, ruff, types, stubs
 bench: setup  ## run the benchmarks on a release build, against peers; prints the machine
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(MAKE) build PROFILE=release
-	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
-	$(BIN)/python -m pytest bench/bench_sched_peers.py --benchmark-enable
+	$(BIN)/python -m pytest bench --benchmark-enable
 	cargo bench --package paretoserve-core --bench sched_queue
 
 fits: setup  ## derive what the package ships (operator times, power, profile, expert load) from public tables in DATA

@@ -1,6 +1,6 @@
 """Hypervolumes, contributions and estimates beside moocore, hvwfg and pygmo, with the ratios that are wanted.
 
-Run with ``pytest -s bench/bench_pareto_hypervolume.py --benchmark-enable``.
+Run with ``pytest bench/bench_pareto_hypervolume.py --benchmark-enable``.
 """
 
 import time
@@ -36,15 +36,6 @@ def peers():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [pytest.importorskip(name) for name in ("moocore", "hvwfg", "pygmo")]
-
-
-@pytest.fixture
-def show(capfd):
-    def print_line(line):
-        with capfd.disabled():
-            print(line)
-
-    return print_line
 
 
 @pytest.mark.parametrize(("shape", "n", "d", "target"), EXACT, ids=str)

@@ -1,6 +1,6 @@
 """`pareto.mask` beside moocore, paretoset and sweetpareto on tables of known shape, with the target of each cell.
 
-Run with ``pytest bench/bench_pareto_mask.py --benchmark-enable -s``; ``PARETOSERVE_ALL_CELLS=1`` takes every shape and
+Run with ``pytest bench/bench_pareto_mask.py --benchmark-enable``; ``PARETOSERVE_ALL_CELLS=1`` takes every shape and
 number of objectives and of rows instead of a choice. Every mask is compared with that of a peer.
 """
 
@@ -83,26 +83,23 @@ def threads_for(n, front):
 
 
 @pytest.mark.parametrize(("shape", "n", "d"), CELLS)
-def test_mask(shape, n, d, capsys):
+def test_mask(show, shape, n, d):
     table = points(shape, n, d)
     marked = pareto.mask(table)
     calls = peers(table, slow_front=marked.sum() > 3_000)
     if "moocore" in calls:
         assert (np.asarray(calls["moocore"]()) == marked).all()
-    with capsys.disabled():
-        cell = f"{shape} d={d} n={n} front={marked.sum()}"
-        compare(
-            print,
-            cell,
-            lambda: pareto.mask(table),
-            calls,
-            target=target(shape, n, d),
-            threads=threads_for(n, marked.sum()),
-        )
+    compare(
+        show,
+        f"mask {shape} d={d} n={n} front={marked.sum()}",
+        lambda: pareto.mask(table),
+        calls,
+        target=target(shape, n, d),
+        threads=threads_for(n, marked.sum()),
+    )
 
 
-def test_call_overhead(capsys):
+def test_call_overhead(show):
     table = np.random.default_rng(0).random((100, 3))
     taken = min(seconds(lambda: pareto.mask(table), 1) for _ in range(9))
-    with capsys.disabled():
-        print(f"{'call on 100 x 3':34} {unit(taken):>9}   target 15 us")
+    show(f"{'mask, call on 100 x 3':34} {unit(taken):>9}   target 15 us")

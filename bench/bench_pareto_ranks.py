@@ -1,6 +1,6 @@
 """`pareto.ranks` and `pareto.counts` beside their peers, on tables of known shape; the ratio to the best peer is shown.
 
-Run with ``pytest bench/bench_pareto_ranks.py --benchmark-enable --benchmark-only -q``. One thread, as every peer has.
+Run with ``pytest bench/bench_pareto_ranks.py --benchmark-enable``. One thread, as every peer has.
 """
 
 import warnings
