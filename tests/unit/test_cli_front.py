@@ -49,7 +49,7 @@ def test_rows_of_the_front_best_first(run):
         "c     b200         0.9            30",
     ]
     assert "3 of 5 rows are on the front" in result.stderr
-    assert "1 rows without `ttft_p99_s` are left out" in result.stderr
+    assert "1 row is left out for want of `ttft_p99_s`" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_counts_are_told_the_same(folder):
     assert loaded.splitlines() == [
         "3 of 6 rows are on the front of gpu",
         "2 rows are outside the bounds of `tokens_per_s`",
-        "1 rows without `ttft_p99_s` are left out",
+        "1 row is left out for want of `ttft_p99_s`",
     ]
 
 

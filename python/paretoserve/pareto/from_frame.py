@@ -72,10 +72,8 @@ class TableFront:
     def explain(self) -> str:
         """Return in words how many rows are on the front, and why others took no part."""
         lines = [f"{len(self)} of {self.num_rows} rows are on the front"]
-        lines += [
-            f"{count} rows are outside the bounds of `{name}`" for name, count in self.num_outside.items() if count
-        ]
-        lines += [f"{count} rows without `{name}` are left out" for name, count in self.num_dropped.items() if count]
+        lines += [f"{_rows(count)} outside the bounds of `{name}`" for name, count in self.num_outside.items() if count]
+        lines += [f"{_rows(count)} left out for want of `{name}`" for name, count in self.num_dropped.items() if count]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +87,10 @@ class TableFront:
             "files": dict(self.files),
             "ranks": None if self.ranks is None else self.ranks.tolist(),
         }
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"
 
 
 def from_frame(
@@ -200,7 +202,7 @@ def from_frame(
     array([1, 0])
     >>> print(front.explain())
     3 of 4 rows are on the front
-    1 rows without `tok_s_gpu` are left out
+    1 row is left out for want of `tok_s_gpu`
     """
     maximize = objective_senses(with_metrics(objectives, metrics))
     question = Question(maximize, column_list("by", by), conditions(where), keep, nan, eps, threads, eps_kind)
