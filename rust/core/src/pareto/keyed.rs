@@ -1,7 +1,5 @@
 //! Which of equal rows a front keeps.
 
-use std::ops::Range;
-
 use super::Keep;
 
 /// Push the rows of one run of equal rows (ascending) that `keep` keeps.
@@ -14,14 +12,20 @@ pub(super) fn push_kept(front: &mut Vec<u32>, run: impl DoubleEndedIterator<Item
     }
 }
 
-/// Move the rows of one run of equal rows that `keep` keeps to `end`, which lies before or at the run; their new end.
-pub(super) fn move_kept(rows: &mut [u32], end: usize, run: Range<usize>, keep: Keep) -> usize {
-    let run = match keep {
-        Keep::All => run,
-        Keep::First => run.start..run.start + 1,
-        Keep::Last => run.end - 1..run.end,
-    };
-    let count = run.len();
-    rows.copy_within(run, end);
-    end + count
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Every row against every other, as the definition says.
+    pub(in super::super) fn expected(columns: &[Vec<i64>], keep: Keep) -> Vec<u32> {
+        let row = |i: usize| columns.iter().map(move |column| column[i]);
+        let n = columns[0].len();
+        let beats = |a: usize, b: usize| row(a).zip(row(b)).all(|(a, b)| a <= b) && !row(a).eq(row(b));
+        let kept = |i: usize| match keep {
+            Keep::All => true,
+            Keep::First => !(0..i).any(|other| row(other).eq(row(i))),
+            Keep::Last => !(i + 1..n).any(|other| row(other).eq(row(i))),
+        };
+        (0..n).filter(|&i| kept(i) && !(0..n).any(|other| beats(other, i))).map(|i| i as u32).collect()
+    }
 }

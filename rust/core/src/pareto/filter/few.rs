@@ -196,22 +196,10 @@ fn into_cells<K: Key>(keys: &[K], cells: &mut [FineCells], d: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::keyed::tests::expected;
     use super::super::super::keys::key;
     use super::super::super::source::Columns;
     use super::*;
-
-    /// Every row against every other, as the definition says.
-    fn expected(columns: &[Vec<i64>], keep: Keep) -> Vec<u32> {
-        let row = |i: usize| columns.iter().map(move |column| column[i]);
-        let n = columns[0].len();
-        let beats = |a: usize, b: usize| row(a).zip(row(b)).all(|(a, b)| a <= b) && !row(a).eq(row(b));
-        let kept = |i: usize| match keep {
-            Keep::All => true,
-            Keep::First => !(0..i).any(|other| row(other).eq(row(i))),
-            Keep::Last => !(i + 1..n).any(|other| row(other).eq(row(i))),
-        };
-        (0..n).filter(|&i| kept(i) && !(0..n).any(|other| beats(other, i))).map(|i| i as u32).collect()
-    }
 
     #[test]
     fn cells_never_decide_alone() {

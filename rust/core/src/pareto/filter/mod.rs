@@ -1,22 +1,24 @@
 //! The exact front of rows of keys, by the algorithm for that many objectives and rows.
 //!
 //! Rows that a few strong rows dominate are dropped first (`prefilter`). If few are left they are compared with each
-//! other (`few`); more are swept for up to three objectives (`plane`, `space`), and tested against a tree of the front
-//! so far above (`tree`). The front of a union is the front of the parts' fronts, so threads never change the answer.
+//! other (`few`); more are swept for up to three objectives (`plane`, `space`), and tested against 512 rows at a time
+//! above (`hyper`). The front of a union is the front of the parts' fronts, so threads never change the answer.
 
 mod block;
+mod crowd;
 mod few;
 mod grid;
+mod hyper;
 mod lanes;
 mod plane;
 pub(super) mod prefilter;
+mod sets;
 mod sieve;
 mod sorted;
 mod space;
 pub(super) mod spread;
 mod stairs;
 pub(super) mod thin;
-mod tree;
 
 use super::Keep;
 use super::keys::Key;
@@ -48,6 +50,6 @@ pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
         1 => plane::line(source, rows, keep),
         2 => plane::plane(source, rows, keep, threads),
         3 => space::front(source, rows, keep, threads),
-        _ => tree::front(source, rows, keep, threads),
+        _ => hyper::front(source, rows, keep, threads),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn plane<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
         return sweep(source, rows, &spread::places(source, 0, rows), keep);
     }
     let mut places = keyed(source, 0, rows);
-    let ranges = ranges(&mut places, threads.min(rows.len() / ROWS_PER_THREAD).max(1));
+    let ranges = ranges(&mut places, threads.min(rows.len() / ROWS_PER_THREAD).max(1), |place| place.0);
     let fronts = parallel::each(ranges, |places| {
         sort(places);
         sweep(source, rows, places, keep)

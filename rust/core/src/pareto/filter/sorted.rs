@@ -26,25 +26,25 @@ pub(super) fn sort<K: Key>(places: &mut [Place<K>]) {
     places.sort_unstable_by_key(|place| place.0);
 }
 
-/// Cut places into parts that follow each other in key; equal keys stay together.
-pub(super) fn ranges<K: Copy + Ord>(mut places: &mut [Place<K>], num_parts: usize) -> Vec<&mut [Place<K>]> {
+/// Cut items into parts that follow each other in key; equal keys stay together.
+pub(super) fn ranges<T, K: Copy + Ord>(mut items: &mut [T], num_parts: usize, key: impl Fn(&T) -> K) -> Vec<&mut [T]> {
     let mut parts = Vec::new();
     for left in (2..=num_parts).rev() {
-        let middle = places.len() / left;
-        let bound = places.select_nth_unstable_by_key(middle, |place| place.0).1.0;
+        let middle = items.len() / left;
+        let bound = key(items.select_nth_unstable_by_key(middle, &key).1);
         // Those before the middle that equal the bound go behind the others.
         let mut kept = 0;
         for index in 0..middle {
-            if places[index].0 < bound {
-                places.swap(index, kept);
+            if key(&items[index]) < bound {
+                items.swap(index, kept);
                 kept += 1;
             }
         }
-        let (part, rest) = std::mem::take(&mut places).split_at_mut(kept);
+        let (part, rest) = std::mem::take(&mut items).split_at_mut(kept);
         parts.push(part);
-        places = rest;
+        items = rest;
     }
-    parts.push(places);
+    parts.push(items);
     parts
 }
 
@@ -56,7 +56,7 @@ mod tests {
     fn ranges_follow_each_other_and_keep_equals_together() {
         for num_parts in 1..6 {
             let mut places: Vec<Place<i32>> = (0..500).map(|i| (i * 7 % 13, i as u32)).collect();
-            let parts = ranges(&mut places, num_parts);
+            let parts = ranges(&mut places, num_parts, |place| place.0);
             assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), 500);
             let filled: Vec<_> = parts.iter().filter(|part| !part.is_empty()).collect();
             for pair in filled.windows(2) {
