@@ -74,7 +74,7 @@ impl<K: Key> Comparing for Few<'_, K> {
         let (mut rows, mut ends) = (self.rows.to_vec(), [0; SLICES]);
         for (k, keys) in keys.chunks_exact_mut(n.max(1)).enumerate() {
             self.source.gather(k, &rows, keys);
-            if !into_cells(keys, &mut cells[k..], d) && n > ALWAYS {
+            if !into_cells(keys, &mut cells[k..], d) {
                 return None;
             }
             if k == 0 {
@@ -155,7 +155,8 @@ fn by_slice(cells: &[i16]) -> ([u16; SLICES], Vec<u16>) {
     (ends, order)
 }
 
-/// Fill `cells` with those of `keys`, from the first one on each `d`-th chunk; whether they tell most keys apart.
+/// Fill `cells` with those of `keys`, from the first one on each `d`-th chunk; whether they tell most keys apart, or
+/// need not because there are so few.
 ///
 /// Half of the keys of floats belong to numbers near 0. Where there are numbers of both signs, which leave too few keys
 /// to the others, cells are equally wide in the range of the numbers, if these are any.
@@ -174,17 +175,20 @@ fn into_cells<K: Key>(keys: &[K], cells: &mut [FineCells], d: usize) -> bool {
             if numbers { ((key.float().into() - low) * scale) as i16 } else { (key.above(least) >> shift) as i16 };
         cell.min(i16::MAX - 1)
     };
-    let mut counts = [0_u16; NARROW];
     for (cells, keys) in cells.iter_mut().step_by(d).zip(keys.chunks(LANES)) {
         for (cell, &key) in cells.iter_mut().zip(keys) {
             *cell = cell_of(key);
         }
-        for &cell in cells[..keys.len()].iter().step_by(SAMPLE_STEP) {
-            counts[slice::<NARROW>(cell)] += 1;
-        }
+    }
+    if keys.len() <= ALWAYS || shift == 0 {
+        return true;
+    }
+    let mut counts = [0_u16; NARROW];
+    for &key in keys.iter().step_by(SAMPLE_STEP) {
+        counts[slice::<NARROW>(cell_of(key))] += 1;
     }
     let most = keys.len().div_ceil(SAMPLE_STEP) / 8;
-    if shift == 0 || counts.iter().all(|&count| usize::from(count) <= most) {
+    if counts.iter().all(|&count| usize::from(count) <= most) {
         return true;
     }
     // A few values again and again lie together too, but in cells of their own.

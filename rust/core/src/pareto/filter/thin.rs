@@ -1,23 +1,32 @@
-//! Groups: drop the rows that the best row of their group so far dominates, before rows are put together by group.
+//! Groups: drop the rows that strong rows of their group dominate, before rows are put together by group.
 //!
-//! The table is read once, in its own order, which is much cheaper than to read it group by group. The best rows of
-//! all groups fit a cache; a row is better than another if the cells of a coarse grid it lies in are lower in sum.
+//! The table is read once, in its own order, which is much cheaper than to read it group by group. The strong rows of
+//! all groups fit a cache. They are known by coarse cells of their keys only: who is lower in all of them dominates. A
+//! row is stronger than another if it is lower in the sum of its ranks in a sample.
 
 use super::super::keys::Key;
 use super::super::source::{Kept, Rows, Source};
-use super::grid::Grid;
+use super::block::for_each_zero;
 use super::prefilter::Left;
 use crate::parallel;
 use crate::simd::{self, Kernel, dispatch};
 
 /// Groups must have so many rows on average.
 const ROWS_PER_GROUP: usize = 16;
-/// The best rows of all groups may take so much.
-const MOST_BYTES: usize = 256 << 10;
-const SAMPLE_ROWS: usize = 4096;
+/// Strong rows of a group; a vector of cells, or two.
+const STRONG: usize = 16;
+/// The strong rows of all groups may take so much.
+const MOST_BYTES: usize = 512 << 10;
+const SAMPLE_ROWS: usize = 1024;
+/// One of so many rows of a sample may lie far below the others, and one far above.
+const OUTLIERS: usize = 256;
+/// A rank is the number of quantiles that are not above.
+const QUANTILES: usize = 32;
 /// A thread takes this many rows at least.
 const ROWS_PER_THREAD: usize = 65536;
 const BLOCK: usize = 256;
+/// The largest cell of a row; an empty place has a larger one.
+const MOST_CELL: u64 = i16::MAX as u64 - 1;
 
 /// The rows that are left, rising; `nan` lists the objectives in which a NaN leaves a row out.
 pub(in super::super) fn thin<K: Key>(
@@ -31,15 +40,21 @@ pub(in super::super) fn thin<K: Key>(
     let d = source.num_objectives();
     if rows.len() < ROWS_PER_GROUP
         || num_groups * ROWS_PER_GROUP > rows.len()
-        || num_groups * d * size_of::<K>() > MOST_BYTES
+        || num_groups * (d + 1) * size_of::<[i16; STRONG]>() > MOST_BYTES
     {
         return None;
     }
     let count = rows.len().min(SAMPLE_ROWS);
     let sample: Vec<u32> = (0..count).map(|i| rows.at(i * rows.len() / count)).collect();
-    let grid = Grid::new(source, Rows::List(&sample));
+    let mut keys = vec![K::default(); count];
+    let cells = (0..d).map(|k| {
+        source.gather(k, &sample, &mut keys);
+        keys.sort_unstable();
+        Cells::new(&keys)
+    });
+    let cells: Vec<Cells<K>> = cells.collect();
     let parts = rows.split(threads.min(rows.len() / ROWS_PER_THREAD).max(1));
-    let work = |rows| dispatch(simd::level(), Thin { source, rows, nan, groups, num_groups, grid: &grid });
+    let work = |rows| dispatch(simd::level(), Thin { source, rows, nan, groups, num_groups, scales: &cells });
     let found = parallel::each(parts, work);
     let missing = found.iter().map(|left| left.missing).sum();
     if found.iter().all(|left| matches!(left.rows, Kept::Span { .. })) {
@@ -61,47 +76,106 @@ struct Thin<'a, K> {
     nan: &'a [usize],
     groups: &'a [u32],
     num_groups: usize,
-    grid: &'a Grid<K>,
+    scales: &'a [Cells<K>],
 }
 
 /// The rows that are left of those seen so far; they are listed from the first on that is not.
 struct Passed<'a> {
     rows: Rows<'a>,
     seen: usize,
-    count: usize,
-    listed: Vec<u32>,
+    listed: Option<Vec<u32>>,
 }
 
-impl Passed<'_> {
-    #[inline(always)]
-    fn keep(&mut self) {
-        if self.count < self.seen || matches!(self.rows, Rows::List(_)) {
-            self.listed.push(self.rows.at(self.seen));
-        }
-        self.count += 1;
-        self.seen += 1;
+impl<'a> Passed<'a> {
+    fn new(rows: Rows<'a>) -> Self {
+        Self { rows, seen: 0, listed: matches!(rows, Rows::List(_)).then(Vec::new) }
     }
 
-    #[inline(always)]
-    fn leave_out(&mut self) {
-        if self.count == self.seen && self.listed.is_empty() {
-            self.listed.extend((0..self.seen).map(|place| self.rows.at(place)));
-        }
-        self.seen += 1;
+    fn count(&self) -> usize {
+        self.listed.as_ref().map_or(self.seen, Vec::len)
     }
 
-    fn keep_many(&mut self, count: usize) {
-        if self.count < self.seen || matches!(self.rows, Rows::List(_)) {
-            self.listed.extend((self.seen..self.seen + count).map(|place| self.rows.at(place)));
+    /// Keep those of the next `count` rows that are at `places`.
+    #[inline(always)]
+    fn keep(&mut self, count: usize, places: impl ExactSizeIterator<Item = usize>) {
+        if self.listed.is_none() && places.len() < count {
+            self.listed = Some(self.rows.part(0, self.seen).to_vec());
         }
-        self.count += count;
+        if let Some(listed) = &mut self.listed {
+            listed.extend(places.map(|place| self.rows.at(self.seen + place)));
+        }
         self.seen += count;
     }
 
     fn kept(self) -> Kept {
-        match self.rows {
-            Rows::Span { first, count } if self.count == count as usize => Kept::Span { first, count },
-            _ => Kept::List(self.listed),
+        self.listed.map_or_else(|| self.rows.to_kept(), Kept::List)
+    }
+}
+
+/// Cells of keys of one objective: equally wide in the range of a sample, and not for its outliers.
+struct Cells<K> {
+    least: K,
+    shift: u32,
+    /// Those of quantiles of the sample.
+    quantiles: [i16; QUANTILES],
+}
+
+impl<K: Key> Cells<K> {
+    /// From the sorted keys of a sample.
+    fn new(sample: &[K]) -> Self {
+        let quantile = |i: usize| sample[(i + 1) * sample.len() / (QUANTILES + 1)];
+        let (least, most) = (sample[sample.len() / OUTLIERS], sample[sample.len() - 1 - sample.len() / OUTLIERS]);
+        let shift = (u64::BITS - most.above(least).leading_zeros()).saturating_sub(i16::BITS - 1);
+        let mut cells = Self { least, shift, quantiles: [0; QUANTILES] };
+        cells.quantiles = std::array::from_fn(|i| cells.of(quantile(i)));
+        cells
+    }
+
+    /// A larger cell means a larger key.
+    #[inline(always)]
+    fn of(&self, key: K) -> i16 {
+        (key.max(self.least).above(self.least) >> self.shift).min(MOST_CELL) as i16
+    }
+}
+
+/// The strong rows of all groups.
+struct Strong {
+    d: usize,
+    /// Per group and objective.
+    cells: Vec<[i16; STRONG]>,
+    /// Per group the sums of their ranks.
+    sums: Vec<[u16; STRONG]>,
+}
+
+impl Strong {
+    fn new(num_groups: usize, d: usize) -> Self {
+        // No row at all dominates nothing, and any other is stronger.
+        Self { d, cells: vec![[i16::MAX; STRONG]; num_groups * d], sums: vec![[u16::MAX; STRONG]; num_groups] }
+    }
+
+    /// Whether one of the group is lower in all cells.
+    #[inline(always)]
+    fn dominate(&self, group: usize, row: impl Iterator<Item = i16>) -> bool {
+        let mut lower = [-1_i16; STRONG];
+        for (cells, own) in self.cells[group * self.d..][..self.d].iter().zip(row) {
+            for (lower, &cell) in lower.iter_mut().zip(cells) {
+                *lower &= -i16::from(cell < own);
+            }
+        }
+        lower.iter().fold(0, |any, &lower| any | lower) != 0
+    }
+
+    /// Put a row in the place of the weakest one of its group if it is stronger.
+    #[inline(always)]
+    fn offer(&mut self, group: usize, sum: u16, row: impl Iterator<Item = i16>) {
+        let sums = &mut self.sums[group];
+        let most = sums.iter().fold(0, |most, &sum| most.max(sum));
+        if sum < most {
+            let place = sums.iter().position(|&sum| sum == most).unwrap_or(0);
+            sums[place] = sum;
+            for (cells, own) in self.cells[group * self.d..][..self.d].iter_mut().zip(row) {
+                cells[place] = own;
+            }
         }
     }
 }
@@ -112,53 +186,59 @@ impl<K: Key> Kernel for Thin<'_, K> {
     #[inline(always)]
     fn run(self) -> Left {
         let d = self.source.num_objectives();
-        let mut left = Passed { rows: self.rows, seen: 0, count: 0, listed: Vec::new() };
-        let mut missing = 0;
-        let mut tested = 0;
-        // No row at all dominates nothing: its keys are the worst there are.
-        let (mut best, mut sums) = (vec![K::NAN; self.num_groups * d], vec![u32::MAX; self.num_groups]);
-        let mut keys = vec![[K::default(); BLOCK]; d];
+        let mut left = Passed::new(self.rows);
+        let (mut missing, mut tested) = (0, 0);
+        let mut strong = Strong::new(self.num_groups, d);
+        let (mut keys, mut cells) = (vec![[K::default(); BLOCK]; d], vec![[0_i16; BLOCK]; d]);
+        let (mut dead, mut own_groups) = ([0_u8; BLOCK], [0_u32; BLOCK]);
+        let mut kept = Vec::with_capacity(BLOCK);
         for start in (0..self.rows.len()).step_by(BLOCK) {
             let part = self.rows.part(start, BLOCK);
+            // Where it drops too few it is not worth its time.
+            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.count() * 4 <= tested * 3;
+            if !pays && self.nan.is_empty() {
+                left.keep(part.len(), 0..part.len());
+                continue;
+            }
             for (k, keys) in keys.iter_mut().enumerate() {
                 part.read(self.source, k, &mut keys[..part.len()]);
             }
-            // A NaN is counted whoever dominates its row, but most blocks have none.
-            let holes = self.nan.iter().any(|&k| {
-                let keys = keys[k][..part.len()].iter();
-                keys.fold(K::default(), |any, &key| any | K::flag(key == K::NAN)) != K::default()
-            });
-            // Where it drops too few it is not worth its time.
-            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.count * 4 <= tested * 3;
-            if !pays && !holes {
-                left.keep_many(part.len());
-                continue;
+            // Places behind the last row are of no row.
+            dead[part.len()..].fill(1);
+            let dead_rows = &mut dead[..part.len()];
+            dead_rows.fill(0);
+            // A NaN is counted whoever dominates its row.
+            for keys in self.nan.iter().map(|&k| &keys[k]) {
+                for (dead, &key) in dead_rows.iter_mut().zip(keys) {
+                    *dead |= u8::from(key == K::NAN);
+                }
             }
-            tested += part.len();
-            for lane in 0..part.len() {
-                if holes && self.nan.iter().any(|&k| keys[k][lane] == K::NAN) {
-                    missing += 1;
-                    left.leave_out();
-                    continue;
-                }
-                let group = self.groups[part.at(lane) as usize] as usize;
-                let own = &mut best[group * d..][..d];
-                let (mut not_worse, mut better) = (K::flag(true), K::default());
-                for (own, keys) in own.iter().zip(&keys) {
-                    not_worse = not_worse & K::flag(*own <= keys[lane]);
-                    better = better | K::flag(*own < keys[lane]);
-                }
-                if (not_worse & better) != K::default() {
-                    left.leave_out();
-                    continue;
-                }
-                left.keep();
-                let sum = keys.iter().enumerate().map(|(k, keys)| u32::from(self.grid.cell(k, keys[lane]))).sum();
-                if sum < sums[group] {
-                    sums[group] = sum;
-                    for (own, keys) in own.iter_mut().zip(&keys) {
-                        *own = keys[lane];
+            missing += dead_rows.iter().map(|&dead| usize::from(dead)).sum::<usize>();
+            if pays {
+                tested += part.len();
+                for ((cells, keys), scale) in cells.iter_mut().zip(&keys).zip(self.scales) {
+                    for (cell, &key) in cells.iter_mut().zip(keys) {
+                        *cell = scale.of(key);
                     }
+                }
+                for (lane, (group, dead)) in own_groups.iter_mut().zip(dead_rows).enumerate() {
+                    *group = self.groups[part.at(lane) as usize];
+                    *dead |= u8::from(strong.dominate(*group as usize, cells.iter().map(|cells| cells[lane])));
+                }
+            }
+            kept.clear();
+            for_each_zero(&dead, |lane| kept.push(lane as usize));
+            left.keep(part.len(), kept.iter().copied());
+            if pays {
+                for &lane in &kept {
+                    let mut ranks = [0_u16; QUANTILES];
+                    for (cells, scale) in cells.iter().zip(self.scales) {
+                        for (rank, &quantile) in ranks.iter_mut().zip(&scale.quantiles) {
+                            *rank += u16::from(quantile <= cells[lane]);
+                        }
+                    }
+                    let sum = ranks.iter().sum();
+                    strong.offer(own_groups[lane] as usize, sum, cells.iter().map(|cells| cells[lane]));
                 }
             }
         }
