@@ -2,15 +2,13 @@
 //!
 //! Keys are compared by cells of 15 bits, which are equally wide in the range of the keys of an objective; only rows
 //! whose cells do not rule it out are compared by their keys. Rows come in slices of the first objective, so that those
-//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less. Two objectives are
-//! sorted and swept.
+//! behind need not be looked at. O(n^2 d / 64): for so few rows faster than what grows less.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
 use super::lanes::{self, Compare, Comparing, FineCells, LANES};
-use super::spread;
 
 /// More rows are better swept or kept in a tree.
 pub(super) const MOST_ROWS: usize = 2048;
@@ -27,33 +25,7 @@ const SAMPLE_STEP: usize = 8;
 
 /// The front of `rows`, in no particular order; none if the cells of an objective tell too little.
 pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Option<Vec<u32>> {
-    if source.num_objectives() == 2 {
-        return Some(swept(source, rows, keep));
-    }
     lanes::run(Few { source, rows: &rows.to_vec(), keep })
-}
-
-/// Two objectives.
-fn swept<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Vec<u32> {
-    let n = rows.len();
-    let mut keys = vec![K::default(); 2 * n];
-    let (firsts, seconds) = keys.split_at_mut(n);
-    rows.read(source, 0, firsts);
-    rows.read(source, 1, seconds);
-    let sorted = spread::sorted(n, &|visit| visit(firsts), |place, first| (first, seconds[place], place as u16));
-    let (mut front, mut best) = (Vec::with_capacity(n), None);
-    for equal in sorted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        if best.is_some_and(|best| equal[0].1 >= best) {
-            continue;
-        }
-        best = Some(equal[0].1);
-        if let [alone] = equal {
-            front.push(rows.at(usize::from(alone.2)));
-        } else {
-            push_kept(&mut front, equal.iter().map(|&(_, _, place)| rows.at(usize::from(place))), keep);
-        }
-    }
-    front
 }
 
 struct Few<'a, K> {
@@ -207,7 +179,7 @@ mod tests {
 
     #[test]
     fn cells_never_decide_alone() {
-        for d in 2..7_u64 {
+        for d in 3..7_u64 {
             // Ties everywhere, the whole range of keys, and near ones that share a cell with an outlier far away.
             for (shift, outlier) in [(60, 0), (0, 0), (50, i64::MAX)] {
                 let value = |i: u64, k: u64| {

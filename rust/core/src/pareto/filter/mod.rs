@@ -40,7 +40,7 @@ pub(super) fn front<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
 /// As [`front`], without a prefilter; `rows` rise.
 pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
     let d = source.num_objectives();
-    if d > 1
+    if d > 2
         && rows.len() <= few::MOST_ROWS
         && let Some(front) = few::front(source, rows, keep)
     {
@@ -48,6 +48,7 @@ pub(super) fn exact<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
     }
     match d {
         1 => plane::line(source, rows, keep),
+        2 if rows.len() <= few::MOST_ROWS => plane::few(source, rows, keep),
         2 => plane::plane(source, rows, keep, threads),
         3 => space::front(source, rows, keep, threads),
         _ => hyper::front(source, rows, keep, threads),

@@ -7,6 +7,7 @@ use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
+use super::few::MOST_ROWS;
 use super::sorted::{BLOCK, Place, keyed, ranges, sort};
 use super::spread;
 use crate::parallel;
@@ -32,6 +33,47 @@ pub(super) fn line<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -
         }
     }
     push_kept(&mut front, equal.into_iter(), keep);
+    front
+}
+
+/// Two objectives of at most [`MOST_ROWS`] rows.
+pub(super) fn few<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) -> Vec<u32> {
+    const PLACE_BITS: u32 = MOST_ROWS.ilog2();
+    let n = rows.len();
+    let mut keys = vec![K::default(); 2 * n];
+    let (firsts, seconds) = keys.split_at_mut(n);
+    rows.read(source, 0, firsts);
+    rows.read(source, 1, seconds);
+    // A key and its place in one word, which has no room for the lowest bits of a key: words may tell too little.
+    let (least, most) = firsts.iter().fold((K::NAN, K::NAN.flipped()), |(a, b), &key| (a.min(key), b.max(key)));
+    let range = if n == 0 { 0 } else { most.above(least) };
+    let shift = (PLACE_BITS + u64::BITS - range.leading_zeros()).saturating_sub(i64::BITS - 1);
+    let word = |(&key, place): (&K, u64)| (key.above(least) >> shift << PLACE_BITS | place).cast_signed();
+    let words: Vec<i64> = firsts.iter().zip(0..).map(word).collect();
+    let place = |word: i64| (word & ((1 << PLACE_BITS) - 1)) as usize;
+    let (mut front, mut best, mut near) = (Vec::with_capacity(n), None, Vec::new());
+    let sorted = spread::sorted(n, &|visit| visit(&words), |_, word| word);
+    for words in sorted.chunk_by(|a, b| a >> PLACE_BITS == b >> PLACE_BITS) {
+        if let &[alone] = words {
+            let second = seconds[place(alone)];
+            if best.is_none_or(|best| second < best) {
+                best = Some(second);
+                front.push(rows.at(place(alone)));
+            }
+            continue;
+        }
+        near.clear();
+        let places = words.iter().map(|&word| place(word));
+        let lower = places.filter(|&place| best.is_none_or(|best| seconds[place] < best));
+        near.extend(lower.map(|place| (firsts[place], seconds[place], place)));
+        near.sort_unstable();
+        for equal in near.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            if best.is_none_or(|best| equal[0].1 < best) {
+                best = Some(equal[0].1);
+                push_kept(&mut front, equal.iter().map(|&(_, _, place)| rows.at(place)), keep);
+            }
+        }
+    }
     front
 }
 
@@ -96,4 +138,33 @@ fn sweep<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, places: &[Place<K>], ke
     }
     flush(least, &mut equal);
     front
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::source::Columns;
+    use super::*;
+
+    #[test]
+    fn few_rows_have_the_front_of_many() {
+        let random = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        for n in [0, 1, 2, 63, 500, 2048_u64] {
+            // Everywhere, ties, only the lowest bits differ, and near ones beside one far away.
+            for (shift, far) in [(0, 0), (60, 0), (56, 0), (54, i64::MAX)] {
+                let key = |i: u64| if i == 5 { far } else { random(i).cast_signed() >> shift };
+                let firsts: Vec<i64> = (0..n).map(key).collect();
+                let seconds: Vec<i64> = (n..2 * n).map(key).collect();
+                let columns: [&[i64]; 2] = [&firsts, &seconds];
+                let (source, rows) = (Columns(&columns), Rows::Span { first: 0, count: n as u32 });
+                for keep in [Keep::All, Keep::First, Keep::Last] {
+                    let sorted = |mut front: Vec<u32>| {
+                        front.sort_unstable();
+                        front
+                    };
+                    let expected = sweep(&source, rows, &spread::places(&source, 0, rows), keep);
+                    assert_eq!(sorted(few(&source, rows, keep)), sorted(expected), "{n} rows, shift {shift}");
+                }
+            }
+        }
+    }
 }

@@ -86,7 +86,7 @@ struct Slices<K> {
     /// A slice has so many keys, as a power of two.
     bits: u32,
     /// Per slice its first bucket, and how many it has.
-    buckets: [(u32, u32); MOST_SLICES],
+    buckets: Vec<(u32, u32)>,
     num_buckets: usize,
 }
 
@@ -96,10 +96,10 @@ impl<K: Key> Slices<K> {
         blocks(&mut |keys| (least, most) = keys.iter().fold((least, most), |(a, b), &key| (a.min(key), b.max(key))));
         let slice_bits = n.ilog2().min(MOST_SLICES.ilog2());
         let bits = (u64::BITS - most.above(least).leading_zeros()).saturating_sub(slice_bits);
-        let mut buckets = [(0, 0_u32); MOST_SLICES];
+        let mut buckets = vec![(0, 0_u32); 1 << slice_bits];
         blocks(&mut |keys| keys.iter().for_each(|key| buckets[(key.above(least) >> bits) as usize].1 += 1));
         let mut first = 0;
-        for bucket in &mut buckets[..1 << slice_bits] {
+        for bucket in &mut buckets {
             *bucket = (first, bucket.1.div_ceil(DENSITY as u32));
             first += bucket.1;
         }

@@ -245,3 +245,53 @@ impl<K: Key> Kernel for Thin<'_, K> {
         Left { rows: left.kept(), missing }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::source::Columns;
+    use super::*;
+
+    const ROWS: usize = 6000;
+
+    /// What is left of rows in seven groups; all that are not must be dominated by a row of their group that is.
+    fn left_of(value: impl Fn(u64) -> i64, nan: &[usize]) -> Left {
+        let columns: Vec<Vec<i64>> = (0..3).map(|k| (0..ROWS as u64).map(|i| value(3 * i + k)).collect()).collect();
+        let groups: Vec<u32> = (0..ROWS as u32).map(|row| row % 7).collect();
+        let slices: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+        let all = Rows::Span { first: 0, count: ROWS as u32 };
+        let left = thin(&Columns(&slices), all, nan, &groups, 7, 1).expect("groups have enough rows");
+        let kept = left.rows.rows().to_vec();
+        let missing = |row: u32| nan.iter().any(|&k| columns[k][row as usize] == i64::NAN);
+        assert_eq!(left.missing, (0..ROWS as u32).filter(|&row| missing(row)).count());
+        for row in (0..ROWS as u32).filter(|row| kept.binary_search(row).is_err() && !missing(*row)) {
+            let lower = |other: u32| columns.iter().all(|keys| keys[other as usize] < keys[row as usize]);
+            assert!(kept.iter().any(|&other| groups[other as usize] == groups[row as usize] && lower(other)));
+        }
+        left
+    }
+
+    fn random(i: u64) -> u64 {
+        let mixed = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB)
+    }
+
+    #[test]
+    fn only_rows_that_their_group_dominates_go() {
+        let spread = left_of(|i| random(i).cast_signed(), &[]);
+        assert!(spread.rows.rows().len() < ROWS / 3);
+        // Ties, the largest keys there are, and a few outliers.
+        left_of(|i| (random(i) >> 60).cast_signed(), &[]);
+        left_of(|i| i64::MAX - (random(i) >> 58).cast_signed(), &[]);
+        let outliers = left_of(|i| if i % 997 == 0 { i64::MIN } else { (random(i) >> 40).cast_signed() }, &[]);
+        assert!(outliers.rows.rows().len() < ROWS / 2);
+        // Nobody dominates anybody: no list is needed.
+        assert!(matches!(left_of(|i| if i % 3 == 0 { i } else { !i }.cast_signed(), &[]).rows, Kept::Span { .. }));
+    }
+
+    #[test]
+    fn rows_with_a_nan_are_counted_whoever_dominates_them() {
+        left_of(|i| if i % 100 == 0 { i64::NAN } else { random(i).cast_signed() }, &[0, 2]);
+        left_of(|i| if i % 100 == 0 { i64::NAN } else { (i as i64) * if i % 3 == 0 { 1 } else { -1 } }, &[1]);
+    }
+}
