@@ -585,7 +585,7 @@ def pareto_compose(
     limit: list[float] | None,
     max_rows: int | None,
     threads: int | None,
-) -> tuple[bytes, bytes, list[float]]: ...
+) -> tuple[bytearray, bytearray, list[float]]: ...
 def pareto_counts(
     dominated_by: NDArray[np.int64],
     dominates: NDArray[np.int64],

@@ -149,6 +149,50 @@ def test_extremes():
     assert compose([[[0.0, 1.0], [1.0, 0.0]]], eps=2).values.shape == (1, 2)
 
 
+def test_negated_zeros_are_zeros():
+    result = compose([[[-0.0, 5.0, 1.0], [0.0, 3.0, 2.0]]])
+    assert result.values.tolist() == [[0.0, 3.0, 2.0], [0.0, 5.0, 1.0]]
+    assert not np.signbit(compose([[[0.0, -0.0]], [[3.0, 2.0]]], "product", sense="max").values).any()
+    # No factor makes up for a zero, whatever its sign.
+    rows = [[-0.0, 3.0], [1.0, 2.0]]
+    assert len(compose([rows], eps=0.5, eps_kind="mult")) == 2
+    assert len(compose([rows], sense="max", eps=2.0, eps_kind="mult")) == 1
+    assert len(compose([[[1.0, 3.0], [20.0, -0.0]]], sense="max", eps=9.0, eps_kind="mult")) == 2
+
+
+def test_no_loss_is_allowed_where_differences_are_rounded_away():
+    rows = [[1e299, 1.0, 9.0], [3.0, 5.0, 2.0], [2.5, 5.0, 1.0], [2.0, 4.0, 1.0]]
+    assert compose([rows], sense=["max", "min", "min"], eps=0.0).values.tolist() == rows
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_single_option_shifts_the_front(d):
+    generator = np.random.default_rng(0)
+    stages = [generator.random((50, d)), generator.random((1, d)), generator.random((1, d))]
+    expected = compose(stages[:1])
+    result = compose(stages)
+    assert np.array_equal(result.choices, np.pad(expected.choices, ((0, 0), (0, 2))))
+    assert np.array_equal(result.values, expected.values + stages[1] + stages[2])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, np.uint64, bool])
+def test_stages_of_any_dtype(dtype):
+    stages = [np.random.default_rng(seed).integers(0, 9, (6, 2)).astype(dtype) for seed in range(3)]
+    result, expected = compose(stages), compose([stage.astype(float) for stage in stages])
+    assert np.array_equal(result.values, expected.values)
+    assert np.array_equal(result.choices, expected.choices)
+    assert result.values.flags.writeable
+    assert result.choices.flags.writeable
+    assert result.choices.dtype == np.int64
+
+
+def test_stages_that_are_not_aligned():
+    stage = np.random.default_rng(0).random((6, 2))
+    shifted = np.frombuffer(b" " + stage.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(6, 2)
+    assert not shifted.flags.aligned
+    assert np.array_equal(compose([shifted, shifted]).values, compose([stage, stage]).values)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

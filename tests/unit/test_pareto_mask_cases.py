@@ -73,6 +73,13 @@ def test_integers_that_float64_would_merge(dtype):
     assert (pareto.mask(points, "max") == pareto.mask(points.max() - points)).all()
 
 
+def test_a_table_that_is_not_aligned():
+    points = np.random.default_rng(0).random((50, 2))
+    shifted = np.frombuffer(b" " + points.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(50, 2)
+    assert not shifted.flags.aligned
+    assert np.array_equal(pareto.mask(shifted), pareto.mask(points))
+
+
 def test_nan_is_found_wherever_it_lies():
     for n in (3, 300, 70_000):
         for row in (0, n // 2, n - 1):

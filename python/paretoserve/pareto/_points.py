@@ -76,6 +76,11 @@ class Points:
         columns = [self.column(k)[indices].astype(np.float64) for k in range(self.d)]
         return np.stack(columns, axis=1)
 
+    def table(self) -> NDArray[np.float64]:
+        """Return all rows as float64 in C order, perhaps the input itself, which must not be written."""
+        whole = len(self.parts) == 1 and self.parts[0].ndim == 2
+        return np.ascontiguousarray(self.parts[0], dtype=np.float64) if whole else self.rows()
+
 
 def as_points(argument: str, points: PointsLike) -> Points:
     """Return `points` as a table, checked.
@@ -190,7 +195,7 @@ def _part(argument: str, values: Any) -> NDArray[Any]:
     if array.flags.c_contiguous and array.flags.aligned:
         return array
     readable = array.flags.aligned and all(step >= 0 and step % array.itemsize == 0 for step in array.strides)
-    return array if readable else np.ascontiguousarray(array)
+    return array if readable else array.copy()
 
 
 def _odd(array: NDArray[Any]) -> str:

@@ -70,9 +70,7 @@ def float_rows(
     table = as_points(argument, points)
     if d is not None and table.d != d:
         raise ShapeError(f"`{argument}` must have {d} objectives, one per column, got {table.d}")
-    first = table.parts[0]
-    whole = len(table.parts) == 1 and first.dtype == np.float64 and first.ndim == 2 and first.flags.c_contiguous
-    rows = first if whole else np.ascontiguousarray(table.rows())
+    rows = table.table()
     indices = np.arange(table.n, dtype=np.int64)
     if np.isfinite(rows).all():
         return Rows(rows, indices, table.n)

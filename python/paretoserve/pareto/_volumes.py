@@ -29,10 +29,7 @@ def matrix(argument: str, points: PointsLike, d: int | None = None) -> NDArray[n
     table = as_points(argument, points)
     if d is not None and table.d != d:
         raise ShapeError(f"`{argument}` must have shape (n, {d}), one column per objective, got {(table.n, table.d)}")
-    (first, *rest) = table.parts
-    if not rest and first.ndim == 2 and first.dtype == np.float64 and first.flags.c_contiguous:
-        return first
-    return table.rows()
+    return table.table()
 
 
 def reference_point(ref: ArrayLike, d: int) -> list[float]:

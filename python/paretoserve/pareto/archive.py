@@ -348,7 +348,7 @@ class Archive(_native.ParetoArchive):
         table = as_points("points", points)
         if table.d != d:
             raise ShapeError(f"`points` must have {d} objectives as the archive, got {table.d}")
-        return table.rows() if len(table.parts) > 1 else np.ascontiguousarray(table.parts[0], dtype=np.float64)
+        return table.table()
 
 
 def as_point(point: ArrayLike, d: int, argument: str = "point") -> NDArray[np.float64]:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
 from paretoserve import _native
 from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
-from paretoserve.pareto._arguments import box_sizes, directions, listed, thread_count
+from paretoserve.pareto._arguments import box_sizes, directions, listed, refuse_nan, thread_count
 from paretoserve.pareto._points import as_points
-from paretoserve.pareto._values import refuse_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from paretoserve.pareto._arguments import Sense
-    from paretoserve.pareto._points import Points, PointsLike
+    from paretoserve.pareto._points import PointsLike
 
     Operator: TypeAlias = Literal["sum", "max", "min", "product"]
 
@@ -161,12 +162,12 @@ def compose(
     options = listed("stages", stages, "a sequence of tables")
     if not options:
         raise ShapeError("`stages` must have 1 stage or more, got none")
-    tables = _options({f"stages[{stage}]": table for stage, table in enumerate(options)})
-    d = tables[0].d
+    tables = _tables("stages[{}]".format, options)
+    d = tables[0].shape[1]
     maximize = directions(sense, d)
     one_of("eps_kind", eps_kind, ("add", "mult"))
     values, choices, bound = _native.pareto_compose(
-        [np.ascontiguousarray(table.rows()) for table in tables],
+        tables,
         _operators(ops, d),
         maximize,
         None if eps is None else box_sizes(eps, d),
@@ -176,8 +177,8 @@ def compose(
         thread_count(threads),
     )
     return Composition(
-        np.frombuffer(bytearray(values), dtype=np.float64).reshape(-1, d),
-        np.frombuffer(choices, dtype=np.uint32).reshape(-1, len(tables)).astype(np.int64),
+        np.frombuffer(values, dtype=np.float64).reshape(-1, d),
+        np.frombuffer(choices, dtype=np.int64).reshape(-1, len(tables)),
         np.array(bound),
         eps_kind,
     )
@@ -214,20 +215,31 @@ def minkowski(
            [1., 1.],
            [6., 0.]])
     """
-    tables = _options({"a": a, "b": b})
+    tables = _tables("ab".__getitem__, (a, b))
     for name, table in zip("ab", tables, strict=True):
-        refuse_missing(name, table, "an option needs a value in every objective")
-    return compose([table.rows() for table in tables], sense=sense, threads=threads)
+        refuse_nan(name, table, ("row", "column"), "an option needs a value in every objective")
+    return compose(tables, sense=sense, threads=threads)
 
 
-def _options(stages: dict[str, PointsLike]) -> list[Points]:
-    """Return the options of stages by the names of their arguments, all of the same objectives and none empty."""
-    tables = {name: as_points(name, table) for name, table in stages.items()}
-    d = next(iter(tables.values())).d
-    for name, table in tables.items():
-        if table.d != d or not table.n:
-            raise ShapeError(f"`{name}` must have 1 option or more of {d} objectives, got {(table.n, table.d)}")
-    return list(tables.values())
+def _tables(name: Callable[[int], str], stages: Sequence[PointsLike]) -> list[NDArray[np.float64]]:
+    """Return the options of stages, all of the same objectives and none empty; `name` gives an argument its name."""
+    tables = [
+        # What `as_points` would find out about it takes longer than to fold in a few options.
+        cast("NDArray[np.float64]", stage) if _is_table(stage) else as_points(name(place), stage).table()
+        for place, stage in enumerate(stages)
+    ]
+    d = tables[0].shape[1]
+    for place, table in enumerate(tables):
+        if table.shape[1] != d or not len(table):
+            raise ShapeError(f"`{name(place)}` must have 1 option or more of {d} objectives, got {table.shape}")
+    return tables
+
+
+def _is_table(stage: object) -> bool:
+    """Tell whether the native module can read a stage as it is."""
+    if type(stage) is not np.ndarray or stage.dtype != np.float64 or stage.ndim != 2 or not stage.size:
+        return False
+    return stage.flags.c_contiguous and stage.flags.aligned
 
 
 def _operators(ops: Operator | Sequence[Operator], d: int) -> list[str]:

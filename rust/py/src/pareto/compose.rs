@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 
 use paretoserve_core::pareto::{ComposeOptions, Operator, compose};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::PyByteArray;
 
 use super::hypervolume::signaled;
 use crate::arrays::Input;
 use crate::errors::detached;
 
-/// Values (float64), choices (uint32) and bound: the bytes of arrays, whose size is not known before.
-type CompositionBytes<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Vec<f64>);
+/// Values (float64), choices (int64) and bound: the bytes of arrays, whose size is not known before.
+type CompositionBytes<'py> = (Bound<'py, PyByteArray>, Bound<'py, PyByteArray>, Vec<f64>);
 
 /// The front of all compositions of one row per stage.
 #[pyfunction]
@@ -45,9 +45,19 @@ pub(crate) fn pareto_compose(
         stop: &signaled,
     };
     let found = detached(py, || compose(&stages, &options))?;
-    let values: Vec<u8> = found.values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let choices: Vec<u8> = found.choices.iter().flat_map(|choice| choice.to_ne_bytes()).collect();
-    Ok((PyBytes::new(py, &values), PyBytes::new(py, &choices), found.bound))
+    let values = PyByteArray::new_with(py, size_of_val(found.values.as_slice()), |bytes| {
+        for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(&found.values) {
+            *bytes = value.to_ne_bytes();
+        }
+        Ok(())
+    })?;
+    let choices = PyByteArray::new_with(py, found.choices_bytes(), |bytes| {
+        detached(py, || {
+            found.choices(bytes);
+            Ok(())
+        })
+    })?;
+    Ok((values, choices, found.bound))
 }
 
 /// The operator that Python checked already.

@@ -56,10 +56,42 @@ pub struct ComposeOptions<'a> {
 pub struct Composition {
     /// One row of objectives each, lexicographically best first.
     pub values: Vec<f64>,
-    /// Per row the option taken of every stage.
-    pub choices: Vec<u32>,
     /// Per objective: every composition is matched by a row that is at most this much worse.
     pub bound: Vec<f64>,
+    /// Per stage and row of its front: the row of the front before, and the option taken.
+    trail: Vec<Vec<(u32, u32)>>,
+}
+
+/// Rows that are followed back through the stages side by side.
+const LANES: usize = 8;
+
+impl Composition {
+    /// Bytes of the choices.
+    #[must_use]
+    pub fn choices_bytes(&self) -> usize {
+        self.trail.last().map_or(0, Vec::len) * self.trail.len() * size_of::<i64>()
+    }
+
+    /// Fill `bytes` with the option taken of every stage, as an `i64` each, row after row.
+    ///
+    /// # Panics
+    /// If `bytes` has not as many as [`Self::choices_bytes`] says.
+    pub fn choices(&self, bytes: &mut [u8]) {
+        assert_eq!(bytes.len(), self.choices_bytes(), "bytes of choices");
+        let num_stages = self.trail.len();
+        let num_rows = self.trail[num_stages - 1].len() as u32;
+        let own = bytes.as_chunks_mut::<{ size_of::<i64>() }>().0.chunks_mut(LANES * num_stages);
+        for (own, first) in own.zip((0..num_rows).step_by(LANES)) {
+            let mut rows: [u32; LANES] = std::array::from_fn(|lane| (first + lane as u32).min(num_rows - 1));
+            for (stage, from) in self.trail.iter().enumerate().rev() {
+                for (row, choice) in rows.iter_mut().zip(own[stage..].iter_mut().step_by(num_stages)) {
+                    let option;
+                    (*row, option) = from[*row as usize];
+                    *choice = i64::from(option).to_ne_bytes();
+                }
+            }
+        }
+    }
 }
 
 /// An operator on values with the sign of minimization.
@@ -91,7 +123,8 @@ impl Fold {
             Self::Max => a.max(b),
             Self::Min => a.min(b),
             Self::Product => a * b,
-            Self::NegatedProduct => -(a * b),
+            // No negated zero, which would be sorted before a zero.
+            Self::NegatedProduct => 0.0 - a * b,
         }
     }
 }
@@ -164,40 +197,24 @@ pub fn compose(stages: &[&[f64]], options: &ComposeOptions<'_>) -> Result<Compos
             let got = format!("{} after stage {stage}\n{hint}", next.len());
             return Err(Error::value("stages", format!("of a front of at most {MOST_ROWS} rows"), got));
         }
-        trail.push(std::mem::replace(&mut rows, next).from);
+        let mut from = std::mem::replace(&mut rows, next).from;
+        from.shrink_to_fit();
+        trail.push(from);
     }
     if stages.len() == 1 {
         thin.apply(&mut rows, d);
     }
-    let rows = rows.sorted(d);
-    let mut values = minimized(&rows.values, options.maximize);
-    // A negated zero is a zero.
-    for value in &mut values {
-        *value += 0.0;
-    }
-    Ok(Composition { values, choices: choices(&rows, &trail, &stages), bound: thin.bound() })
+    // Two objectives are merged in this order.
+    let rows = if d == 2 { rows } else { rows.sorted(d) };
+    let values = minimized(&rows.values, options.maximize);
+    trail.push(rows.from);
+    Ok(Composition { values, bound: thin.bound(), trail })
 }
 
-/// Follow the pointers of each row back through the stages.
-fn choices(rows: &Rows, trail: &[Vec<(u32, u32)>], stages: &[Rows]) -> Vec<u32> {
-    let num_stages = stages.len();
-    let mut choices = vec![0; rows.len() * num_stages];
-    for (own, &last) in choices.chunks_exact_mut(num_stages).zip(&rows.from) {
-        let (mut prefix, mut option) = last;
-        for stage in (1..num_stages).rev() {
-            own[stage] = stages[stage].from[option as usize].1;
-            (prefix, option) = trail[stage - 1][prefix as usize];
-        }
-        // A first stage points at its own options.
-        own[0] = option;
-    }
-    choices
-}
-
-/// Values with the sign of minimization, and back.
+/// Values with the sign of minimization, and back; a negated zero is a zero.
 fn minimized(values: &[f64], maximize: &[bool]) -> Vec<f64> {
     let signs = maximize.iter().cycle();
-    values.iter().zip(signs).map(|(&value, &maximize)| if maximize { -value } else { value }).collect()
+    values.iter().zip(signs).map(|(&value, &maximize)| 0.0 + if maximize { -value } else { value }).collect()
 }
 
 fn check(stages: &[&[f64]], options: &ComposeOptions<'_>) -> Result<usize> {
@@ -239,4 +256,37 @@ fn check(stages: &[&[f64]], options: &ComposeOptions<'_>) -> Result<usize> {
         }
     }
     Ok(d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_lead_to_the_values() {
+        // More rows than are followed side by side, and the last few of them.
+        let stages: Vec<Vec<f64>> = (0..6).map(|stage| vec![0.0, f64::from(1 << stage), 9.0, 9.0, 1.0, 0.0]).collect();
+        let borrowed: Vec<&[f64]> = stages.iter().map(Vec::as_slice).collect();
+        let options = ComposeOptions {
+            operators: &[Operator::Sum; 2],
+            maximize: &[false; 2],
+            eps: None,
+            relative: false,
+            limit: None,
+            max_rows: None,
+            threads: None,
+            stop: &|| false,
+        };
+        let found = compose(&borrowed, &options).unwrap();
+        let mut bytes = vec![0; found.choices_bytes()];
+        found.choices(&mut bytes);
+        let choices: Vec<usize> = bytes.as_chunks().0.iter().map(|&each| i64::from_ne_bytes(each) as usize).collect();
+        let sum = |own: &[usize], k: usize| stages.iter().zip(own).map(|(stage, at)| stage[2 * at + k]).sum::<f64>();
+        let values: Vec<f64> = choices.chunks(6).flat_map(|own| [sum(own, 0), sum(own, 1)]).collect();
+        assert_eq!(found.values, values);
+        assert_eq!(
+            values.as_chunks().0,
+            [[0.0, 63.0], [1.0, 31.0], [2.0, 15.0], [3.0, 7.0], [4.0, 3.0], [5.0, 1.0], [6.0, 0.0]]
+        );
+    }
 }

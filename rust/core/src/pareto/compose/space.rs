@@ -60,9 +60,9 @@ fn pairs(prefix: &Rows, options: &Rows, folds: &[Fold], chunk: &[u32]) -> Rows {
     rows.from.reserve_exact(chunk.len() * options.len());
     for &row in chunk {
         let own = &prefix.values[row as usize * d..][..d];
-        for (option, other) in options.values.chunks_exact(d).enumerate() {
+        for (&(_, option), other) in options.from.iter().zip(options.values.chunks_exact(d)) {
             rows.values.extend(folds.iter().zip(own.iter().zip(other)).map(|(fold, (&a, &b))| fold.apply(a, b)));
-            rows.from.push((row, option as u32));
+            rows.from.push((row, option));
         }
     }
     rows

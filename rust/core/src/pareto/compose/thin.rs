@@ -7,11 +7,13 @@
 use super::super::Keep;
 use super::super::boxes::float_box;
 use super::super::filter::front_of_keys;
+use super::super::keys::key;
 use super::{ComposeOptions, Rows};
 
-pub(super) struct Thin {
+pub(super) struct Thin<'a> {
     /// Loss per step and objective.
     step: Option<Vec<f64>>,
+    maximize: &'a [bool],
     relative: bool,
     max_rows: Option<usize>,
     /// The losses so far; of relative ones the logarithms of the factors.
@@ -21,12 +23,13 @@ pub(super) struct Thin {
 /// Halvings of the loss that just keeps the number of rows.
 const HALVINGS: usize = 12;
 
-impl Thin {
-    pub(super) fn new(options: &ComposeOptions<'_>, num_stages: usize) -> Self {
+impl<'a> Thin<'a> {
+    pub(super) fn new(options: &ComposeOptions<'a>, num_stages: usize) -> Self {
         let steps = num_stages.saturating_sub(1).max(1) as f64;
         let share = |&eps: &f64| if options.relative { eps.ln_1p() / steps } else { eps / steps };
         let step = options.eps.map(|eps| eps.iter().map(share).collect());
-        Self { step, relative: options.relative, max_rows: options.max_rows, lost: vec![0.0; options.maximize.len()] }
+        let ComposeOptions { maximize, relative, max_rows, .. } = *options;
+        Self { step, maximize, relative, max_rows, lost: vec![0.0; maximize.len()] }
     }
 
     /// What every row may have lost by now.
@@ -66,12 +69,11 @@ impl Thin {
         }
     }
 
-    /// The values of an objective on the scale on which losses are differences.
-    fn scaled(&self, value: f64) -> f64 {
+    /// A value of objective `k` on the scale on which losses are differences.
+    fn scaled(&self, value: f64, k: usize) -> f64 {
         if !self.relative {
             value
-        } else if value.is_sign_negative() {
-            // Larger was better; the sign only says so.
+        } else if self.maximize[k] {
             -(-value).ln()
         } else {
             value.ln()
@@ -79,7 +81,8 @@ impl Thin {
     }
 
     fn range(&self, rows: &Rows, k: usize, d: usize) -> f64 {
-        let finite = rows.values.iter().skip(k).step_by(d).map(|&value| self.scaled(value)).filter(|v| v.is_finite());
+        let finite =
+            rows.values.iter().skip(k).step_by(d).map(|&value| self.scaled(value, k)).filter(|v| v.is_finite());
         let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         (most - least).max(0.0)
     }
@@ -90,7 +93,7 @@ impl Thin {
     }
 
     fn walk(&self, rows: &Rows, step: &[f64]) -> Vec<usize> {
-        let value = |row: usize, k: usize| self.scaled(rows.values[2 * row + k]);
+        let value = |row: usize, k: usize| self.scaled(rows.values[2 * row + k], k);
         let (mut kept, mut row) = (Vec::new(), 0);
         while row < rows.len() {
             // The last row that is not too much worse in the first objective covers those up to it.
@@ -111,11 +114,14 @@ impl Thin {
     fn boxed(&self, rows: &Rows, step: &[f64], d: usize) -> Vec<usize> {
         let columns: Vec<Vec<i64>> = (0..d)
             .map(|k| {
-                let column = || rows.values.iter().skip(k).step_by(d).map(|&value| self.scaled(value));
+                let column = || rows.values.iter().skip(k).step_by(d).map(|&value| self.scaled(value, k));
                 let least = column().filter(|value| value.is_finite()).fold(f64::INFINITY, f64::min);
                 let place = |value: f64| if value.is_finite() { value - least } else { value };
-                // A step of 0 leaves the value; a grid of the finest step there is does.
-                column().map(|value| float_box(place(value), step[k].max(f64::MIN_POSITIVE))).collect()
+                let cell = |value: f64| {
+                    // A step of 0 leaves the value.
+                    if step[k] > 0.0 { float_box(place(value), step[k]) } else { key(value, false) }
+                };
+                column().map(cell).collect()
             })
             .collect();
         let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
