@@ -25,6 +25,7 @@ mod strength;
 pub mod supported;
 mod table;
 mod watch;
+mod words;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,14 +1,14 @@
 //! One and two objectives: sorted by the first, a row is on the front if its second one is the best so far.
 //!
-//! O(n log n), and 20 bytes per row. Threads take ranges of the first objective; what the ranges before left as best
-//! cuts a range's own front short.
+//! O(n) for random keys, and 24 bytes per row. Threads take ranges of the first objective; what the ranges before left
+//! as best cuts a range's own front short.
 
 use super::super::Keep;
 use super::super::keyed::push_kept;
 use super::super::keys::Key;
 use super::super::source::{Rows, Source};
+use super::super::words::{self, BLOCK, TIED};
 use super::few::MOST_ROWS;
-use super::sorted::{BLOCK, Place, keyed, ranges, sort};
 use super::spread;
 use crate::parallel;
 
@@ -79,16 +79,9 @@ pub(super) fn few<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep) ->
 
 /// Two objectives.
 pub(super) fn plane<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, threads: usize) -> Vec<u32> {
-    if threads < 2 || rows.len() < 2 * ROWS_PER_THREAD {
-        return sweep(source, rows, &spread::places(source, 0, rows), keep);
-    }
-    let mut places = keyed(source, 0, rows);
-    let ranges = ranges(&mut places, threads.min(rows.len() / ROWS_PER_THREAD).max(1), |place| place.0);
-    let fronts = parallel::each(ranges, |places| {
-        sort(places);
-        sweep(source, rows, places, keep)
-    });
-    drop(places);
+    let ranges = words::ranges(source, 0, rows, threads.min(rows.len() / ROWS_PER_THREAD).max(1));
+    let fronts =
+        parallel::each(ranges, |range| sweep(source, rows, &words::order_within(source, 0, rows, range), keep));
     let second = |row: u32| {
         let mut key = [K::default()];
         source.gather(1, &[row], &mut key);
@@ -105,38 +98,33 @@ pub(super) fn plane<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, keep: Keep, 
     front
 }
 
-/// The front of a range of sorted places.
-fn sweep<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, places: &[Place<K>], keep: Keep) -> Vec<u32> {
-    let (mut front, mut best) = (Vec::new(), None);
-    // The rows with the least second key of those with one first key.
-    let (mut least, mut equal): (Option<(K, K)>, Vec<u32>) = (None, Vec::new());
-    let mut flush = |least: Option<(K, K)>, equal: &mut Vec<u32>| {
-        if let Some((_, second)) = least
-            && best.is_none_or(|best| second < best)
-        {
-            best = Some(second);
-            equal.sort_unstable();
-            push_kept(&mut front, equal.iter().copied(), keep);
+/// The front of rows whose positions are sorted by the first objective.
+fn sweep<K: Key>(source: &dyn Source<K>, rows: Rows<'_>, order: &[u32], keep: Keep) -> Vec<u32> {
+    let mut front = Vec::with_capacity(order.len());
+    // Rows of the front from here on have the same first key.
+    let mut start = 0;
+    let mut best = None;
+    let close = |front: &mut Vec<u32>, start: &mut usize| {
+        if keep == Keep::First {
+            front.truncate(*start + 1);
+        } else if keep == Keep::Last && front.len() > *start {
+            front.drain(*start..front.len() - 1);
         }
-        equal.clear();
+        *start = front.len();
     };
-    let (mut block, mut seconds) = (Vec::with_capacity(BLOCK), [K::default(); BLOCK]);
-    for places in places.chunks(BLOCK) {
-        block.clear();
-        block.extend(places.iter().map(|place| rows.at(place.1 as usize)));
-        source.gather(1, &block, &mut seconds[..places.len()]);
-        for ((&(first, _), &row), &second) in places.iter().zip(&block).zip(&seconds) {
-            match least {
-                Some((own, best)) if own == first && best < second => continue,
-                Some((own, best)) if own == first && best > second => equal.clear(),
-                Some((own, _)) if own == first => {}
-                _ => flush(least, &mut equal),
-            }
-            least = Some((first, second));
-            equal.push(row);
+    words::for_each_place(order, source, 1, rows, |place, row, second| {
+        if place & TIED == 0 {
+            close(&mut front, &mut start);
         }
-    }
-    flush(least, &mut equal);
+        if best.is_none_or(|best| second < best) {
+            front.truncate(start);
+            front.push(row);
+            best = Some(second);
+        } else if best == Some(second) && front.len() > start {
+            front.push(row);
+        }
+    });
+    close(&mut front, &mut start);
     front
 }
 
@@ -161,7 +149,7 @@ mod tests {
                         front.sort_unstable();
                         front
                     };
-                    let expected = sweep(&source, rows, &spread::places(&source, 0, rows), keep);
+                    let expected = plane(&source, rows, keep, 1);
                     assert_eq!(sorted(few(&source, rows, keep)), sorted(expected), "{n} rows, shift {shift}");
                 }
             }

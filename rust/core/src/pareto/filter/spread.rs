@@ -5,8 +5,6 @@
 //! sorted on its own (after the flash sort of Neubert 1998).
 
 use super::super::keys::Key;
-use super::super::source::{Rows, Source};
-use super::sorted::{BLOCK, Place};
 
 /// Fewer rows are sorted by comparisons.
 const FEWEST: usize = 64;
@@ -20,19 +18,6 @@ const PLACE_BITS: u32 = 32;
 
 /// Tells all keys, in order, to what it is called with.
 pub(in super::super) type Blocks<'a, K> = dyn Fn(&mut dyn FnMut(&[K])) + 'a;
-
-/// The keys of objective `k`, each with the position of its row in `rows`, sorted; equal keys by position.
-pub(super) fn places<K: Key>(source: &dyn Source<K>, k: usize, rows: Rows<'_>) -> Vec<Place<K>> {
-    let blocks = |visit: &mut dyn FnMut(&[K])| {
-        let mut keys = [K::default(); BLOCK];
-        for start in (0..rows.len()).step_by(BLOCK) {
-            let part = rows.part(start, BLOCK);
-            part.read(source, k, &mut keys[..part.len()]);
-            visit(&keys[..part.len()]);
-        }
-    };
-    sorted(rows.len(), &blocks, |position, key| (key, position as u32))
-}
 
 /// Sort `n` items that `item` makes of a number and its key. `blocks` tells all keys in order, whenever it is called;
 /// an item is not smaller than another one with a smaller key.

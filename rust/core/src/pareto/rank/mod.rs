@@ -10,7 +10,6 @@ mod peel;
 mod plane;
 pub(super) mod sets;
 mod space;
-mod words;
 
 use std::num::NonZeroUsize;
 
@@ -66,8 +65,14 @@ pub fn ranks(
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
     let stop = Stop::new(stop);
+    if options.groups.is_none() && rows.len() == ranks.len() {
+        let rows = Rows::Span { first: 0, count: rows.len() as u32 };
+        layers_of(ranks, points, rows, options, threads, &stop);
+        return stop.check();
+    }
     let ranked = for_each_group(Rows::List(&rows), &shared, threads, &|group, threads| {
-        let layers = layers_of(points, group, options, threads, &stop);
+        let mut layers = vec![0; group.len()];
+        layers_of(&mut layers, points, Rows::List(group), options, threads, &stop);
         group.iter().copied().zip(layers).collect::<Vec<_>>()
     });
     stop.check()?;
@@ -78,22 +83,34 @@ pub fn ranks(
 }
 
 /// The layer of each of `rows`; -1 beyond a stop.
-fn layers_of(points: &Table<'_>, rows: &[u32], options: &RankOptions<'_>, threads: usize, stop: &Stop<'_>) -> Vec<i32> {
+fn layers_of(
+    layers: &mut [i32],
+    points: &Table<'_>,
+    rows: Rows<'_>,
+    options: &RankOptions<'_>,
+    threads: usize,
+    stop: &Stop<'_>,
+) {
     let limit = options.num_fronts.map_or(usize::MAX, NonZeroUsize::get);
-    let ordered = Ordered::new(points, rows, threads);
-    let distinct = match ordered.columns.as_slice() {
-        // No objective is left, or one that leads: rows in their order.
-        [] => (0..ordered.num_distinct as i32).collect(),
-        [seconds] => plane::layers(seconds, limit),
-        [seconds, thirds] => space::layers(seconds, thirds, limit),
-        columns => {
-            peel::layers(columns, limit, options.stop_after.map_or(usize::MAX, NonZeroUsize::get), threads, stop)
+    match points.num_objectives() {
+        2 if points.is_narrow() => plane::layers::<i32>(layers, points, rows, limit),
+        2 => plane::layers::<i64>(layers, points, rows, limit),
+        _ => {
+            let ordered = Ordered::new(points, rows, threads);
+            let distinct = match ordered.columns.as_slice() {
+                // No objective is left, or one that leads: rows in their order.
+                [] => (0..ordered.num_distinct as i32).collect(),
+                [seconds] => plane::layers_of_distinct(seconds, limit),
+                [seconds, thirds] => space::layers(seconds, thirds, limit),
+                columns => {
+                    let enough = options.stop_after.map_or(usize::MAX, NonZeroUsize::get);
+                    peel::layers(columns, limit, enough, threads, stop)
+                }
+            };
+            ordered.for_each(|position, index| layers[position as usize] = distinct[index]);
         }
-    };
-    let mut layers = vec![0; rows.len()];
-    ordered.for_each(|position, index| layers[position as usize] = distinct[index]);
-    cut(&mut layers, limit, options.stop_after);
-    layers
+    }
+    cut(layers, limit, options.stop_after);
 }
 
 /// Put -1 on the rows of layers from `limit` on, and of those after the one in which `stop_after` rows are reached.

@@ -3,10 +3,11 @@
 //! A row can only be dominated by an earlier one, and an earlier one is never worse in the leading objective, so that
 //! objective need not be compared. Objectives in which all rows are equal are left out.
 
-use super::words::{bits_for, dense_ranks, sort};
 use crate::parallel;
 use crate::pareto::read::ReadKeys;
+use crate::pareto::source::Rows;
 use crate::pareto::table::Table;
+use crate::pareto::words::{self, bits_for, sort};
 
 /// Marks a row that equals the one before it.
 const REPEATED: u32 = 1 << 31;
@@ -23,7 +24,7 @@ pub(in crate::pareto) struct Ordered {
 
 impl Ordered {
     /// Rank the columns of `rows` and sort the rows.
-    pub(in crate::pareto) fn new(table: &Table<'_>, rows: &[u32], threads: usize) -> Self {
+    pub(in crate::pareto) fn new(table: &Table<'_>, rows: Rows<'_>, threads: usize) -> Self {
         let mut columns = if table.is_narrow() {
             ranked_columns::<i32>(table, rows, threads)
         } else {
@@ -54,16 +55,10 @@ impl Ordered {
 }
 
 /// Per objective: the number of ranks and the rank of each row.
-fn ranked_columns<K: ReadKeys + Into<i64>>(table: &Table<'_>, rows: &[u32], threads: usize) -> Vec<(usize, Vec<i32>)> {
+fn ranked_columns<K: ReadKeys>(table: &Table<'_>, rows: Rows<'_>, threads: usize) -> Vec<(usize, Vec<i32>)> {
     let d = table.num_objectives();
     let rank_some = |objectives: std::ops::Range<usize>| -> Vec<(usize, Vec<i32>)> {
-        let mut scratch = Default::default();
-        objectives
-            .map(|k| {
-                let mut ranks = vec![0; rows.len()];
-                (dense_ranks::<K>(table, k, rows, &mut ranks, &mut scratch), ranks)
-            })
-            .collect()
+        objectives.map(|k| words::dense_ranks(&words::order::<K>(table, k, rows))).collect()
     };
     let parts = threads.clamp(1, d);
     parallel::each((0..parts).map(|part| d * part / parts..d * (part + 1) / parts).collect(), rank_some).concat()
@@ -100,7 +95,7 @@ fn lexicographic(columns: &[(usize, Vec<i32>)], n: usize) -> Vec<u32> {
     for (position, word) in words.iter_mut().enumerate() {
         *word = *word << position_bits | position as u64;
     }
-    sort(&mut words, &mut Vec::new(), position_bits, 64 - left);
+    sort(&mut words, position_bits, 64 - left);
     let position = |word: u64| (word & ((1_u64 << position_bits) - 1)) as u32;
     let rest = &columns[packed..];
     let compare = |a: u32, b: u32| {
@@ -132,7 +127,7 @@ mod tests {
         let points = [[2.0, 1.0, 5.0], [1.0, 9.0, 5.0], [2.0, 0.0, 5.0], [1.0, 9.0, 5.0], [1.0, 3.0, 5.0]];
         let flat = points.concat();
         let table = Table::of_matrix(&flat, 5, 3).expect("it is a table");
-        let ordered = Ordered::new(&table, &[0, 1, 2, 3, 4], 2);
+        let ordered = Ordered::new(&table, Rows::Span { first: 0, count: 5 }, 2);
         let mut seen = Vec::new();
         ordered.for_each(|position, distinct| seen.push((position, distinct)));
         // The second objective has more values, so it leads; the third is the same everywhere.

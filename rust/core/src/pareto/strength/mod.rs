@@ -53,7 +53,7 @@ pub fn counts(
 
 /// How many of `rows` dominate each of them, and how many each dominates.
 fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize, stop: &Stop<'_>) -> [Vec<u32>; 2] {
-    let mut ordered = Ordered::new(points, rows, threads);
+    let mut ordered = Ordered::new(points, Rows::List(rows), threads);
     let mut weights = vec![0; ordered.num_distinct];
     ordered.for_each(|_, index| weights[index] += 1);
     let above = weight_of_dominators(&ordered.columns, &weights, threads, stop);
