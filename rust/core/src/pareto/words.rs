@@ -173,7 +173,9 @@ pub(super) fn sort(words: &mut Vec<u64>, low: u32, high: u32) {
     let mut next = vec![0_u32; (passes as usize) << width];
     for block in words.chunks(BLOCK) {
         for (pass, next) in next.chunks_exact_mut(1 << width).enumerate() {
-            block.iter().for_each(|&word| next[digit(word, pass)] += 1);
+            for &word in block {
+                next[digit(word, pass)] += 1;
+            }
         }
     }
     let mut scattered = vec![0; words.len()];

@@ -5,6 +5,7 @@
 //! two (`space`); above, sets of bits (`bits`). Equal rows share a layer.
 
 mod bits;
+mod cells;
 pub(super) mod order;
 mod peel;
 mod plane;
@@ -92,12 +93,13 @@ fn layers_of(
     stop: &Stop<'_>,
 ) {
     let limit = options.num_fronts.map_or(usize::MAX, NonZeroUsize::get);
+    let counted = Ordered::counted(points, rows);
     match points.num_objectives() {
-        2 if points.is_narrow() => plane::layers::<i32>(layers, points, rows, limit),
-        2 => plane::layers::<i64>(layers, points, rows, limit),
+        2 if counted.is_none() && points.is_narrow() => plane::layers::<i32>(layers, points, rows, limit),
+        2 if counted.is_none() => plane::layers::<i64>(layers, points, rows, limit),
         _ => {
-            let ordered = Ordered::new(points, rows, threads);
-            let distinct = match ordered.columns.as_slice() {
+            let ordered = counted.unwrap_or_else(|| Ordered::sorted(points, rows, threads));
+            let distinct: Vec<i32> = match ordered.columns.as_slice() {
                 // No objective is left, or one that leads: rows in their order.
                 [] => (0..ordered.num_distinct as i32).collect(),
                 [seconds] => plane::layers_of_distinct(seconds, limit),
@@ -107,7 +109,7 @@ fn layers_of(
                     peel::layers(columns, limit, enough, threads, stop)
                 }
             };
-            ordered.for_each(|position, index| layers[position as usize] = distinct[index]);
+            layers.iter_mut().zip(&ordered.index).for_each(|(layer, &index)| *layer = distinct[index as usize]);
         }
     }
     cut(layers, limit, options.stop_after);

@@ -13,12 +13,16 @@ pub(super) fn layers<K: Key>(layers: &mut [i32], source: &dyn Source<K>, rows: R
     // The second keys of rows with one first key, and their positions.
     let mut run: Vec<(K, u32)> = Vec::new();
     let mut place_run = |run: &mut Vec<(K, u32)>| {
-        if run.len() > 1 {
+        if let [(second, position)] = run[..] {
+            layers[position as usize] = tails.place(second);
+        } else {
             run.sort_unstable();
-        }
-        for equal in run.chunk_by(|a, b| a.0 == b.0) {
-            let layer = tails.place(equal[0].0);
-            equal.iter().for_each(|&(_, position)| layers[position as usize] = layer);
+            for equal in run.chunk_by(|a, b| a.0 == b.0) {
+                let layer = tails.place(equal[0].0);
+                for &(_, position) in equal {
+                    layers[position as usize] = layer;
+                }
+            }
         }
         run.clear();
     };

@@ -16,28 +16,35 @@ enum Stairs {
 }
 
 impl Stairs {
-    /// Whether some step is nowhere worse than `(second, third)`.
-    fn dominate(&self, second: i32, third: i32) -> bool {
+    /// Where a step at `(second, third)` belongs, unless some step is nowhere worse. In a tree it finds its place
+    /// again.
+    #[inline(always)]
+    fn find(&self, second: i32, third: i32) -> Option<usize> {
         match self {
             Self::Array(steps) => {
                 let after = steps.partition_point(|step| step.0 <= second);
-                after > 0 && steps[after - 1].1 <= third
+                match after.checked_sub(1).map(|last| steps[last]) {
+                    Some((_, least)) if least <= third => None,
+                    Some((own, _)) if own == second => Some(after - 1),
+                    _ => Some(after),
+                }
             }
-            Self::Tree(steps) => steps.range(..=second).next_back().is_some_and(|(_, &least)| least <= third),
+            Self::Tree(steps) => {
+                steps.range(..=second).next_back().is_none_or(|(_, &least)| least > third).then_some(0)
+            }
         }
     }
 
-    /// Add a step that is not dominated; those that it dominates go.
-    fn insert(&mut self, second: i32, third: i32) {
+    /// Add a step where it was found to belong; those that it dominates go.
+    fn insert(&mut self, place: usize, second: i32, third: i32) {
         match self {
             Self::Array(steps) => {
-                let start = steps.partition_point(|step| step.0 < second);
-                let beaten = steps[start..].iter().take_while(|step| step.1 >= third).count();
+                let beaten = steps[place..].iter().take_while(|step| step.1 >= third).count();
                 if beaten > 0 {
-                    steps[start] = (second, third);
-                    steps.drain(start + 1..start + beaten);
+                    steps[place] = (second, third);
+                    steps.drain(place + 1..place + beaten);
                 } else {
-                    steps.insert(start, (second, third));
+                    steps.insert(place, (second, third));
                 }
                 if steps.len() > MOST_IN_ARRAY {
                     *self = Self::Tree(steps.iter().copied().collect());
@@ -58,16 +65,24 @@ impl Stairs {
 /// The layer of each row, `limit` for rows that no layer below `limit` takes.
 pub(super) fn layers(seconds: &[i32], thirds: &[i32], limit: usize) -> Vec<i32> {
     let mut layers: Vec<Stairs> = Vec::new();
-    let place = |(&second, &third): (&i32, &i32)| {
-        let layer = layers.partition_point(|stairs| stairs.dominate(second, third));
+    let assign = |(&second, &third): (&i32, &i32)| {
+        let (mut layer, mut end, mut place) = (0, layers.len(), 0);
+        while layer < end {
+            let middle = usize::midpoint(layer, end);
+            // What is found last is the place on the layer that is left.
+            match layers[middle].find(second, third) {
+                None => layer = middle + 1,
+                Some(found) => (end, place) = (middle, found),
+            }
+        }
         if layer < layers.len() {
-            layers[layer].insert(second, third);
+            layers[layer].insert(place, second, third);
         } else if layer < limit {
             layers.push(Stairs::Array(vec![(second, third)]));
         }
         layer as i32
     };
-    seconds.iter().zip(thirds).map(place).collect()
+    seconds.iter().zip(thirds).map(assign).collect()
 }
 
 #[cfg(test)]
@@ -79,13 +94,14 @@ mod tests {
         let steps = [(5, 5), (3, 7), (8, 1), (4, 4), (0, 9), (4, 3), (1, 2)];
         let (mut array, mut tree) = (Stairs::Array(Vec::new()), Stairs::Tree(BTreeMap::new()));
         for (second, third) in steps {
-            assert_eq!(array.dominate(second, third), tree.dominate(second, third));
-            if !array.dominate(second, third) {
-                array.insert(second, third);
-                tree.insert(second, third);
+            let place = array.find(second, third);
+            assert_eq!(place.is_some(), tree.find(second, third).is_some());
+            if let Some(place) = place {
+                array.insert(place, second, third);
+                tree.insert(0, second, third);
             }
             for (second, third) in (0..10).flat_map(|y| (0..10).map(move |z| (y, z))) {
-                assert_eq!(array.dominate(second, third), tree.dominate(second, third));
+                assert_eq!(array.find(second, third).is_some(), tree.find(second, third).is_some());
             }
         }
     }

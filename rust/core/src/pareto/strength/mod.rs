@@ -55,7 +55,7 @@ pub fn counts(
 fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize, stop: &Stop<'_>) -> [Vec<u32>; 2] {
     let mut ordered = Ordered::new(points, Rows::List(rows), threads);
     let mut weights = vec![0; ordered.num_distinct];
-    ordered.for_each(|_, index| weights[index] += 1);
+    ordered.index.iter().for_each(|&index| weights[index as usize] += 1);
     let above = weight_of_dominators(&ordered.columns, &weights, threads, stop);
     // In the opposite order and direction, what a row dominates dominates it.
     for column in &mut ordered.columns {
@@ -67,12 +67,9 @@ fn counts_of(points: &Table<'_>, rows: &[u32], threads: usize, stop: &Stop<'_>) 
     }
     weights.reverse();
     let below = weight_of_dominators(&ordered.columns, &weights, threads, stop);
-    let mut counts = [vec![0; rows.len()], vec![0; rows.len()]];
-    ordered.for_each(|position, index| {
-        counts[0][position as usize] = above[index];
-        counts[1][position as usize] = below[ordered.num_distinct - 1 - index];
-    });
-    counts
+    let dominated_by = ordered.index.iter().map(|&index| above[index as usize]);
+    let dominates = ordered.index.iter().map(|&index| below[ordered.num_distinct - 1 - index as usize]);
+    [dominated_by.collect(), dominates.collect()]
 }
 
 /// The sum of the weights of the earlier rows that are nowhere worse.
