@@ -22,7 +22,7 @@ pub fn dominators(dominators: &mut [u8], points: &Table<'_>, index: usize, optio
     }
     check(n, points, options)?;
     dominators.fill(0);
-    let mut rows = candidates(points, options)?;
+    let mut rows = candidates(points, options)?.rows().to_vec();
     if rows.binary_search(&(index as u32)).is_err() {
         return Ok(false);
     }

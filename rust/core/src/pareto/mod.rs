@@ -43,7 +43,7 @@ use crate::error::{Error, Result};
 use boxes::LEAST_FACTOR;
 use front::{MOST_KEY_BYTES, for_each_group, mark_fronts};
 use read::ReadKeys;
-use source::Rows;
+use source::{Kept, Rows};
 
 /// Which of several equal rows of the front is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,13 +110,13 @@ fn mark<K: ReadKeys>(mask: &mut [u8], points: &Table<'_>, options: &Options<'_>)
         Some(allowed) => {
             let rows = candidates(points, options)?;
             dropped.outside = allowed.iter().map(|&flag| usize::from(flag == 0)).sum();
-            dropped.missing = points.num_rows() - dropped.outside - rows.len();
+            dropped.missing = points.num_rows() - dropped.outside - rows.rows().len();
             nan.clear();
             Some(rows)
         }
     };
     let all = Rows::Span { first: 0, count: points.num_rows() as u32 };
-    let rows = listed.as_deref().map_or(all, Rows::List);
+    let rows = listed.as_ref().map_or(all, Kept::rows);
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
     if let Some(eps) = options.eps {
@@ -191,16 +191,19 @@ fn check(num_flags: usize, points: &Table<'_>, options: &Options<'_>) -> Result<
 }
 
 /// The rows that take part, in order. A NaN is looked for in all rows, also in those that the bounds cut.
-fn candidates(points: &Table<'_>, options: &Options<'_>) -> Result<Vec<u32>> {
+fn candidates(points: &Table<'_>, options: &Options<'_>) -> Result<Kept> {
     if options.nan == NanPolicy::Raise {
         refuse_nan(points)?;
     }
     let missing = if options.nan == NanPolicy::Drop { points.nan_rows() } else { Vec::new() };
+    if missing.is_empty() && options.allowed.is_none() {
+        return Ok(Kept::Span { first: 0, count: points.num_rows() as u32 });
+    }
     let takes_part = |row: &u32| {
         let row = *row as usize;
         missing.get(row) != Some(&true) && options.allowed.is_none_or(|allowed| allowed[row] != 0)
     };
-    Ok((0..points.num_rows() as u32).filter(takes_part).collect())
+    Ok(Kept::List((0..points.num_rows() as u32).filter(takes_part).collect()))
 }
 
 fn refuse_nan(points: &Table<'_>) -> Result<()> {

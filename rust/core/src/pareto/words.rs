@@ -192,10 +192,21 @@ pub(super) fn sort(words: &mut Vec<u64>, low: u32, high: u32) {
         std::mem::swap(words, &mut scattered);
     }
     if start > low {
-        words
-            .chunk_by_mut(|a, b| a >> start == b >> start)
-            .filter(|run| run.len() > 1)
-            .for_each(<[u64]>::sort_unstable);
+        settle_runs(words, start);
+    }
+}
+
+/// Sort words that are in the order of their bits from `start` on.
+fn settle_runs(words: &mut [u64], start: u32) {
+    let mut settled = 0;
+    while let Some(place) = words[settled..].windows(2).position(|pair| pair[0] > pair[1]) {
+        let place = settled + place;
+        let own = words[place] >> start;
+        let first = words[settled..place].iter().rposition(|word| word >> start != own);
+        let length = words[place..].iter().position(|word| word >> start != own);
+        let first = first.map_or(settled, |other| settled + other + 1);
+        settled = length.map_or(words.len(), |length| place + length);
+        words[first..settled].sort_unstable();
     }
 }
 

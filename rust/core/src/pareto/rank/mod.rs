@@ -63,15 +63,15 @@ pub fn ranks(
     check(ranks.len(), points, &shared)?;
     ranks.fill(-1);
     let rows = candidates(points, &shared)?;
+    let rows = rows.rows();
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
     let stop = Stop::new(stop);
-    if options.groups.is_none() && rows.len() == ranks.len() {
-        let rows = Rows::Span { first: 0, count: rows.len() as u32 };
+    if let (None, Rows::Span { .. }) = (options.groups, rows) {
         layers_of(ranks, points, rows, options, threads, &stop);
         return stop.check();
     }
-    let ranked = for_each_group(Rows::List(&rows), &shared, threads, &|group, threads| {
+    let ranked = for_each_group(rows, &shared, threads, &|group, threads| {
         let mut layers = vec![0; group.len()];
         layers_of(&mut layers, points, Rows::List(group), options, threads, &stop);
         group.iter().copied().zip(layers).collect::<Vec<_>>()

@@ -36,10 +36,11 @@ pub fn counts(
     dominated_by.fill(-1);
     dominates.fill(-1);
     let rows = candidates(points, options)?;
+    let rows = rows.rows();
     let threads =
         options.threads.map_or_else(|| automatic_threads(rows.len() * points.num_objectives()), NonZeroUsize::get);
     let stop = Stop::new(stop);
-    let counted = for_each_group(Rows::List(&rows), options, threads, &|group, threads| {
+    let counted = for_each_group(rows, options, threads, &|group, threads| {
         let [above, below] = counts_of(points, group, threads, &stop);
         group.iter().zip(above.into_iter().zip(below)).map(|(&row, (above, below))| (row, above, below)).collect()
     });
