@@ -10,29 +10,38 @@ use crate::pareto::words::{TIED, for_each_place, order};
 /// Fill `layers` with the layer of each of `rows`, `limit` for rows that no layer below `limit` takes.
 pub(super) fn layers<K: Key>(layers: &mut [i32], source: &dyn Source<K>, rows: Rows<'_>, limit: usize) {
     let mut tails = Tails { seconds: Vec::new(), limit };
-    // The second keys of rows with one first key, and their positions.
-    let mut run: Vec<(K, u32)> = Vec::new();
-    let mut place_run = |run: &mut Vec<(K, u32)>| {
-        if let [(second, position)] = run[..] {
-            layers[position as usize] = tails.place(second);
-        } else {
-            run.sort_unstable();
-            for equal in run.chunk_by(|a, b| a.0 == b.0) {
-                let layer = tails.place(equal[0].0);
-                for &(_, position) in equal {
-                    layers[position as usize] = layer;
-                }
+    // The second key and the position of the last row; of all rows with its first key, if there are several.
+    let mut last = None;
+    let mut run = Vec::new();
+    let mut assign = |last: Option<(K, u32)>, run: &mut Vec<(K, u32)>| {
+        if run.is_empty() {
+            if let Some((second, position)) = last {
+                layers[position as usize] = tails.place(second);
+            }
+            return;
+        }
+        run.sort_unstable();
+        for equal in run.chunk_by(|a, b| a.0 == b.0) {
+            let layer = tails.place(equal[0].0);
+            for &(_, position) in equal {
+                layers[position as usize] = layer;
             }
         }
         run.clear();
     };
     for_each_place(&order(source, 0, rows), source, 1, rows, |place, _, second| {
+        let own = (second, place & !TIED);
         if place & TIED == 0 {
-            place_run(&mut run);
+            assign(last, &mut run);
+        } else {
+            if run.is_empty() {
+                run.extend(last);
+            }
+            run.push(own);
         }
-        run.push((second, place & !TIED));
+        last = Some(own);
     });
-    place_run(&mut run);
+    assign(last, &mut run);
 }
 
 /// The layer of each of some distinct rows in lexicographic order.
