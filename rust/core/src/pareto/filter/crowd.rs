@@ -11,6 +11,8 @@ pub(super) struct Crowd {
     pub(super) len: usize,
     /// Of each 64 rows a column per objective.
     pub(super) cells: Vec<Cells>,
+    /// Of each 64 times 64 rows a column per objective, with the largest cell of each 64.
+    pub(super) tops: Vec<Cells>,
     /// The rows as given, equal ones beside each other, and where the equals of each row start.
     pub(super) rows: Vec<u32>,
     pub(super) starts: Vec<u32>,
@@ -26,6 +28,7 @@ impl Crowd {
             d,
             len: 0,
             cells: Vec::with_capacity(words.len().div_ceil(LANES) * d),
+            tops: Vec::new(),
             rows: words.iter().map(|&word| rows.at(placed.position(word))).collect(),
             starts: Vec::with_capacity(words.len()),
             left: Vec::with_capacity(words.len().div_ceil(LANES)),
@@ -44,6 +47,12 @@ impl Crowd {
             before = Some(word);
             if !repeats {
                 crowd.push(own, start);
+            }
+        }
+        crowd.tops = vec![[0; LANES]; crowd.left.len().div_ceil(LANES) * d];
+        for (block, columns) in crowd.cells.chunks_exact(d).enumerate() {
+            for (top, column) in crowd.tops[block / LANES * d..].iter_mut().zip(columns) {
+                top[block % LANES] = column.iter().fold(0, |most, &cell| most.max(cell));
             }
         }
         crowd

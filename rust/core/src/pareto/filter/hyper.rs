@@ -11,7 +11,7 @@ use super::super::keys::Key;
 use super::super::source::{Rows, Source};
 use super::crowd::{Crowd, order};
 use super::grid::Placed;
-use super::lanes::{self, Compare, Comparing, LANES};
+use super::lanes::{self, Compare, Comparing, LANES, next_bit};
 use super::sets::{self, Sets};
 use super::sorted::ranges;
 use crate::parallel;
@@ -91,17 +91,18 @@ impl<'a> Band<'a> {
     /// the rows that `start` is among.
     #[inline(always)]
     fn strike(&self, compare: impl Compare, others: &Crowd, start: usize, left: &mut [u64]) {
-        let mut behind = u64::MAX << (start % LANES);
-        for (block, left) in (start / LANES..).zip(left) {
-            let mut lanes = *left & std::mem::replace(&mut behind, u64::MAX);
-            if lanes != 0 {
-                lanes &= compare.not_below(others.block(block), &self.corner);
-            }
-            while lanes != 0 {
-                let lane = lanes.trailing_zeros() as usize;
-                lanes &= lanes - 1;
-                if self.dominates(compare, sets::MOST, others, block * LANES + lane) {
-                    *left &= !(1 << lane);
+        let first = start / LANES;
+        for (top, corners) in others.tops.chunks_exact(others.d).enumerate().skip(first / LANES) {
+            let mut blocks = compare.not_below(corners, &self.corner);
+            while let Some(block) = next_bit(&mut blocks).map(|lane| top * LANES + lane) {
+                if let Some(left) = block.checked_sub(first).and_then(|place| left.get_mut(place)) {
+                    let behind = if block == first { u64::MAX << (start % LANES) } else { u64::MAX };
+                    let mut lanes = *left & behind & compare.not_below(others.block(block), &self.corner);
+                    while let Some(lane) = next_bit(&mut lanes) {
+                        if self.dominates(compare, sets::MOST, others, block * LANES + lane) {
+                            *left &= !(1 << lane);
+                        }
+                    }
                 }
             }
         }

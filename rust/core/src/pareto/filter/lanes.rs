@@ -22,11 +22,15 @@ pub(super) type FineCells = [i16; LANES];
 #[repr(align(64))]
 pub(super) struct Set(pub(super) [u8; 64]);
 
-/// Of an objective a set for each step of four cells: the rows that are in it or below.
-pub(super) type Steps = [Set; 64];
+/// An objective of 512 rows: its cells in steps, and for each step the rows that are in it or below.
+#[derive(Clone)]
+pub(super) struct Steps {
+    pub(super) of_cell: [u8; 256],
+    pub(super) sets: [Set; STEPS],
+}
 
-/// Cells of a step, as a power of two.
-pub(super) const STEP_BITS: u32 = 2;
+/// Most steps of an objective.
+pub(super) const STEPS: usize = 64;
 
 /// After so many objectives it is seen whether any row of a cut is left; nearly always there is none.
 const BEFORE_LOOK: usize = 16;
@@ -99,7 +103,17 @@ impl Compare for Plain {
 /// The set of the step in which the cell of row `lane` is.
 #[inline(always)]
 fn step<'a>(steps: &'a Steps, column: &Cells, lane: usize) -> &'a Set {
-    &steps[usize::from(column[lane % LANES] >> STEP_BITS)]
+    &steps.sets[usize::from(steps.of_cell[usize::from(column[lane % LANES])]) % STEPS]
+}
+
+/// Take the lowest bit of a mask.
+#[inline(always)]
+pub(super) fn next_bit(mask: &mut u64) -> Option<usize> {
+    let bit = mask.trailing_zeros() as usize;
+    (*mask != 0).then(|| {
+        *mask &= *mask - 1;
+        bit
+    })
 }
 
 /// The lowest bit of each of 64 bytes.

@@ -1,9 +1,9 @@
 //! Up to 512 rows as sets of bits: for each objective and each step of its cells, which of the rows are not above it.
 //!
 //! The rows that are nowhere above another one are then the cut of one set per objective: eight words stand for 512
-//! comparisons, and the sets of ten objectives fit a first-level cache.
+//! comparisons, and the sets of ten objectives nearly fit a first-level cache.
 
-use super::lanes::{Cells, Compare, STEP_BITS, Set, Steps};
+use super::lanes::{Cells, Compare, STEPS, Set, Steps, next_bit};
 
 /// Rows that one table of sets holds.
 pub(super) const MOST: usize = 8 * size_of::<Set>();
@@ -14,19 +14,34 @@ pub(super) struct Sets(Vec<Steps>);
 impl Sets {
     /// Of no rows.
     pub(super) fn new(d: usize) -> Self {
-        Self(vec![[Set([0; _]); _]; d])
+        Self(vec![Steps { of_cell: [0; _], sets: [Set([0; _]); _] }; d])
     }
 
     /// Hold these rows instead: per objective `cells` tells the cell of each, in order.
+    ///
+    /// Each cell that has a row is a step, where these are few: then rows that are near each other differ in them.
     #[inline(always)]
     pub(super) fn fill<I: Iterator<Item = u8>>(&mut self, cells: impl Fn(usize) -> I) {
-        for (k, steps) in self.0.iter_mut().enumerate() {
-            steps.fill(Set([0; _]));
+        for (k, Steps { of_cell, sets }) in self.0.iter_mut().enumerate() {
+            let mut present = [0_u64; 4];
+            cells(k).for_each(|cell| present[usize::from(cell / 64)] |= 1 << (cell % 64));
+            // Two cells become one, and those again, where there are too many: the first of them stands for both.
+            for (shift, firsts) in [(1, u64::MAX / 3), (2, u64::MAX / 15)] {
+                if present.iter().map(|word| word.count_ones() as usize).sum::<usize>() > STEPS {
+                    present = present.map(|word| (word | word >> shift) & firsts);
+                }
+            }
+            let mut steps = 0_u8;
+            for (cell, own) in of_cell.iter_mut().enumerate() {
+                steps += u8::from(present[cell / 64] >> (cell % 64) & 1 == 1);
+                *own = steps.saturating_sub(1);
+            }
+            sets.fill(Set([0; _]));
             for (row, cell) in cells(k).enumerate() {
-                steps[usize::from(cell >> STEP_BITS)].0[row % MOST / 8] |= 1 << (row % 8);
+                sets[usize::from(of_cell[usize::from(cell)]) % STEPS].0[row % MOST / 8] |= 1 << (row % 8);
             }
             let mut all = Set([0; _]);
-            for set in steps {
+            for set in sets {
                 for (all, own) in all.0.iter_mut().zip(&mut set.0) {
                     *all |= *own;
                     *own = *all;
@@ -47,17 +62,15 @@ impl Sets {
         let Some(cut) = compare.cut(&self.0, columns, lane) else {
             return false;
         };
-        let (words, _) = cut.0.as_chunks();
-        words.iter().enumerate().any(|(index, &word)| {
+        for (index, &word) in cut.0.as_chunks().0.iter().enumerate() {
             let mut left = u64::from_le_bytes(word);
-            while left != 0 {
-                if is_it(index * 64 + left.trailing_zeros() as usize) {
+            while let Some(bit) = next_bit(&mut left) {
+                if is_it(index * 64 + bit) {
                     return true;
                 }
-                left &= left - 1;
             }
-            false
-        })
+        }
+        false
     }
 }
 
@@ -93,16 +106,25 @@ mod tests {
             let mut sets = Sets::new(d);
             for count in [1, 63, 300, MOST] {
                 sets.fill(|k| (0..count).map(move |row| cell(row, k)));
+                let step = |k: usize, cell: u8| sets.0[k].of_cell[usize::from(cell)];
                 let column = |k: usize| std::array::from_fn(|lane| (lane * 3 + 60) as u8 / (1 + k as u8));
                 let columns: Vec<Cells> = (0..d).map(column).collect();
                 for lane in [0, 1, 40, 63] {
-                    let step = |cell: u8| cell / 4;
-                    let not_above = |&row: &usize| (0..d).all(|k| step(cell(row, k)) <= step(columns[k][lane]));
+                    let not_above = |&row: &usize| (0..d).all(|k| step(k, cell(row, k)) <= step(k, columns[k][lane]));
                     let expected: Vec<usize> = (0..count).filter(not_above).collect();
                     let any = !expected.is_empty();
                     assert_eq!(lanes::run(Find(&sets, &columns, lane)), (expected, any));
                 }
             }
         }
+    }
+
+    #[test]
+    fn cells_have_steps_of_their_own_where_they_are_few() {
+        let mut sets = Sets::new(3);
+        sets.fill(|k| (0..MOST).map(move |row| [100 + row % 60, row % 128, row][k] as u8));
+        let steps = |k: usize, cell: usize| usize::from(sets.0[k].of_cell[cell]);
+        assert!((0..256).all(|cell| steps(0, cell) == cell.clamp(100, 159) - 100));
+        assert!((0..256).all(|cell| steps(1, cell) == cell.min(127) / 2 && steps(2, cell) == cell / 4));
     }
 }
