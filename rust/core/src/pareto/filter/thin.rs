@@ -25,6 +25,8 @@ const QUANTILES: usize = 32;
 /// A thread takes this many rows at least.
 const ROWS_PER_THREAD: usize = 65536;
 const BLOCK: usize = 256;
+/// It is seen later whether enough is dropped.
+const TRIED_BLOCKS: usize = 8;
 /// The largest cell of a row; an empty place has a larger one.
 const MOST_CELL: u64 = i16::MAX as u64 - 1;
 
@@ -188,6 +190,8 @@ impl<K: Key> Kernel for Thin<'_, K> {
         let d = self.source.num_objectives();
         let mut left = Passed::new(self.rows);
         let (mut missing, mut tested) = (0, 0);
+        // The rows of the first block meet nobody.
+        let tried = self.num_groups * ROWS_PER_GROUP + TRIED_BLOCKS * BLOCK;
         let mut strong = Strong::new(self.num_groups, d);
         let (mut keys, mut cells) = (vec![[K::default(); BLOCK]; d], vec![[0_i16; BLOCK]; d]);
         let (mut dead, mut own_groups) = ([0_u8; BLOCK], [0_u32; BLOCK]);
@@ -195,7 +199,7 @@ impl<K: Key> Kernel for Thin<'_, K> {
         for start in (0..self.rows.len()).step_by(BLOCK) {
             let part = self.rows.part(start, BLOCK);
             // Where it drops too few it is not worth its time.
-            let pays = tested < self.num_groups * ROWS_PER_GROUP || left.count() * 4 <= tested * 3;
+            let pays = tested < tried || left.count() * 4 <= tested * 3;
             if !pays && self.nan.is_empty() {
                 left.keep(part.len(), 0..part.len());
                 continue;
