@@ -65,6 +65,10 @@ class Numbers:
                 absent = nan if absent is None else nan | absent
         return absent if absent is not None and absent.any() else None
 
+    def at(self, rows: NDArray[np.int64]) -> Numbers:
+        """Return the numbers of these rows."""
+        return Numbers(self.values[rows], None if self.missing is None else self.missing[rows], self.scale)
+
     def floats(self) -> NDArray[np.float64]:
         """Return the numbers as float64, NaN where there is none; integers above 2^53 are rounded."""
         floats: NDArray[np.float64] = np.array(self.values, dtype=np.float64) / 10.0**self.scale

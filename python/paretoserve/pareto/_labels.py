@@ -36,14 +36,14 @@ def group_codes(place: Place, columns: Mapping[str, Any]) -> tuple[NDArray[np.ui
         if codes is None:
             codes, num_codes = own, num_own
             continue
-        codes, num_codes = codes * num_own + own, num_codes * num_own
+        codes, num_codes = codes.astype(np.int64, copy=False) * num_own + own, num_codes * num_own
         if num_codes > max(4 * len(own), 1 << 16):
             codes, num_codes = dense(codes)
     assert codes is not None
     return codes.astype(np.uint32, copy=False), num_codes
 
 
-def _codes(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], int]:
+def _codes(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64 | np.uint32], int]:
     narrow = _narrow_codes(name, column)
     if narrow is not None:
         return narrow
@@ -63,7 +63,7 @@ class _Anywhere:
         return DataError(f"{column} {row} {what} {hint}")
 
 
-def _narrow_codes(name: str, column: Any) -> tuple[NDArray[np.int64], int] | None:
+def _narrow_codes(name: str, column: Any) -> tuple[NDArray[np.uint32], int] | None:
     """Return integers less their smallest one as codes if not many more than the rows are needed."""
     try:
         numbers = column_numbers(_Anywhere(), name, column)
@@ -73,11 +73,13 @@ def _narrow_codes(name: str, column: Any) -> tuple[NDArray[np.int64], int] | Non
     if numbers.missing is not None or values.dtype.kind not in "iub" or len(values) == 0:
         return None
     low, high = int(values.min()), int(values.max())
-    if high - low >= max(4 * len(values), 1 << 10):
+    if high - low >= min(max(4 * len(values), 1 << 10), 1 << 32):
         return None
-    # Subtracted in 64 bits: -128 from 127 leaves the range of int8.
-    shifted = values - values.dtype.type(low) if values.dtype.itemsize == 8 else values.astype(np.int64) - low
-    return shifted.astype(np.int64, copy=False), high - low + 1
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
+    # All numbers wrap around in 32 bits, so that the differences, which are smaller, are right.
+    least = values.dtype.type(low)
+    return np.subtract(values, least, dtype=np.uint32, casting="unsafe"), high - low + 1
 
 
 def column_labels(place: Place, name: str, column: Any) -> tuple[NDArray[np.int64], list[Any]]:

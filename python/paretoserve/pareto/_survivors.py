@@ -56,7 +56,7 @@ class Survivors:
         local = None if groups is None else (groups[0].astype(np.uint32), groups[1])
         rows = front_rows(self._question, objectives, None if taken.all() else taken, local)
         codes = np.zeros(len(rows), dtype=np.uint32) if groups is None else self._global_codes(rows, groups)
-        self._parts.append(([_taken(numbers, rows) for numbers in objectives], rows + first_row, codes))
+        self._parts.append(([numbers.at(rows) for numbers in objectives], rows + first_row, codes))
         self._num_rows += len(rows)
         if self._num_rows > self._most_rows:
             self._compact()
@@ -83,7 +83,7 @@ class Survivors:
     def _compact(self) -> None:
         columns, numbers, codes = self._joined()
         kept = front_rows(self._question, columns, None, self._groups(codes))
-        self._parts = [([_taken(column, kept) for column in columns], numbers[kept], codes[kept])]
+        self._parts = [([column.at(kept) for column in columns], numbers[kept], codes[kept])]
         self._num_rows = len(kept)
 
     def front(self, question: Question) -> tuple[NDArray[np.int64], Numbers | None]:
@@ -94,7 +94,7 @@ class Survivors:
         columns, numbers, codes = self._parts[0]
         if question.eps is not None:
             kept = front_rows(question, columns, None, self._groups(codes))
-            columns, numbers = [_taken(column, kept) for column in columns], numbers[kept]
+            columns, numbers = [column.at(kept) for column in columns], numbers[kept]
         return numbers, columns[0]
 
 
@@ -119,11 +119,6 @@ def batch_groups(
             joint, num_codes = dense(joint)
     assert joint is not None
     return joint, num_codes, labels
-
-
-def _taken(numbers: Numbers, rows: NDArray[np.int64]) -> Numbers:
-    missing = None if numbers.missing is None else numbers.missing[rows]
-    return Numbers(numbers.values[rows], missing, numbers.scale)
 
 
 def _concatenated(parts: Sequence[Numbers]) -> Numbers:

@@ -242,10 +242,11 @@ def _comparable(numbers: Numbers, nan: str, boxed: bool) -> NDArray[Any]:
 
 def best_first(rows: NDArray[np.int64], first: Numbers, maximize: bool) -> NDArray[np.int64]:
     """Return `rows`, which rise, sorted by the first objective, best first, then by index; without a value last."""
-    absent = first.absent()
-    if absent is None and len(rows) == len(first.values):
-        # Rows that rise and are as many as there are are all rows.
-        return best_order(first.values, maximize)
-    last = rows[:0] if absent is None else rows[absent[rows]]
-    present = rows if absent is None else rows[~absent[rows]]
-    return np.concatenate([present[best_order(first.values[present], maximize)], last])
+    # Rows that rise and are as many as there are are all rows.
+    own = first if len(rows) == len(first.values) else first.at(rows)
+    absent = own.absent()
+    if absent is None:
+        order = best_order(own.values, maximize)
+        return order if own is first else rows[order]
+    present = rows[~absent]
+    return np.concatenate([present[best_order(own.values[~absent], maximize)], rows[absent]])
