@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Draws;
 use super::erf::normal_cdf;
-use super::members::Fronts;
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::parallel::each;
 use crate::simd::{Kernel, dispatch, level};
@@ -20,18 +20,19 @@ pub fn dominance(counts: &mut [i64], draws: &Draws<'_>, rows: &[u32], others: &[
     let stopped = AtomicBool::new(false);
     let parts = each((0..threads).collect(), |thread| {
         let mut own = vec![0_i64; counts.len()];
-        let mut fronts = Fronts::new(draws);
+        let mut reader = Reader::new(draws);
+        let mut watch = draws.watch(thread, &stopped);
         let mut columns = vec![0_i64; others.len() * draws.d()];
-        for draw in draws.of_thread(thread, threads, &stopped) {
-            fronts.read(draw);
+        for draw in (thread..draws.num_draws).step_by(threads).take_while(|_| !watch.stops()) {
+            reader.read(draw);
             let n = draws.num_rows.max(1);
-            for (column, keys) in columns.chunks_exact_mut(others.len().max(1)).zip(fronts.keys().chunks_exact(n)) {
+            for (column, keys) in columns.chunks_exact_mut(others.len().max(1)).zip(reader.keys().chunks_exact(n)) {
                 for (key, &other) in column.iter_mut().zip(others) {
                     *key = keys[other as usize];
                 }
             }
             for (counts, &row) in own.chunks_exact_mut(others.len().max(1)).zip(rows) {
-                let row: Vec<i64> = fronts.keys().chunks_exact(n).map(|keys| keys[row as usize]).collect();
+                let row: Vec<i64> = reader.keys().chunks_exact(n).map(|keys| keys[row as usize]).collect();
                 if draws.nan == super::NanPolicy::Worst || !row.contains(&i64::MAX) {
                     let skip_nan = draws.nan != super::NanPolicy::Worst;
                     dispatch(level(), Count { counts, row: &row, columns: &columns, skip_nan });

@@ -114,33 +114,39 @@ impl Source<'_> {
         }
     }
 
-    /// The values of draw `draw`, objective by objective.
-    pub(super) fn fill(&self, out: &mut [f64], draw: usize, d: usize, scratch: &mut Scratch) {
-        let n = out.len() / d;
+    /// Call `put(position, objective, value)` with the values of draw `draw` of some rows, each with its position.
+    #[inline(always)]
+    pub(super) fn draw(
+        &self,
+        draw: usize,
+        n: usize,
+        d: usize,
+        rows: impl Iterator<Item = (usize, usize)>,
+        scratch: &mut Scratch,
+        mut put: impl FnMut(usize, usize, f64),
+    ) {
         match *self {
             Source::Samples(samples) => {
                 let own = &samples[draw * n * d..][..n * d];
-                for (k, column) in out.chunks_exact_mut(n.max(1)).enumerate() {
-                    for (value, row) in column.iter_mut().zip(own.chunks_exact(d)) {
-                        *value = row[k];
-                    }
+                for (row, at) in rows {
+                    own[row * d..][..d].iter().enumerate().for_each(|(k, &value)| put(at, k, value));
                 }
             }
             Source::Normal { mean, std, seed } => {
                 let z = scratch.normals(n * d, draw, seed);
-                for (k, column) in out.chunks_exact_mut(n.max(1)).enumerate() {
-                    for (row, value) in column.iter_mut().enumerate() {
-                        *value = mean[row * d + k] + std[row * d + k] * z[row * d + k];
+                for (row, at) in rows {
+                    for k in 0..d {
+                        put(at, k, mean[row * d + k] + std[row * d + k] * z[row * d + k]);
                     }
                 }
             }
             Source::Joint { mean, root, seed } => {
                 let z = scratch.normals(n * d, draw, seed);
-                for (k, column) in out.chunks_exact_mut(n.max(1)).enumerate() {
-                    for (row, value) in column.iter_mut().enumerate() {
+                for (row, at) in rows {
+                    for k in 0..d {
                         let root = &root[(row * d + k) * d..][..=k];
                         let moved: f64 = root.iter().zip(&z[row * d..]).map(|(root, z)| root * z).sum();
-                        *value = mean[row * d + k] + moved;
+                        put(at, k, mean[row * d + k] + moved);
                     }
                 }
             }
@@ -148,14 +154,14 @@ impl Source<'_> {
                 let total = values.len() / d;
                 scratch.words.resize(total, 0);
                 words(&mut scratch.words, seed, (draw * total.div_ceil(4)) as u64);
-                for (row, ends) in offsets.windows(2).enumerate() {
-                    let (first, end) = (ends[0] as usize, ends[1] as usize);
+                for (row, at) in rows {
+                    let (first, end) = (offsets[row] as usize, offsets[row + 1] as usize);
                     let own = &values[first * d..end * d];
                     let chosen = &scratch.words[first..end];
                     if statistic == Statistic::Mean {
-                        mean_of(out, own, chosen, row, n, d);
+                        mean_of(own, chosen, d, |k, value| put(at, k, value));
                     } else {
-                        quantile_of(out, own, chosen, row, d, statistic, &mut scratch.sorted);
+                        quantile_of(own, chosen, d, statistic, &mut scratch.sorted, |k, value| put(at, k, value));
                     }
                 }
             }
@@ -177,23 +183,24 @@ fn choose(word: u32, count: usize) -> usize {
     (u64::from(word) * count as u64 >> 32) as usize
 }
 
-fn mean_of(out: &mut [f64], own: &[f64], chosen: &[u32], row: usize, n: usize, d: usize) {
-    let count = chosen.len();
+#[inline(always)]
+fn mean_of(own: &[f64], chosen: &[u32], d: usize, mut put: impl FnMut(usize, f64)) {
     match d {
-        2 => fixed_mean::<2>(out, own, chosen, row, n),
-        3 => fixed_mean::<3>(out, own, chosen, row, n),
-        4 => fixed_mean::<4>(out, own, chosen, row, n),
+        2 => fixed_mean::<2>(own, chosen, put),
+        3 => fixed_mean::<3>(own, chosen, put),
+        4 => fixed_mean::<4>(own, chosen, put),
         _ => {
+            let count = chosen.len();
             for k in 0..d {
                 let sum: f64 = chosen.iter().map(|&word| own[choose(word, count) * d + k]).sum();
-                out[k * n + row] = sum / count as f64;
+                put(k, sum / count as f64);
             }
         }
     }
 }
 
 #[inline(always)]
-fn fixed_mean<const D: usize>(out: &mut [f64], own: &[f64], chosen: &[u32], row: usize, n: usize) {
+fn fixed_mean<const D: usize>(own: &[f64], chosen: &[u32], mut put: impl FnMut(usize, f64)) {
     let (own, _) = own.as_chunks::<D>();
     // As a sum of floats begins.
     let mut sums = [-0.0; D];
@@ -203,25 +210,24 @@ fn fixed_mean<const D: usize>(out: &mut [f64], own: &[f64], chosen: &[u32], row:
         }
     }
     for (k, sum) in sums.iter().enumerate() {
-        out[k * n + row] = sum / chosen.len() as f64;
+        put(k, sum / chosen.len() as f64);
     }
 }
 
 fn quantile_of(
-    out: &mut [f64],
     own: &[f64],
     chosen: &[u32],
-    row: usize,
     d: usize,
     statistic: Statistic,
     sorted: &mut Vec<f64>,
+    mut put: impl FnMut(usize, f64),
 ) {
-    let (n, count) = (out.len() / d, chosen.len());
+    let count = chosen.len();
     for k in 0..d {
         sorted.clear();
         sorted.extend(chosen.iter().map(|&word| own[choose(word, count) * d + k]));
         sorted.sort_unstable_by(f64::total_cmp);
-        out[k * n + row] = match statistic {
+        let value = match statistic {
             Statistic::Quantile(share) => {
                 let place = share * (count - 1) as f64;
                 let low = place.floor();
@@ -231,6 +237,7 @@ fn quantile_of(
             _ if count % 2 == 1 => sorted[count / 2],
             _ => f64::midpoint(sorted[count / 2 - 1], sorted[count / 2]),
         };
+        put(k, value);
     }
 }
 

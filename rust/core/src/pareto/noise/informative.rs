@@ -4,10 +4,9 @@
 //! row takes from it is estimated by linear regression of the memberships on the row's values over the draws: the
 //! adjusted variance of Bayes linear statistics (Goldstein and Wooff 2007), less what regression explains by chance.
 
-use std::sync::atomic::AtomicBool;
-
 use super::Draws;
-use super::members::{Fronts, tried_first};
+use super::members::each_front;
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::parallel::each;
 
@@ -55,23 +54,12 @@ pub fn informative(gain: &mut [f64], counts: &mut [i64], draws: &Draws<'_>, meas
 /// The rows of the front of every draw.
 fn all_fronts(draws: &Draws<'_>) -> Result<Vec<Vec<u32>>> {
     let rows: Vec<u32> = (0..draws.num_rows as u32).collect();
-    let tried = tried_first(draws, &rows);
-    let threads = draws.num_threads();
-    let stopped = AtomicBool::new(false);
-    let mut parts = each((0..threads).collect(), |thread| {
-        let mut fronts = Fronts::new(draws);
-        let own = draws.of_thread(thread, threads, &stopped).map(|draw| {
-            let mut members = Vec::new();
-            fronts.read(draw);
-            fronts.front(&rows, &tried, |row| members.push(row));
-            members
-        });
-        own.collect::<Vec<_>>()
-    });
-    if stopped.into_inner() {
-        return Err(Error::Interrupted);
+    let parts = each_front(draws, &[rows], |own: &mut Vec<(usize, u32)>, draw, row| own.push((draw, row)))?;
+    let mut fronts = vec![Vec::new(); draws.num_draws];
+    for (draw, row) in parts.into_iter().flatten() {
+        fronts[draw].push(row);
     }
-    Ok((0..draws.num_draws).map(|draw| std::mem::take(&mut parts[draw % threads][draw / threads])).collect())
+    Ok(fronts)
 }
 
 /// Mean and spread of the candidates' values over the draws.
@@ -85,16 +73,16 @@ impl Moments {
     fn new(draws: &Draws<'_>, candidates: &[u32]) -> Self {
         let d = draws.d();
         let mut mean = vec![0.0; candidates.len() * d];
-        let mut fronts = Fronts::new(draws);
+        let mut reader = Reader::new(draws);
         let mut own = vec![0.0; mean.len()];
         let weight = 1.0 / draws.num_draws as f64;
         for draw in 0..draws.num_draws {
-            gather(&mut own, fronts.read(draw), candidates, d);
+            gather(&mut own, reader.read(draw), candidates, d);
             mean.iter_mut().zip(&own).for_each(|(mean, value)| *mean += value * weight);
         }
         let mut root = vec![0.0; candidates.len() * d * d];
         for draw in 0..draws.num_draws {
-            gather(&mut own, fronts.read(draw), candidates, d);
+            gather(&mut own, reader.read(draw), candidates, d);
             for (root, (own, mean)) in root.chunks_exact_mut(d * d).zip(own.chunks_exact(d).zip(mean.chunks_exact(d))) {
                 for i in 0..d {
                     for j in 0..=i {
@@ -122,10 +110,10 @@ impl Moments {
             place[row as usize] = position;
         }
         let mut sums = vec![vec![0.0; self.mean.len()]; open.len()];
-        let mut fronts = Fronts::new(draws);
+        let mut reader = Reader::new(draws);
         let mut own = vec![0.0; self.mean.len()];
         for (draw, members) in members.iter().enumerate() {
-            gather(&mut own, fronts.read(draw), candidates, d);
+            gather(&mut own, reader.read(draw), candidates, d);
             own.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value -= mean);
             for &row in members.iter().filter(|row| place[**row as usize] != usize::MAX) {
                 sums[place[row as usize]].iter_mut().zip(&own).for_each(|(sum, value)| *sum += value);

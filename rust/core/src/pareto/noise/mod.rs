@@ -4,13 +4,20 @@
 //! are keyed by draw and element (`normal`), so any number of threads sees the same ones. Counts are whole numbers and
 //! sums run over the draws in order, so no result depends on threads.
 
+mod beaten;
 mod dominance;
 mod draws;
 mod erf;
 mod informative;
+mod lanes;
 mod members;
 mod normal;
+mod ranges;
+mod reader;
+mod resample;
 mod rivals;
+mod strike;
+mod together;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
@@ -54,15 +61,9 @@ impl Draws<'_> {
             .max(1)
     }
 
-    /// The draws of one thread of so many, up to the last one or until the caller wants an end.
-    fn of_thread<'s>(
-        &'s self,
-        thread: usize,
-        threads: usize,
-        stopped: &'s AtomicBool,
-    ) -> impl Iterator<Item = usize> + 's {
-        let mut watch = Watch::new(stopped, (thread == 0).then_some(self.stop));
-        (thread..self.num_draws).step_by(threads).take_while(move |_| !watch.stops())
+    /// Whether one of the threads is to go on.
+    fn watch<'s>(&'s self, thread: usize, stopped: &'s AtomicBool) -> Watch<'s> {
+        Watch::new(stopped, (thread == 0).then_some(self.stop))
     }
 
     /// Whether lengths fit and values are allowed.

@@ -10,13 +10,13 @@ use crate::simd::{Kernel, dispatch, level};
 /// Blocks of four words that are computed side by side.
 const LANES: usize = 16;
 
-/// The words of `LANES` consecutive Philox blocks from `first` on: `words[i][lane]` is word `i` of a block.
+/// The words of `LANES` Philox blocks with these counters: `words[i][lane]` is word `i` of a block.
 #[inline(always)]
-fn philox_lanes(seed: u64, first: u64) -> [[u32; LANES]; 4] {
+pub(super) fn philox_lanes(seed: u64, counter: impl Fn(usize) -> u64) -> [[u32; LANES]; 4] {
     let (mut key0, mut key1) = (seed as u32, (seed >> 32) as u32);
     let mut block = [[0_u32; LANES]; 4];
     for lane in 0..LANES {
-        let counter = first.wrapping_add(lane as u64);
+        let counter = counter(lane);
         block[0][lane] = counter as u32;
         block[1][lane] = (counter >> 32) as u32;
     }
@@ -96,7 +96,8 @@ impl Kernel for Fill<'_> {
     #[inline(always)]
     fn run(self) {
         for (group, out) in self.out.chunks_mut(4 * LANES).enumerate() {
-            let words = philox_lanes(self.seed, self.first.wrapping_add((group * LANES) as u64));
+            let first = self.first.wrapping_add((group * LANES) as u64);
+            let words = philox_lanes(self.seed, |lane| first.wrapping_add(lane as u64));
             let mut normals = [[0.0_f64; LANES]; 4];
             for half in 0..2 {
                 for lane in 0..LANES {
@@ -131,7 +132,8 @@ impl Kernel for Words<'_> {
     #[inline(always)]
     fn run(self) {
         for (group, out) in self.out.chunks_mut(4 * LANES).enumerate() {
-            let words = philox_lanes(self.seed, self.first.wrapping_add((group * LANES) as u64));
+            let first = self.first.wrapping_add((group * LANES) as u64);
+            let words = philox_lanes(self.seed, |lane| first.wrapping_add(lane as u64));
             for (lane, four) in out.chunks_mut(4).enumerate() {
                 for (out, words) in four.iter_mut().zip(&words) {
                     *out = words[lane];
