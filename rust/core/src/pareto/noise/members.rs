@@ -66,3 +66,74 @@ pub(super) fn each_front<T: Default + Send>(
     });
     if stopped.into_inner() { Err(Error::Interrupted) } else { Ok(parts) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::NanPolicy;
+    use super::super::draws::{Source, Statistic};
+    use super::super::reader::Reader;
+    use super::*;
+    use crate::random::word;
+
+    const D: usize = 3;
+
+    /// Numbers from 0 to 1; with ties if asked for.
+    fn numbers(count: usize, ties: bool) -> Vec<f64> {
+        let number = |index| f64::from(word(5, index)) / f64::from(u32::MAX);
+        (0..count as u64).map(|index| if ties { (number(index) * 6.0).floor() } else { number(index) }).collect()
+    }
+
+    fn check(source: Source<'_>, num_rows: usize, num_draws: usize, nan: NanPolicy, codes: Option<(&[u32], usize)>) {
+        let maximize = [false, true, false];
+        let draws = Draws { source, num_rows, num_draws, maximize: &maximize, nan, threads: None, stop: &|| false };
+        let mut expected = vec![0_i64; num_rows];
+        let mut reader = Reader::new(&draws);
+        for draw in 0..num_draws {
+            reader.read(draw);
+            let row = |row: usize| -> [i64; D] { std::array::from_fn(|k| reader.keys()[k * num_rows + row]) };
+            let takes_part = |at: usize| nan != NanPolicy::Drop || !row(at).contains(&i64::MAX);
+            let group = |at: usize| codes.map_or(0, |(codes, _)| codes[at]);
+            for (at, count) in expected.iter_mut().enumerate() {
+                let dominates = |other: usize| {
+                    let (a, b) = (row(other), row(at));
+                    group(other) == group(at) && takes_part(other) && a != b && a.iter().zip(&b).all(|(a, b)| a <= b)
+                };
+                *count += i64::from(takes_part(at) && !(0..num_rows).any(dominates));
+            }
+        }
+        let mut counts = vec![0; num_rows];
+        for threads in [1, 3] {
+            let draws = Draws { threads: std::num::NonZeroUsize::new(threads), ..draws };
+            assert!(membership(&mut counts, &draws, codes).is_ok());
+            assert_eq!(counts, expected, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_those_of_each_draw_compared_row_by_row() {
+        // Few draws of many rows are searched, many of few rows have rivals; 70 draws are no whole number of turns.
+        for (n, num_draws) in [(40, 70), (90, 5), (7, 33)] {
+            let codes: Vec<u32> = (0..n as u32).map(|row| row % 3).collect();
+            for (ties, codes) in [(false, None), (true, None), (true, Some((&codes[..], 4)))] {
+                let mean = numbers(n * D, ties);
+                let mut samples = numbers(num_draws * n * D, ties);
+                check(Source::Samples(&samples), n, num_draws, NanPolicy::Raise, codes);
+                samples.iter_mut().step_by(17).for_each(|value| *value = f64::NAN);
+                check(Source::Samples(&samples), n, num_draws, NanPolicy::Drop, codes);
+                check(Source::Samples(&samples), n, num_draws, NanPolicy::Worst, codes);
+                let std: Vec<f64> = numbers(n * D, false).iter().map(|std| (std - 0.2).max(0.0) * 0.2).collect();
+                check(Source::Normal { mean: &mean, std: &std, seed: 1 }, n, num_draws, NanPolicy::Raise, codes);
+                let root: Vec<f64> = numbers(n * D * D, false).iter().map(|root| root * 0.1 - 0.04).collect();
+                check(Source::Joint { mean: &mean, root: &root, seed: 2 }, n, num_draws, NanPolicy::Raise, codes);
+                // 1 to 11 measurements of a row.
+                let offsets: Vec<i64> =
+                    (0..=n as i64).map(|row| row / 11 * 66 + row % 11 * (row % 11 + 1) / 2).collect();
+                let values = numbers(offsets[n] as usize * D, ties);
+                for statistic in [Statistic::Mean, Statistic::Median, Statistic::Quantile(0.3)] {
+                    let source = Source::Measured { values: &values, offsets: &offsets, statistic, seed: 3 };
+                    check(source, n, num_draws, NanPolicy::Raise, codes);
+                }
+            }
+        }
+    }
+}

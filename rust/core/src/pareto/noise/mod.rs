@@ -5,6 +5,7 @@
 //! sums run over the draws in order, so no result depends on threads.
 
 mod beaten;
+mod choose;
 mod dominance;
 mod draws;
 mod erf;
@@ -12,6 +13,7 @@ mod informative;
 mod lanes;
 mod members;
 mod normal;
+mod possible;
 mod ranges;
 mod reader;
 mod resample;

@@ -120,3 +120,51 @@ impl Kernel for Widen<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::NanPolicy;
+    use super::super::reader::Reader;
+    use super::*;
+
+    #[test]
+    fn no_draw_leaves_the_ranges() {
+        let (n, d, maximize) = (9, 2, [false, true]);
+        let values: Vec<f64> =
+            (0..n * 4 * d).map(|index| f64::from(crate::random::word(8, index as u64)) - 2e9).collect();
+        let offsets: Vec<i64> = (0..=n as i64).map(|row| row * 4).collect();
+        let measured = |statistic| Source::Measured { values: &values, offsets: &offsets, statistic, seed: 4 };
+        let (mean, std) = (&values[..n * d], &values[n * d..n * d * 2].iter().map(|std| std.abs()).collect::<Vec<_>>());
+        let sources = [
+            measured(Statistic::Mean),
+            measured(Statistic::Quantile(0.7)),
+            measured(Statistic::Median),
+            Source::Normal { mean, std, seed: 5 },
+            Source::Joint { mean, root: &values[..n * d * d], seed: 6 },
+            Source::Samples(&values),
+        ];
+        for source in sources {
+            let num_draws = if let Source::Samples(_) = source { 4 } else { 500 };
+            let (nan, stop) = (NanPolicy::Raise, &|| false);
+            let draws = Draws { source, num_rows: n, num_draws, maximize: &maximize, nan, threads: None, stop };
+            let ranges = Ranges::new(&draws);
+            let mut reader = Reader::new(&draws);
+            for draw in 0..num_draws {
+                reader.read(draw);
+                for (at, key) in reader.keys().iter().enumerate() {
+                    assert!((ranges.best[at]..=ranges.worst[at]).contains(key), "{source:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_may_be_anything() {
+        let samples = [1.0, f64::NAN, 2.0, 2.0, f64::INFINITY, 3.0];
+        let (source, nan, stop) = (Source::Samples(&samples), NanPolicy::Worst, &|| false);
+        let draws = Draws { source, num_rows: 3, num_draws: 2, maximize: &[false], nan, threads: None, stop };
+        let ranges = Ranges::new(&draws);
+        assert_eq!(ranges.best, [key(1.0, false), i64::MIN, key(2.0, false)]);
+        assert_eq!(ranges.worst, [key(2.0, false), i64::NAN, key(3.0, false)]);
+    }
+}

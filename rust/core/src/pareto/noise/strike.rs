@@ -1,7 +1,7 @@
 //! Rows against their rivals, in several draws at once.
 //!
-//! Values are compared by cells of 16 bits: who is in better cells throughout dominates, and only if cells are equal the
-//! keys decide.
+//! Values are compared by cells of 16 bits: who is in better cells throughout dominates, and only if cells are equal
+//! the keys decide.
 
 use super::lanes::{Cells, Compare, Comparing, LANES};
 use super::rivals::Rivals;
@@ -115,5 +115,50 @@ impl<'a> Strike<'a> {
         };
         let draws = (0..LANES).filter(|draw| doubtful >> draw & 1 != 0);
         draws.filter(|&draw| dominates(draw)).fold(0, |bits, draw| bits | 1 << draw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worse_value_is_never_in_a_better_cell() {
+        for maximize in [false, true] {
+            for ends in [(0.0, 1.0), (-3.0, -3.0), (f64::INFINITY, f64::NEG_INFINITY)] {
+                let grid = Grid::new(ends, maximize);
+                let mut values = vec![f64::NEG_INFINITY, -1e300, -3.0, -1e-9, 0.0, 0.3, 0.300_02, 1.0, f64::INFINITY];
+                if maximize {
+                    values.reverse();
+                }
+                values.push(f64::NAN);
+                assert!(values.windows(2).all(|pair| grid.cell(pair[0]) <= grid.cell(pair[1])), "{ends:?}");
+            }
+        }
+        let grid = Grid::new((0.0, 1.0), false);
+        assert!(grid.cell(0.0) < grid.cell(0.000_02) && grid.cell(0.999_98) < grid.cell(1.0));
+    }
+
+    #[test]
+    fn keys_decide_where_cells_are_equal() {
+        let mut rivals = Rivals::default();
+        rivals.push([1].into_iter(), true);
+        rivals.push([0].into_iter(), true);
+        // Two rows of two objectives: in draw 0 cells decide, in 1 the keys of the second, 2 is a tie, 3 nobody's.
+        let mut cells = [[0_i16; LANES]; 4];
+        let mut keys = vec![0_i64; LANES * 4];
+        for (draw, (first, second)) in
+            [([1, 1], [2, 2]), ([1, 5], [2, 5]), ([1, 1], [1, 1]), ([1, 4], [3, 2])].into_iter().enumerate()
+        {
+            for k in 0..2 {
+                (cells[k][draw], cells[2 + k][draw]) = (first[k], second[k]);
+                let lower = i64::from(draw == 1 && k == 1);
+                keys[draw * 4 + k * 2] = i64::from(first[k]) * 10;
+                keys[draw * 4 + k * 2 + 1] = i64::from(second[k]) * 10 + lower;
+            }
+        }
+        let mut open = [0b1111, 0b1111];
+        super::super::lanes::run(Strike { rivals: &rivals, cells: &cells, keys: &keys, d: 2, open: &mut open });
+        assert_eq!(open, [0b1111, 0b1100]);
     }
 }

@@ -1,5 +1,7 @@
 //! The fronts of some draws: rows are struck by their rivals, and where these are not known a front is searched for.
 
+use std::borrow::Cow;
+
 use super::super::filter::front_of_keys;
 use super::super::keys::{Key, key};
 use super::super::{Keep, NanPolicy};
@@ -9,11 +11,14 @@ use super::draws::{Scratch, Source, Statistic};
 use super::lanes::{self, Cells, LANES};
 use super::resample::Means;
 use super::rivals::Rivals;
-use super::strike::Strike;
-use crate::simd::{dispatch, level};
+use super::strike::{Grid, Strike};
+use crate::simd::{Kernel, dispatch, level};
 
 /// Up to this many pairs of rows are compared, of more a front is searched for.
 const FEW_PAIRS: usize = 160 * 160;
+
+/// Values that become cells at once.
+const AT_ONCE: usize = 64;
 
 /// Some draws, and the rows on their fronts.
 pub(super) struct Together<'a> {
@@ -60,7 +65,7 @@ impl<'a> Together<'a> {
     fn read(&mut self, first: usize, count: usize) {
         let (n, d, grids) = (self.draws.num_rows, self.draws.d(), &self.rivals.grids);
         let (rows, drawn) = (&self.rivals.rows, &self.rivals.drawn);
-        let (cells, keys, maximize) = (&mut self.cells, &mut self.keys, self.draws.maximize);
+        let (cells, keys) = (&mut self.cells, &mut self.keys);
         self.open.fill(u32::MAX >> (LANES - count));
         if let Source::Measured { values, offsets, statistic: Statistic::Mean, seed } = self.draws.source
             && !cells.is_empty()
@@ -71,11 +76,12 @@ impl<'a> Together<'a> {
         for (lane, keys) in keys.chunks_exact_mut((rows.len() * d).max(1)).take(count).enumerate() {
             let of = drawn.iter().map(|&(row, position)| (row as usize, position as usize));
             self.draws.source.draw(first + lane, n, d, of, &mut self.scratch, |position, k, value| {
-                keys[k * rows.len() + position] = key(value, maximize[k]);
-                if let Some(cells) = cells.get_mut(position * d + k) {
-                    cells[lane] = grids[k].cell(value);
-                }
+                keys[k * rows.len() + position] = value.to_bits().cast_signed();
             });
+            for (k, column) in keys.chunks_exact_mut(rows.len().max(1)).enumerate() {
+                let cells = grids.get(k).map(|&grid| (grid, &mut cells[k..]));
+                dispatch(level(), ToKeys { column, maximize: self.draws.maximize[k], cells, d, lane });
+            }
             if self.draws.nan == NanPolicy::Drop {
                 for (position, open) in self.open.iter_mut().enumerate() {
                     if (0..d).any(|k| keys[k * rows.len() + position] == i64::NAN) {
@@ -93,31 +99,80 @@ impl<'a> Together<'a> {
     /// one that is still open.
     fn search(&mut self, lane: usize) {
         let (n, d) = (self.rivals.rows.len(), self.draws.d());
-        let columns = self.keys[lane * n * d..][..n * d].chunks_exact(n);
+        let keys = &self.keys[lane * n * d..][..n * d];
+        let columns = keys.chunks_exact(n.max(1));
         let mut start = 0;
         for &end in &self.rivals.groups {
+            if !self.rivals.strong.is_empty() {
+                let strong = self.rivals.strong.iter();
+                let strong: Vec<i64> =
+                    strong.flat_map(|&at| columns.clone().map(move |column| column[at as usize])).collect();
+                let mut left = Vec::new();
+                dispatch(level(), Beaten { keys, d, strong: &strong, left: &mut left });
+                let mut open = vec![0; n];
+                for at in left {
+                    open[at as usize] = self.open[at as usize];
+                }
+                self.open = open;
+            }
             let open: Vec<usize> = (start..end).filter(|&at| self.open[at] >> lane & 1 != 0).collect();
             let doubtful: Vec<usize> = open.iter().copied().filter(|&at| !self.rivals.complete[at]).collect();
             start = end;
             if doubtful.is_empty() {
                 continue;
             }
-            let keys_of = |rows: &[usize]| -> Vec<i64> {
+            let of = |rows: &[usize]| -> Vec<i64> {
                 columns.clone().flat_map(|column| rows.iter().map(|&at| column[at])).collect()
             };
             let mut left = Vec::new();
             let rows = if doubtful.len() * open.len() <= FEW_PAIRS {
                 let strong: Vec<i64> =
                     open.iter().flat_map(|&at| columns.clone().map(move |column| column[at])).collect();
-                dispatch(level(), Beaten { keys: &keys_of(&doubtful), d, strong: &strong, left: &mut left });
+                dispatch(level(), Beaten { keys: &of(&doubtful), d, strong: &strong, left: &mut left });
                 doubtful
             } else {
-                let keys = keys_of(&open);
+                let keys = if open.len() == n { Cow::Borrowed(keys) } else { Cow::Owned(of(&open)) };
                 left = front_of_keys(&keys.chunks_exact(open.len()).collect::<Vec<_>>(), Keep::All, 1);
                 open
             };
-            rows.iter().for_each(|&at| self.open[at] &= !(1 << lane));
-            left.iter().for_each(|&at| self.open[rows[at as usize]] |= 1 << lane);
+            for &at in &rows {
+                self.open[at] &= !(1 << lane);
+            }
+            for at in left {
+                self.open[rows[at as usize]] |= 1 << lane;
+            }
+        }
+    }
+}
+
+/// Makes keys of the bits of values, and their cells if asked for.
+struct ToKeys<'a> {
+    column: &'a mut [i64],
+    maximize: bool,
+    /// Every `d`-th of the cells.
+    cells: Option<(Grid, &'a mut [Cells])>,
+    d: usize,
+    lane: usize,
+}
+
+impl Kernel for ToKeys<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(mut self) {
+        for (index, keys) in self.column.chunks_mut(AT_ONCE).enumerate() {
+            if let Some((grid, cells)) = &mut self.cells {
+                let mut own = [0; AT_ONCE];
+                for (cell, &bits) in own.iter_mut().zip(&*keys) {
+                    *cell = grid.cell(f64::from_bits(bits.cast_unsigned()));
+                }
+                let places = cells[index * AT_ONCE * self.d..].iter_mut().step_by(self.d);
+                for ((place, &cell), _) in places.zip(&own).zip(&*keys) {
+                    place[self.lane] = cell;
+                }
+            }
+            for bits in keys {
+                *bits = key(f64::from_bits(bits.cast_unsigned()), self.maximize);
+            }
         }
     }
 }
