@@ -52,7 +52,9 @@ def directions(sense: Sense | Sequence[Sense], d: int) -> list[bool]:
         raise DtypeError(f'`sense` must be "min", "max" or {d} of them, got {sense!r:.40}')
     if isinstance(sense, np.ndarray):
         sense = sense.tolist()
-    senses = [sense] * d if isinstance(sense, str) else list(sense)
+    if isinstance(sense, str):
+        return [one_of("sense", sense, ("min", "max")) == "max"] * d
+    senses = list(sense)
     if len(senses) != d:
         raise ShapeError(f"`sense` must have {d} entries, one per objective, got {len(senses)}")
     return [one_of("sense", each, ("min", "max")) == "max" for each in senses]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -26,10 +26,17 @@ NanPolicy: TypeAlias = Literal["raise", "drop"]
 
 def matrix(argument: str, points: PointsLike, d: int | None = None) -> NDArray[np.float64]:
     """Return `points` as a C-order float64 matrix, not copied if it is one, of `d` objectives if given."""
+    if type(points) is np.ndarray and _is_matrix(points) and d in (None, points.shape[1]):
+        return points
     table = as_points(argument, points)
     if d is not None and table.d != d:
         raise ShapeError(f"`{argument}` must have shape (n, {d}), one column per objective, got {(table.n, table.d)}")
     return table.table()
+
+
+def _is_matrix(array: NDArray[Any]) -> bool:
+    flags = array.flags
+    return array.ndim == 2 and array.shape[1] > 0 and array.dtype == np.float64 and flags.c_contiguous and flags.aligned
 
 
 def reference_point(ref: ArrayLike, d: int) -> list[float]:
