@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use super::super::watch::Watch;
-use super::order::order;
+use super::four::Climb;
+use super::order::order as positions;
 use super::region::Region;
 use super::slices::Slices;
 use super::{Options, plane, space};
@@ -42,6 +43,9 @@ pub(super) fn num_threads(threads: Option<NonZeroUsize>, n: usize, d: usize) -> 
 fn sliced(region: &Region, options: &Options<'_>) -> Result<f64> {
     let (d, columns) = (region.columns.len(), &region.columns);
     let order = lexicographic(region);
+    if let Ok(&far) = <&[f64; 4]>::try_from(&region.reference[..]) {
+        return in_four(region, &order, far, options);
+    }
     let rows: Vec<f64> =
         order.iter().flat_map(|&point| columns.iter().map(move |column| column[point as usize])).collect();
     let volumes = shared(order.len(), d, options, &AtomicBool::new(false), |watch| Slicer {
@@ -50,6 +54,29 @@ fn sliced(region: &Region, options: &Options<'_>) -> Result<f64> {
         reference: &region.reference,
     })?;
     Ok(volumes.iter().sum())
+}
+
+/// The volume of four objectives of points in `order`.
+fn in_four(region: &Region, order: &[u32], far: [f64; 4], options: &Options<'_>) -> Result<f64> {
+    let row = |&point: &u32| [0, 1, 2, 3].map(|k| region.columns[k][point as usize]);
+    let rows: Vec<[f64; 4]> = order.iter().map(row).collect();
+    let thirds: Vec<f64> = rows.iter().map(|row| row[2]).collect();
+    let mut ranks = vec![0; rows.len()];
+    for (rank, item) in positions(&thirds).into_iter().enumerate() {
+        ranks[item as usize] = rank as u32;
+    }
+    let start = |_: Watch<'_>| Climb::new(simd::level(), &rows, &ranks, far);
+    Ok(shared(rows.len(), 4, options, &AtomicBool::new(false), start)?.iter().sum())
+}
+
+impl Worker for Climb<'_> {
+    fn work(&mut self, item: usize) -> f64 {
+        self.next(item, false)
+    }
+
+    fn skip(&mut self, item: usize) {
+        self.next(item, true);
+    }
 }
 
 /// What each point adds to those before it.
@@ -80,7 +107,7 @@ impl Worker for Slicer<'_> {
 /// The points by their last objective, equal ones by the one before and so on.
 pub(super) fn lexicographic(region: &Region) -> Vec<u32> {
     let Some((last, others)) = region.columns.split_last() else { return Vec::new() };
-    let mut order = order(last);
+    let mut order = positions(last);
     for run in order.chunk_by_mut(|&a, &b| last[a as usize] == last[b as usize]) {
         sort_by(run, &|a, b| {
             let mut compared = others.iter().rev().map(|column| column[a as usize].total_cmp(&column[b as usize]));

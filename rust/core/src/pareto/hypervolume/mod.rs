@@ -10,9 +10,11 @@ mod contributions;
 mod corner;
 mod estimate;
 mod exact;
+mod four;
 mod improvement;
 mod lattice;
 mod order;
+mod passes;
 mod plane;
 mod rays;
 mod region;
@@ -22,6 +24,7 @@ mod space;
 mod stairs;
 mod strips;
 mod subset;
+mod tower;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 

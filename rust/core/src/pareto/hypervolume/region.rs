@@ -37,32 +37,30 @@ impl Region {
         let signs: Vec<f64> = options.maximize.iter().map(|&maximize| if maximize { -1.0 } else { 1.0 }).collect();
         // Adding zero makes -0.0 and 0.0 the same bits.
         let reference: Vec<f64> = reference.iter().zip(&signs).map(|(value, sign)| value * sign + 0.0).collect();
-        let mut region = Self {
-            columns: vec![Vec::with_capacity(points.len() / d); d],
-            reference,
-            rows: Vec::with_capacity(points.len() / d),
-            num_outside: 0,
-            exponent: 0,
-            infinite: false,
-        };
-        let mut own = vec![0.0; d];
+        let (mut columns, mut num_outside) = (vec![vec![0.0; points.len() / d]; d], 0);
+        let mut rows = Vec::with_capacity(points.len() / d);
         for (row, values) in points.chunks_exact(d).enumerate() {
             let (mut inside, mut missing) = (true, false);
-            for k in 0..d {
-                own[k] = values[k] * signs[k] + 0.0;
-                inside &= own[k] < region.reference[k];
-                missing |= own[k].is_nan();
+            let given = values.iter().zip(&signs).zip(&reference);
+            for (column, ((&value, &sign), &reference)) in columns.iter_mut().zip(given) {
+                let own = value * sign + 0.0;
+                inside &= own < reference;
+                missing |= own.is_nan();
+                // The next row takes this place if this one is not inside.
+                column[rows.len()] = own;
             }
             if inside {
-                region.rows.push(row as u32);
-                region.columns.iter_mut().zip(&own).for_each(|(column, &value)| column.push(value));
+                rows.push(row as u32);
             } else if !missing {
-                region.num_outside += 1;
+                num_outside += 1;
             } else if options.nan == NanPolicy::Raise {
                 return Err(nan_in(argument, row, values));
             }
         }
-        Ok(region)
+        for column in &mut columns {
+            column.truncate(rows.len());
+        }
+        Ok(Self { columns, reference, rows, num_outside, exponent: 0, infinite: false })
     }
 
     /// Bring every extent, over both regions if there are two, into [0.5, 1).
@@ -70,7 +68,7 @@ impl Region {
         let mut other = other;
         for k in 0..self.reference.len() {
             let more = other.as_ref().map_or(&[][..], |other| &other.columns[k][..]);
-            let least = self.columns[k].iter().chain(more).fold(f64::INFINITY, |least, &value| least.min(value));
+            let least = least(&self.columns[k]).min(least(more));
             if least == f64::INFINITY {
                 continue;
             }
@@ -162,20 +160,45 @@ fn exponent_of(value: f64) -> i64 {
     if bits > 0 { bits as i64 - 1023 } else { exponent_of(value * 2_f64.powi(64)) - 64 }
 }
 
+/// The least of some numbers, infinity of none; eight at a time.
+fn least(values: &[f64]) -> f64 {
+    let (vectors, rest) = values.as_chunks::<8>();
+    let mut lanes = [f64::INFINITY; 8];
+    for vector in vectors {
+        for (lane, &value) in lanes.iter_mut().zip(vector) {
+            *lane = if value < *lane { value } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).fold(f64::INFINITY, |least, &value| least.min(value))
+}
+
 fn scale(values: &mut [f64], exponent: i64) {
-    if exponent != 0 {
+    if exponent.abs() <= STEP {
+        let factor = power(exponent);
+        for value in values {
+            *value *= factor;
+        }
+    } else {
         for value in values {
             *value = times_power(*value, exponent);
         }
     }
 }
 
+/// Powers up to this one are normal numbers, and so are their reciprocals.
+const STEP: i64 = 1000;
+
+/// Two to the power of `exponent`, from `-STEP` to `STEP`.
+fn power(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
+}
+
 /// `value` times two to the power of `exponent`, in steps that neither overflow nor vanish before the result does.
 fn times_power(value: f64, exponent: i64) -> f64 {
     let (mut value, mut left) = (value, exponent);
     while left != 0 && value != 0.0 && value.is_finite() {
-        let step = left.clamp(-1000, 1000);
-        value *= f64::from_bits(((1023 + step) as u64) << 52);
+        let step = left.clamp(-STEP, STEP);
+        value *= power(step);
         left -= step;
     }
     value

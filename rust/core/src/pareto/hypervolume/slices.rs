@@ -4,12 +4,13 @@
 //! What a point alone dominates is its box less what the others dominate of it. Points that are worse in one objective
 //! only first make the box smaller, so that few others reach into it; those, moved to its corner, are measured with one
 //! objective less. As many of them then share the value of the corner in some objective, that one is sliced next: they
-//! form the first slice together. In space a sweep ends the recursion.
+//! form the first slice together. Four objectives end the recursion (`four`).
 
 use super::super::watch::Watch;
-use super::corner::Corner;
+use super::four::Four;
 use super::order::sort;
-use super::set::{Set, count, covers, delimit, within};
+use super::passes::{clip, count, covers, delimit};
+use super::set::Set;
 use crate::simd::{Kernel, Level, dispatch};
 
 /// So many points take long enough for a look at the watch. A volume that it ends is thrown away.
@@ -30,31 +31,32 @@ struct Depth {
 struct Boxed {
     corner: Vec<f64>,
     far: Vec<f64>,
-    /// Points that reach into the box.
-    reaching: Vec<u32>,
-    /// They, row after row, moved to where they are no better than the corner; and their sums with their rows.
-    moved: Vec<f64>,
+    /// Points that reach into the box, moved to where they are no better than the corner; and their sums.
+    moved: Set,
     sums: Vec<(f64, u32)>,
     /// Those that none other dominates.
     clipped: Set,
+    /// Points that the corner dominates.
+    worse: Vec<u32>,
+    row: Vec<f64>,
 }
 
 /// All buffers that a thread needs.
 pub(super) struct Slices<'a> {
     level: Level,
     watch: Watch<'a>,
-    /// One per number of objectives, most first, down to four.
+    /// One per number of objectives, most first, down to five, and at least one.
     depths: Vec<Depth>,
-    space: Corner,
+    four: Four,
 }
 
 impl<'a> Slices<'a> {
     /// Buffers for points of `d` objectives, at least four.
     pub(super) fn new(level: Level, d: usize, watch: Watch<'a>) -> Self {
-        let mut slices = Self { level, watch, depths: Vec::new(), space: Corner::default() };
-        slices.depths.resize_with(d - 3, || Depth {
+        let mut slices = Self { level, watch, depths: Vec::new(), four: Four::new(level) };
+        slices.depths.resize_with((d - 4).max(1), || Depth {
             before: Set::new(level),
-            boxed: Boxed { clipped: Set::new(level), ..Boxed::default() },
+            boxed: Boxed { moved: Set::new(level), clipped: Set::new(level), ..Boxed::default() },
             ..Depth::default()
         });
         slices.depths[0].before.clear(d - 1);
@@ -74,7 +76,7 @@ impl<'a> Slices<'a> {
         let (depth, below) = self.depths.split_first_mut().expect("there is a buffer");
         depth.boxed.corner.clear();
         depth.boxed.corner.extend_from_slice(point);
-        let below = Below { depths: below, space: &mut self.space, level: self.level, watch: &mut self.watch };
+        let below = Below { depths: below, four: &mut self.four, level: self.level, watch: &mut self.watch };
         let exclusive = Exclusive { before: &mut depth.before, boxed: &mut depth.boxed, below, reference, keep, skip };
         // It is a difference, whose rounding may fall below nothing.
         dispatch(self.level, exclusive).max(0.0)
@@ -84,7 +86,7 @@ impl<'a> Slices<'a> {
 /// What a computation in fewer objectives works with.
 struct Below<'a, 'w> {
     depths: &'a mut [Depth],
-    space: &'a mut Corner,
+    four: &'a mut Four,
     level: Level,
     watch: &'a mut Watch<'w>,
 }
@@ -92,7 +94,7 @@ struct Below<'a, 'w> {
 impl<'w> Below<'_, 'w> {
     /// The same, for a while.
     fn again(&mut self) -> Below<'_, 'w> {
-        Below { depths: self.depths, space: self.space, level: self.level, watch: self.watch }
+        Below { depths: self.depths, four: self.four, level: self.level, watch: self.watch }
     }
 }
 
@@ -117,14 +119,11 @@ impl Kernel for Exclusive<'_, '_> {
         if !delimit(before, &boxed.corner, &mut boxed.far) {
             return 0.0;
         }
-        within(before, &boxed.far, &mut boxed.reaching);
-        let volume = if skip { 0.0 } else { left(before, boxed, &mut below) };
+        clip(before, &boxed.far, &boxed.corner, &mut boxed.moved, &mut boxed.worse);
+        let volume = if skip { 0.0 } else { left(boxed, &mut below) };
         if keep {
-            for &point in boxed.reaching.iter().rev() {
-                let point = point as usize;
-                if boxed.corner.iter().enumerate().all(|(k, &own)| before.get(point, k) >= own) {
-                    before.swap_remove(point);
-                }
+            for &point in boxed.worse.iter().rev() {
+                before.swap_remove(point as usize);
             }
             before.push(&boxed.corner);
         }
@@ -134,43 +133,16 @@ impl Kernel for Exclusive<'_, '_> {
 
 /// What the points that reach into the box leave of it.
 #[inline(always)]
-fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
-    let Boxed { corner, far, reaching, moved, sums, clipped } = boxed;
-    let d = before.d();
+fn left(boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
+    let Boxed { corner, far, moved, sums, clipped, row, .. } = boxed;
+    let d = corner.len();
     let whole = extent(far, |k| corner[k]);
-    if let [point] = reaching[..] {
-        return whole - extent(far, |k| larger(before.get(point as usize, k), corner[k]));
-    }
-    if reaching.is_empty() {
-        return whole;
-    }
-    if d == 3 {
-        below.space.clear();
-        for &point in &*reaching {
-            let [x, y, z] = [0, 1, 2].map(|k| larger(before.get(point as usize, k), corner[k]));
-            below.space.push([x, y, z]);
-        }
-        return whole - dispatch(below.level, Covered { space: below.space, far });
-    }
-    moved.clear();
-    sums.clear();
-    for (row, &point) in reaching.iter().enumerate() {
-        let mut sum = 0.0;
-        for (k, &own) in corner.iter().enumerate() {
-            let value = larger(before.get(point as usize, k), own);
-            sum += value;
-            moved.push(value);
-        }
-        sums.push((sum, row as u32));
-    }
-    // A dominating row never has the larger sum, as rounding keeps the order.
-    sort(sums);
-    clipped.clear(d);
-    for &(_, row) in &*sums {
-        let row = &moved[row as usize * d..][..d];
-        if !covers(clipped, row) {
-            clipped.push(row);
-        }
+    match moved.len() {
+        0 => return whole,
+        1 => return whole - extent(far, |k| moved.get(0, k)),
+        // Fewer objectives take points as they come.
+        _ if d <= 4 => std::mem::swap(moved, clipped),
+        _ => undominated(moved, sums, row, clipped),
     }
     let sliced = most_shared(clipped, corner);
     clipped.swap_columns(sliced, d - 1);
@@ -179,6 +151,28 @@ fn left(before: &Set, boxed: &mut Boxed, below: &mut Below<'_, '_>) -> f64 {
     let volume = volume(clipped, corner, far, below);
     corner.swap(sliced, d - 1);
     whole - volume
+}
+
+/// Copy those of `moved` that none other dominates to `clipped`.
+#[inline(always)]
+fn undominated(moved: &Set, sums: &mut Vec<(f64, u32)>, row: &mut Vec<f64>, clipped: &mut Set) {
+    sums.clear();
+    sums.extend((0..moved.len()).map(|point| (0.0, point as u32)));
+    for k in 0..moved.d() {
+        for (sum, value) in sums.iter_mut().zip(moved.column(k).as_flattened()) {
+            sum.0 += value;
+        }
+    }
+    // A dominating point never has the larger sum, as rounding keeps the order.
+    sort(sums);
+    clipped.clear(moved.d());
+    row.resize(moved.d(), 0.0);
+    for &(_, point) in &*sums {
+        moved.copy_point(point as usize, row);
+        if !covers(clipped, row) {
+            clipped.push(row);
+        }
+    }
 }
 
 /// The objective in which most points share the corner's value, the last of them.
@@ -194,7 +188,8 @@ fn most_shared(clipped: &Set, corner: &[f64]) -> usize {
     sliced
 }
 
-/// What `points`, none of which dominates another or is better than `corner`, dominate below `far`.
+/// What `points`, none of which is better than `corner`, or dominates another in five objectives or more, dominate
+/// below `far`.
 fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_, '_>) -> f64 {
     match points.len() {
         0 => 0.0,
@@ -203,33 +198,13 @@ fn volume(points: &Set, corner: &[f64], far: &[f64], below: &mut Below<'_, '_>) 
             let both = extent(far, |k| larger(points.get(0, k), points.get(1, k)));
             extent(far, |k| points.get(0, k)) + extent(far, |k| points.get(1, k)) - both
         }
-        _ if points.d() == 3 => {
-            below.space.clear();
-            for point in 0..points.len() {
-                below.space.push([0, 1, 2].map(|k| points.get(point, k)));
-            }
-            dispatch(below.level, Covered { space: below.space, far })
-        }
+        _ if points.d() == 3 => below.four.in_space(points, far),
+        _ if points.d() == 4 => below.four.volume(points, corner[3], far),
         _ => {
             let (depth, depths) = below.depths.split_first_mut().expect("there is a buffer per number of objectives");
-            let below = Below { depths, space: below.space, level: below.level, watch: below.watch };
+            let below = Below { depths, four: below.four, level: below.level, watch: below.watch };
             sliced(points, corner, far, depth, below)
         }
-    }
-}
-
-/// The end of the recursion.
-struct Covered<'a> {
-    space: &'a mut Corner,
-    far: &'a [f64],
-}
-
-impl Kernel for Covered<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run(self) -> f64 {
-        self.space.covered(self.far)
     }
 }
 
