@@ -35,9 +35,7 @@ pub fn epsilon(
     if points.values.is_empty() {
         return Ok(f64::INFINITY);
     }
-    let nothing = vec![false; d];
-    let (negate, upside_down) =
-        if multiplicative { (nothing.as_slice(), points.maximize) } else { (points.maximize, nothing.as_slice()) };
+    let (negate, upside_down) = (points.maximize, points.maximize);
     let num_rows = references.len() / d;
     let leaves = Leaves::of_rows(points.values, d, negate, false);
     let num_threads = num_threads(num_rows * points.values.len() / 16, threads);

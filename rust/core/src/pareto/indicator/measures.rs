@@ -61,19 +61,23 @@ impl Measure for Shift {
     }
 }
 
-/// What the point must be divided by for that; positive numbers only.
+/// What the point must be divided by for that; positive numbers only, with their signs turned where larger is better.
 #[derive(Clone, Copy)]
 pub(super) struct Ratio;
 
 impl Measure for Ratio {
     const START: f64 = 0.0;
+    const HAS_LIMITS: bool = true;
     #[inline(always)]
     fn step(self, sum: f64, point: f64, reference: f64, upside_down: bool) -> f64 {
         larger(if upside_down { reference / point } else { point / reference }, sum)
     }
     #[inline(always)]
-    fn bound(self, sum: f64, low: f64, high: f64, reference: f64, upside_down: bool) -> f64 {
-        self.step(sum, if upside_down { high } else { low }, reference, upside_down)
+    fn limit(self, most: f64, reference: f64, upside_down: bool) -> f64 {
+        let about = if upside_down { reference / most } else { reference * most };
+        let nearby = [about.next_up(), about, about.next_down(), about.next_down().next_down()];
+        let allowed = |value: &f64| self.step(Self::START, *value, reference, upside_down) <= most;
+        nearby.into_iter().filter(allowed).fold(f64::NEG_INFINITY, larger)
     }
 }
 
@@ -86,5 +90,25 @@ impl Measure for Chebyshev {
     #[inline(always)]
     fn step(self, sum: f64, point: f64, weight: f64, _: bool) -> f64 {
         larger(point * weight, sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_the_largest_values_within_a_ratio() {
+        let numbers = [0.1, 0.3, 0.7, 1.0 / 3.0, 1.1, 3.0, 7e10, 1e-12];
+        for most in numbers {
+            for reference in numbers {
+                let low = Ratio.limit(most, reference, false);
+                assert!(low / reference <= most && low.next_up() / reference > most, "{most} {reference}");
+                let high = -Ratio.limit(most, -reference, true);
+                assert!(reference / high <= most && reference / high.next_down() > most, "{most} {reference}");
+            }
+        }
+        let nothing = [false, true].map(|upside_down| Ratio.limit(f64::NEG_INFINITY, 1.0, upside_down));
+        assert!(nothing.iter().all(|&limit| limit <= f64::NEG_INFINITY), "{nothing:?}");
     }
 }

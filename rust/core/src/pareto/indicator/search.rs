@@ -5,18 +5,26 @@
 //! which therefore is the same for every CPU level, order of the points and number of threads.
 
 use super::leaves::{LANES, LEAF, Leaves, Vector};
+use super::measures::Shift;
 use crate::simd::{Kernel, dispatch, level};
 
 /// A measure of a pair, folded over its objectives; all are better when smaller.
 pub(super) trait Measure: Copy + Sync {
     /// The fold starts here.
     const START: f64;
+    /// Whether comparing with limits is quicker than measuring.
+    const HAS_LIMITS: bool = false;
     /// One more objective; `upside_down` if larger is better there and the values keep their signs.
     fn step(self, sum: f64, point: f64, reference: f64, upside_down: bool) -> f64;
     /// The same for the best that a point between `low` and `high` can do.
     #[inline(always)]
     fn bound(self, sum: f64, low: f64, _high: f64, reference: f64, upside_down: bool) -> f64 {
         self.step(sum, low, reference, upside_down)
+    }
+    /// A value that `step` surely makes no more of than `most`, and of lower ones neither: the largest one known.
+    #[inline(always)]
+    fn limit(self, _most: f64, _reference: f64, _upside_down: bool) -> f64 {
+        f64::NEG_INFINITY
     }
 }
 
@@ -94,14 +102,26 @@ impl<'a, M: Measure, const D: usize> Search<'a, M, D> {
     /// The least measure of the points of a leaf.
     #[inline(always)]
     fn scan(&self, leaf: usize) -> f64 {
+        self.scan_by(self.measure, leaf, &self.reference)
+    }
+
+    /// Whether a point of a leaf is within limits.
+    #[inline(always)]
+    fn meets(&self, leaf: usize, limits: &[f64]) -> bool {
+        self.scan_by(Shift, leaf, limits) <= 0.0
+    }
+
+    /// The least of any measure of the points of a leaf.
+    #[inline(always)]
+    fn scan_by<N: Measure>(&self, measure: N, leaf: usize, reference: &[f64]) -> f64 {
         let d = self.d();
-        let (reference, upside_down) = (&self.reference[..d], &self.upside_down[..d]);
+        let (reference, upside_down) = (&reference[..d], &self.upside_down[..d]);
         let mut best: Vector = [f64::INFINITY; LANES];
         for point in self.leaves.leaf(leaf).chunks_exact(d) {
-            let mut sums = [M::START; LANES];
+            let mut sums = [N::START; LANES];
             for k in 0..d {
                 for lane in 0..LANES {
-                    sums[lane] = self.measure.step(sums[lane], point[k][lane], reference[k], upside_down[k]);
+                    sums[lane] = measure.step(sums[lane], point[k][lane], reference[k], upside_down[k]);
                 }
             }
             for lane in 0..LANES {
@@ -148,7 +168,8 @@ impl<M: Measure, const D: usize> Kernel for Each<'_, '_, M, D> {
 }
 
 /// The largest of these. A search ends once it falls to the largest so far, which is soon in most: no box is asked, and
-/// the next search starts in the leaf where this one ended.
+/// the next search starts in the leaf where this one ended. A measure that takes divisions is compared with limits
+/// first.
 struct Largest<'a, M, const D: usize> {
     leaves: &'a Leaves,
     references: References<'a>,
@@ -161,8 +182,19 @@ impl<M: Measure, const D: usize> Kernel for Largest<'_, M, D> {
     fn run(self) -> f64 {
         let mut search = Search::<M, D>::new(self.leaves, self.measure, self.references.upside_down);
         let (mut largest, mut start) = (f64::NEG_INFINITY, 0);
+        let mut limits = vec![0.0; self.leaves.d];
         for row in self.references.rows.chunks_exact(self.leaves.d) {
             search.turn(row, self.references.negate);
+            if M::HAS_LIMITS {
+                for (k, limit) in limits.iter_mut().enumerate() {
+                    *limit = self.measure.limit(largest, search.reference[k], search.upside_down[k]);
+                }
+                let mut leaves = (start..self.leaves.num_leaves()).chain(0..start);
+                if let Some(leaf) = leaves.find(|&leaf| search.meets(leaf, &limits)) {
+                    start = leaf;
+                    continue;
+                }
+            }
             let mut best = f64::INFINITY;
             for leaf in (start..self.leaves.num_leaves()).chain(0..start) {
                 best = smaller(best, search.scan(leaf));
