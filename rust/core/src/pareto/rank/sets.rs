@@ -147,19 +147,24 @@ impl Kernel for Tabulate<'_, '_> {
 /// Per block the numbers of its rows within it, from the best to the worst of `column`.
 fn sorted_in_blocks(column: &[i32], num_values: usize) -> Vec<u16> {
     let n = column.len();
-    let mut next = vec![0_u32; num_values];
-    for &value in column {
-        next[value as usize] += 1;
-    }
-    let mut start = 0;
-    for count in &mut next {
-        (start, *count) = (start + *count, start);
-    }
     let mut order = vec![0_u32; n];
-    for (row, &value) in column.iter().enumerate() {
-        let slot = &mut next[value as usize];
-        order[*slot as usize] = row as u32;
-        *slot += 1;
+    if num_values == n {
+        // No two are equal: a value is a place.
+        (0..).zip(column).for_each(|(row, &value)| order[value as usize] = row);
+    } else {
+        let mut next = vec![0_u32; num_values];
+        for &value in column {
+            next[value as usize] += 1;
+        }
+        let mut start = 0;
+        for count in &mut next {
+            (start, *count) = (start + *count, start);
+        }
+        for (row, &value) in (0..).zip(column) {
+            let slot = &mut next[value as usize];
+            order[*slot as usize] = row;
+            *slot += 1;
+        }
     }
     let mut filled = vec![0_u16; n.div_ceil(BLOCK)];
     let mut sorted = vec![0_u16; n];
