@@ -24,10 +24,21 @@ def archive_volume():
 ENDLESS = {"num_samples": 2**31 - 1, "sense": "max", "threads": 2}
 
 
+class HeardByPythonError(Exception):
+    """Nobody asked for signals before the call was over."""
+
+
 @pytest.fixture(autouse=True)
 def heard():
-    """Hear interrupts, which what a shell starts in the background ignores."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Hear interrupts, which what a shell starts in the background ignores.
+
+    A call that asks for signals ends with KeyboardInterrupt whatever the handler raises.
+    """
+
+    def handler(*_):
+        raise HeardByPythonError
+
+    before = signal.signal(signal.SIGINT, handler)
     yield
     signal.signal(signal.SIGINT, before)
 
@@ -42,7 +53,7 @@ def heard():
         lambda: pareto.dominance_probability(mean=sphere(200, 3), cov=np.eye(3), **ENDLESS),
         lambda: pareto.most_informative(mean=sphere(200, 3), std=0.1, **ENDLESS),
         lambda: pareto.compose([sphere(200, 4)] * 6, threads=1),
-        lambda: pareto.ranks(np.random.default_rng(0).random((600_000, 4)), threads=1),
+        lambda: pareto.ranks(np.random.default_rng(0).random((1_500_000, 4)), threads=1),
         lambda: pareto.counts(sphere(600_000, 4), threads=2),
         lambda: pareto.attainment([1 - sphere(30_000, 3), sphere(30_000, 3)], [1, 2]),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -80,6 +80,13 @@ class Points:
         """Return all rows as float64 in C order, perhaps the input itself, which must not be written."""
         whole = len(self.parts) == 1 and self.parts[0].ndim == 2
         return np.ascontiguousarray(self.parts[0], dtype=np.float64) if whole else self.rows()
+
+
+def is_matrix(points: object) -> TypeGuard[NDArray[np.float64]]:
+    """Tell whether the native module can read `points` as it is: a plain array of float64 in C order with columns."""
+    if type(points) is not np.ndarray or points.ndim != 2 or points.dtype != np.float64:
+        return False
+    return points.shape[1] > 0 and points.flags.c_contiguous and points.flags.aligned
 
 
 def as_points(argument: str, points: PointsLike) -> Points:

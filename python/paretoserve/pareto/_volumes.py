@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from paretoserve._names import one_of
 from paretoserve.errors import ShapeError
 from paretoserve.pareto._arguments import directions, real_numbers, thread_count
-from paretoserve.pareto._points import as_points
+from paretoserve.pareto._points import as_points, is_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +26,12 @@ NanPolicy: TypeAlias = Literal["raise", "drop"]
 
 def matrix(argument: str, points: PointsLike, d: int | None = None) -> NDArray[np.float64]:
     """Return `points` as a C-order float64 matrix, not copied if it is one, of `d` objectives if given."""
-    if type(points) is np.ndarray and _is_matrix(points) and d in (None, points.shape[1]):
+    if is_matrix(points) and d in (None, points.shape[1]):
         return points
     table = as_points(argument, points)
     if d is not None and table.d != d:
         raise ShapeError(f"`{argument}` must have shape (n, {d}), one column per objective, got {(table.n, table.d)}")
     return table.table()
-
-
-def _is_matrix(array: NDArray[Any]) -> bool:
-    flags = array.flags
-    return array.ndim == 2 and array.shape[1] > 0 and array.dtype == np.float64 and flags.c_contiguous and flags.aligned
 
 
 def reference_point(ref: ArrayLike, d: int) -> list[float]:

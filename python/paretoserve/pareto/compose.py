@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from paretoserve import _native
 from paretoserve._names import one_of
 from paretoserve.errors import DtypeError, ShapeError
 from paretoserve.pareto._arguments import box_sizes, directions, listed, refuse_nan, thread_count
-from paretoserve.pareto._points import as_points
+from paretoserve.pareto._points import as_points, is_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +225,7 @@ def _tables(name: Callable[[int], str], stages: Sequence[PointsLike]) -> list[ND
     """Return the options of stages, all of the same objectives and none empty; `name` gives an argument its name."""
     tables = [
         # What `as_points` would find out about it takes longer than to fold in a few options.
-        cast("NDArray[np.float64]", stage) if _is_table(stage) else as_points(name(place), stage).table()
+        stage if is_matrix(stage) else as_points(name(place), stage).table()
         for place, stage in enumerate(stages)
     ]
     d = tables[0].shape[1]
@@ -233,13 +233,6 @@ def _tables(name: Callable[[int], str], stages: Sequence[PointsLike]) -> list[ND
         if table.shape[1] != d or not len(table):
             raise ShapeError(f"`{name(place)}` must have 1 option or more of {d} objectives, got {table.shape}")
     return tables
-
-
-def _is_table(stage: object) -> bool:
-    """Tell whether the native module can read a stage as it is."""
-    if type(stage) is not np.ndarray or stage.dtype != np.float64 or stage.ndim != 2 or not stage.size:
-        return False
-    return stage.flags.c_contiguous and stage.flags.aligned
 
 
 def _operators(ops: Operator | Sequence[Operator], d: int) -> list[str]:

@@ -95,7 +95,7 @@ def mask(
     Rows that a few strong rows dominate are dropped first, which leaves little where the front is small. Up to 2,048
     rows are compared with each other, 64 at a time, where coarse cells tell them apart. More take O(n log n) for d <= 3
     by sweeps (Kung, Luccio and Preparata 1975); above, rows in Z-order (Lee, Zheng, Li and Lee 2007) are tested against
-    the front so far, 512 rows at a time, by sets of bits: rows times front, a few nanoseconds for 512 pairs. Memory: at
+    the front so far, 512 rows at a time, by sets of bits: at worst rows times front, 512 pairs at once. Memory: at
     most 12 bytes per value, next to nothing where the front is small; `groups`, `where` and rows with a NaN that is
     dropped take up to 8 bytes per row more, `groups` up to 32 MiB beside.
 
